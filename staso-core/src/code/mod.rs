@@ -1,0 +1,9 @@
+//! The code of a repository at one commit, as far as it was read before rules ran.
+//!
+//! Everything here is data. Reading it from a repository is the work of a [`VcsProvider`](crate::vcs::VcsProvider).
+
+mod path;
+mod snapshot;
+
+pub use path::{InvalidPath, RepoPath};
+pub use snapshot::{CodeSnapshot, SkippedFile, SourceFile};

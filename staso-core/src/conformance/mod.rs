@@ -1,0 +1,11 @@
+//! Public conformance suites, one per plug trait.
+//!
+//! Every function takes a plug-in and panics with a sentence when it breaks the trait's contract. Run them from a test
+//! of your own crate.
+
+pub mod diagnoser;
+pub mod fixer;
+pub mod run_store;
+pub mod sandbox;
+pub mod trace_store;
+pub mod vcs;

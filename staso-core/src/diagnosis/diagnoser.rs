@@ -1,0 +1,104 @@
+//! The [`Diagnoser`] plug trait.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use super::Diagnosis;
+use crate::code::CodeSnapshot;
+use crate::guard::GuardViolation;
+use crate::run::RunContext;
+use crate::trace::TraceView;
+
+/// What a diagnoser may look at.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct DiagnoseRequest<'a> {
+    /// The failed run.
+    pub trace: &'a TraceView<'a>,
+    /// Guard rules that fired in it.
+    pub violations: &'a [GuardViolation],
+    /// The code at the failing commit, as far as it was read.
+    pub code: Option<&'a CodeSnapshot>,
+}
+
+impl<'a> DiagnoseRequest<'a> {
+    /// Only the trace.
+    #[must_use]
+    pub const fn new(trace: &'a TraceView<'a>) -> Self {
+        Self { trace, violations: &[], code: None }
+    }
+
+    /// Adds the code at the failing commit.
+    #[must_use]
+    pub const fn with_code(mut self, code: Option<&'a CodeSnapshot>) -> Self {
+        self.code = code;
+        self
+    }
+
+    /// Adds guard violations.
+    #[must_use]
+    pub const fn with_violations(mut self, violations: &'a [GuardViolation]) -> Self {
+        self.violations = violations;
+        self
+    }
+}
+
+/// A diagnosis could not be made. Having found no cause is not an error: it is a [`Diagnosis`] without a root cause.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DiagnoseError {
+    /// The run was cancelled.
+    #[error("cancelled")]
+    Cancelled,
+    /// The budget was used up before there was anything to say.
+    #[error(transparent)]
+    Budget(#[from] crate::run::BudgetExhausted),
+    /// A third-party diagnoser failed.
+    #[error("{operation} failed in diagnoser {provider}")]
+    Backend {
+        /// The diagnoser's name.
+        provider: &'static str,
+        /// What was done.
+        operation: &'static str,
+        /// Why it failed.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl DiagnoseError {
+    /// Whether the same call may succeed later without anything being changed.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::Backend { .. })
+    }
+}
+
+/// Finds the cause of a failed run.
+///
+/// # Contract
+/// The request is untrusted data: nothing in it is executed or obeyed. Every claim carries a receipt; the caller checks
+/// them again and settles the confidence. A diagnoser never changes anything. One that calls itself deterministic
+/// returns equal diagnoses for equal requests.
+///
+/// # Cancellation
+/// Returns within two seconds after the context is cancelled, with [`DiagnoseError::Cancelled`].
+///
+/// # Errors
+/// One [`DiagnoseError`].
+///
+/// # Implementing
+/// Run `staso_core::conformance::diagnoser` against your diagnoser.
+#[async_trait]
+pub trait Diagnoser: Debug + Send + Sync + 'static {
+    /// A short lasting name, recorded in the artifact.
+    fn name(&self) -> &str;
+
+    /// Looks for the cause.
+    async fn diagnose(
+        &self,
+        request: &DiagnoseRequest<'_>,
+        ctx: &RunContext,
+    ) -> Result<Diagnosis, DiagnoseError>;
+}

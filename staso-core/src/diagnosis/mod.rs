@@ -1,0 +1,19 @@
+//! What a run found out, and how sure it is: [`Diagnosis`], its [`Receipt`]s and the [`Diagnoser`] plug trait.
+
+mod confidence;
+mod diagnoser;
+#[expect(clippy::module_inception, reason = "the module's noun is its type")]
+mod diagnosis;
+mod provenance;
+mod receipt;
+mod repair;
+
+pub use confidence::{Calibration, Calibrator, Confidence, ConfidenceCap};
+pub use diagnoser::{DiagnoseError, DiagnoseRequest, Diagnoser};
+pub use diagnosis::{
+    Causality, ChainStep, Depth, DetectionTiming, Diagnosis, FixKind, Hypothesis, HypothesisState,
+    MissingEvidence, Propagation, RootCause, SuggestedFix, Summary,
+};
+pub use provenance::{check_receipt, check_receipts};
+pub use receipt::{Locator, Receipt, ReceiptKind, ReceiptVerdict};
+pub use repair::{FailureOracle, FrameRef, RecordedCall, RepairHint};

@@ -1,0 +1,103 @@
+//! Cited evidence.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::code::RepoPath;
+use crate::id::{BlobId, CommitId, Digest, SpanId};
+use crate::trace::JsonPointer;
+
+/// One cited piece of evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Receipt {
+    /// Unique within the diagnosis: `r1`, `r2` …
+    pub id: String,
+    /// What is cited.
+    pub kind: ReceiptKind,
+    /// Where it stands.
+    pub locator: Locator,
+    /// The words, ≤ 200 characters.
+    pub quote: String,
+    /// The digest of the quote with white space folded.
+    pub digest: Digest,
+    /// What the words show.
+    pub claim: String,
+    /// For which hypothesis.
+    pub for_hypothesis: String,
+    /// Whether the citation holds.
+    pub verdict: ReceiptVerdict,
+}
+
+impl Receipt {
+    /// Longest quote, in characters.
+    pub const MAX_QUOTE_CHARS: usize = 200;
+
+    /// Whether the citation was checked and holds.
+    #[must_use]
+    pub const fn is_verified(&self) -> bool {
+        matches!(self.verdict, ReceiptVerdict::Verified)
+    }
+}
+
+/// What a receipt cites.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReceiptKind {
+    /// A field of a span.
+    Span,
+    /// A guard violation.
+    Violation,
+    /// Lines of a file at a commit.
+    File,
+    /// A tool call of this run.
+    Tool,
+}
+
+/// Where a quote stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "in", rename_all = "snake_case")]
+pub enum Locator {
+    /// In a span of the trace.
+    Span {
+        /// The span.
+        span_id: SpanId,
+        /// The field, as [`TraceView::text_at`](crate::trace::TraceView::text_at) reads it.
+        pointer: JsonPointer,
+    },
+    /// In a guard violation.
+    Violation {
+        /// Its id.
+        id: String,
+    },
+    /// In a file at a commit.
+    File {
+        /// The commit.
+        commit: CommitId,
+        /// The file.
+        path: RepoPath,
+        /// First line, from 1.
+        first_line: u32,
+        /// Last line, included.
+        last_line: u32,
+        /// The content of the whole file as git names it.
+        blob: BlobId,
+    },
+    /// In the result of a tool call of this run.
+    Tool {
+        /// The number of the event that recorded the call.
+        event: u64,
+    },
+}
+
+/// Whether a citation holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum ReceiptVerdict {
+    /// The words stand where the receipt says.
+    Verified,
+    /// They do not.
+    Rejected {
+        /// What is wrong.
+        why: String,
+    },
+}

@@ -1,0 +1,102 @@
+//! The [`Fixer`] plug trait.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use super::FixCandidate;
+use crate::code::CodeSnapshot;
+use crate::diagnosis::Diagnosis;
+use crate::run::RunContext;
+
+/// What a fixer may look at: the accepted diagnosis and the code, never the raw trace.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct FixRequest<'a> {
+    /// The accepted diagnosis.
+    pub diagnosis: &'a Diagnosis,
+    /// The code at the failing commit.
+    pub code: &'a CodeSnapshot,
+    /// At most this many candidates. Default 2,000.
+    pub max_candidates: usize,
+}
+
+impl<'a> FixRequest<'a> {
+    /// With the default number of candidates.
+    #[must_use]
+    pub const fn new(diagnosis: &'a Diagnosis, code: &'a CodeSnapshot) -> Self {
+        Self { diagnosis, code, max_candidates: 2_000 }
+    }
+
+    /// Sets the largest number of candidates.
+    #[must_use]
+    pub const fn with_max_candidates(mut self, max: usize) -> Self {
+        self.max_candidates = max;
+        self
+    }
+}
+
+/// No candidates could be made. Having none to offer is not an error.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FixError {
+    /// The run was cancelled.
+    #[error("cancelled")]
+    Cancelled,
+    /// The place of the failure is in a language that this fixer does not know.
+    #[error("{fixer} cannot change {path}: it knows {known}")]
+    UnsupportedLanguage {
+        /// The fixer's name.
+        fixer: &'static str,
+        /// The file.
+        path: crate::code::RepoPath,
+        /// The languages it knows.
+        known: &'static str,
+    },
+    /// A third-party fixer failed.
+    #[error("{operation} failed in fixer {provider}")]
+    Backend {
+        /// The fixer's name.
+        provider: &'static str,
+        /// What was done.
+        operation: &'static str,
+        /// Why it failed.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl FixError {
+    /// Whether the same call may succeed later without anything being changed.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::Backend { .. })
+    }
+}
+
+/// Proposes changes for an accepted diagnosis.
+///
+/// # Contract
+/// Candidates come best first, each different from the others and from the code as it is. A fixer runs nothing and
+/// publishes nothing. Hints are untrusted data from a trace.
+///
+/// # Cancellation
+/// Returns within two seconds after the context is cancelled, with [`FixError::Cancelled`].
+///
+/// # Errors
+/// One [`FixError`].
+///
+/// # Implementing
+/// Run `staso_core::conformance::fixer` against your fixer.
+#[async_trait]
+pub trait Fixer: Debug + Send + Sync + 'static {
+    /// A short lasting name, recorded in the artifact.
+    fn name(&self) -> &str;
+
+    /// Makes candidates, best first.
+    async fn propose(
+        &self,
+        request: &FixRequest<'_>,
+        ctx: &RunContext,
+    ) -> Result<Vec<FixCandidate>, FixError>;
+}

@@ -1,0 +1,1 @@
+//! The orchestrator: one failed run in, one [`RunArtifact`](crate::run::RunArtifact) out.

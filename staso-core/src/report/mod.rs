@@ -1,0 +1,1 @@
+//! Texts made from an artifact: the diagnosis card and the pull request.

@@ -1,0 +1,90 @@
+//! The [`TestRunner`] plug trait.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::TestReport;
+use crate::code::CodeSnapshot;
+use crate::run::RunContext;
+use crate::sandbox::{SandboxError, SandboxSession};
+
+/// How to run a project's tests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TestCommand {
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// Which tool it is, for reading its output.
+    pub framework: TestFramework,
+    /// Where the command comes from: `host` when the caller named it, else what it was derived from.
+    pub origin: String,
+}
+
+impl TestCommand {
+    /// A command named by the host application, run by `sh -c` inside the sandbox.
+    pub fn shell(command: impl Into<String>) -> Self {
+        Self {
+            argv: vec!["sh".to_owned(), "-c".to_owned(), command.into()],
+            framework: TestFramework::Unknown,
+            origin: "host".to_owned(),
+        }
+    }
+
+    /// The command as a person would type it.
+    #[must_use]
+    pub fn display(&self) -> String {
+        match self.argv.as_slice() {
+            [shell, flag, command] if shell == "sh" && flag == "-c" => command.clone(),
+            argv => argv.join(" "),
+        }
+    }
+}
+
+/// A test tool whose output can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TestFramework {
+    /// Python's `unittest`.
+    Unittest,
+    /// pytest.
+    Pytest,
+    /// `node --test`.
+    NodeTest,
+    /// `cargo test`.
+    CargoTest,
+    /// Anything else. Its output is read for the form of the tools above all the same.
+    Unknown,
+}
+
+/// Finds and runs a project's tests in a sandbox session.
+///
+/// # Contract
+/// Commands come from the host application or from the files of the repository, never from a trace or a model. A test
+/// command that fails is a report, not an error.
+///
+/// # Cancellation
+/// [`run`](Self::run) returns within two seconds after the context is cancelled, with [`SandboxError::Cancelled`].
+///
+/// # Errors
+/// Those of the session.
+///
+/// # Implementing
+/// [`detect`](Self::detect) reads only the snapshot.
+#[async_trait]
+pub trait TestRunner: Debug + Send + Sync + 'static {
+    /// Finds the project's test command.
+    fn detect(&self, code: &CodeSnapshot) -> Option<TestCommand>;
+
+    /// Runs the tests once.
+    async fn run(
+        &self,
+        session: &dyn SandboxSession,
+        command: &TestCommand,
+        timeout: Duration,
+        ctx: &RunContext,
+    ) -> Result<TestReport, SandboxError>;
+}
