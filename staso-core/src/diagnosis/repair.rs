@@ -79,6 +79,32 @@ pub enum RepairHint {
     },
 }
 
+impl RepairHint {
+    /// The in-repository frames, innermost first.
+    #[must_use]
+    pub fn frames(&self) -> &[FrameRef] {
+        match self {
+            Self::Exception { frames, .. }
+            | Self::WrongKey { frames, .. }
+            | Self::TemplateVariable { frames, .. }
+            | Self::EnvironmentVariable { frames, .. }
+            | Self::WrongResult { frames } => frames,
+            Self::Setting { .. } => &[],
+        }
+    }
+
+    /// Words by which the failure can be recognised in other output: the exception, or the innermost function.
+    #[must_use]
+    pub(crate) fn words(&self) -> Vec<&str> {
+        let mut words: Vec<&str> =
+            self.frames().first().and_then(|frame| frame.function.as_deref()).into_iter().collect();
+        if let Self::Exception { exception, .. } = self {
+            words.push(exception);
+        }
+        words
+    }
+}
+
 /// How a failure shows itself when a step is made to happen again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -121,4 +147,6 @@ pub struct RecordedCall {
     pub function: String,
     /// Arguments by name.
     pub arguments: BTreeMap<String, serde_json::Value>,
+    /// The class of exception that the trace recorded for this call; `None` when it returned.
+    pub raised: Option<String>,
 }

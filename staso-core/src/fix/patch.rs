@@ -50,6 +50,12 @@ pub enum PatchError {
         /// The file.
         path: RepoPath,
     },
+    /// The surroundings of the change differ.
+    #[error("the lines around the change in {path} are not there exactly once")]
+    Conflict {
+        /// The file.
+        path: RepoPath,
+    },
     /// The file would stay as it is.
     #[error("{path} would not change")]
     NoChange {
@@ -93,6 +99,35 @@ impl Patch {
             after: after.into(),
         };
         Ok(Self { files: BTreeMap::from([(path.clone(), changed)]) })
+    }
+
+    /// The same change on another commit. Every changed stretch, with three lines around it, must stand there exactly
+    /// once; nothing is guessed.
+    ///
+    /// # Errors
+    /// [`PatchError::Conflict`] when a stretch is not there or stands there twice, [`PatchError::UnknownFile`] when a
+    /// file was not read, [`PatchError::NoChange`] when the wanted text is already there.
+    pub fn rebase(&self, code: &CodeSnapshot) -> Result<Self, PatchError> {
+        let mut files = BTreeMap::new();
+        for (path, file) in &self.files {
+            let target = code.file(path).ok_or_else(|| PatchError::UnknownFile { path: path.clone() })?;
+            let after = if target.blob == file.blob {
+                Arc::clone(&file.after)
+            } else {
+                file.transplant(&target.text).ok_or_else(|| PatchError::Conflict { path: path.clone() })?
+            };
+            if *after == *target.text {
+                return Err(PatchError::NoChange { path: path.clone() });
+            }
+            let moved = PatchFile {
+                before: Arc::clone(&target.text),
+                blob: target.blob.clone(),
+                executable: target.executable,
+                after,
+            };
+            files.insert(path.clone(), moved);
+        }
+        Ok(Self { files })
     }
 
     /// The changed files, sorted by path.
@@ -158,6 +193,30 @@ impl PatchFile {
         self.executable
     }
 
+    /// Makes the same change in another text of the file.
+    fn transplant(&self, target: &str) -> Option<Arc<str>> {
+        let diff = TextDiff::from_lines(self.before(), self.after());
+        let mut text = target.to_owned();
+        for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
+            let side = |skip| -> String {
+                hunk.iter_changes()
+                    .filter(|change| change.tag() != skip)
+                    .map(|change| change.value())
+                    .collect()
+            };
+            let (old, new) = (side(similar::ChangeTag::Insert), side(similar::ChangeTag::Delete));
+            let mut places = text.match_indices(&old);
+            let (at, _) = places.next().filter(|(at, _)| {
+                text.get(..*at).is_some_and(|head| head.is_empty() || head.ends_with('\n'))
+            })?;
+            if places.next().is_some() {
+                return None;
+            }
+            text.replace_range(at..at + old.len(), &new);
+        }
+        Some(text.into())
+    }
+
     fn diff(&self, path: &RepoPath) -> String {
         let diff = TextDiff::from_lines(self.before(), self.after());
         let (old, new) = (quoted("a", path), quoted("b", path));
@@ -187,4 +246,69 @@ fn quoted(side: &str, path: &RepoPath) -> String {
     }
     text.push('"');
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code::SourceFile;
+    use crate::id::CommitId;
+
+    fn code(text: &str) -> (CodeSnapshot, RepoPath) {
+        let path = RepoPath::new("src/ä tool.py").unwrap();
+        let mut code = CodeSnapshot::new(CommitId::new("a".repeat(40)).unwrap(), Vec::new(), false);
+        let blob = BlobId::new(crate::id::Digest::of(text).hex()).unwrap();
+        code.insert(path.clone(), SourceFile { blob, text: text.into(), executable: false });
+        (code, path)
+    }
+
+    fn replace(text: &str, old: &str, new: &str) -> Result<Patch, PatchError> {
+        let (code, path) = code(text);
+        let start = text.find(old).unwrap();
+        Patch::replace(
+            &code,
+            &path,
+            vec![Replacement { range: start..start + old.len(), text: new.to_owned() }],
+        )
+    }
+
+    #[test]
+    fn a_patch_that_changes_nothing_or_splits_a_character_is_refused() {
+        assert!(matches!(replace("a = 1\n", "1", "1"), Err(PatchError::NoChange { .. })));
+        let (code, path) = code("ä = 1\n");
+        for (start, end) in [(1, 2), (0, 99), (3, 2)] {
+            let parts = vec![Replacement { range: start..end, text: "x".to_owned() }];
+            assert!(matches!(Patch::replace(&code, &path, parts), Err(PatchError::BadRange { .. })));
+        }
+    }
+
+    #[test]
+    fn the_diff_names_the_file_as_git_does_and_keeps_a_missing_line_end() {
+        let patch = replace("x\r\na = 1", "1", "2").unwrap();
+        let diff = patch.diff();
+        assert!(
+            diff.starts_with("diff --git \"a/src/\\303\\244 tool.py\" \"b/src/\\303\\244 tool.py\"\n"),
+            "{diff}"
+        );
+        assert!(
+            diff.ends_with("-a = 1\n\\ No newline at end of file\n+a = 2\n\\ No newline at end of file\n"),
+            "{diff}"
+        );
+        assert_eq!(patch.line_counts(), (1, 1));
+    }
+
+    #[test]
+    fn a_change_moves_with_its_surroundings_and_conflicts_without_them() {
+        let before = "one\ntwo\nthree\nfour\nfive\nsix\nseven\neight\n";
+        let patch = replace(before, "four", "4").unwrap();
+        let rebased = |text: &str| patch.rebase(&code(text).0);
+        let moved = rebased(&format!("# new\n{before}# end\n")).unwrap();
+        let after = moved.files().next().unwrap().1.after().to_owned();
+        assert_eq!(after, "# new\none\ntwo\nthree\n4\nfive\nsix\nseven\neight\n# end\n");
+        let conflict =
+            |text: &str| assert!(matches!(rebased(text), Err(PatchError::Conflict { .. })), "{text}");
+        conflict(&before.replace("three", "3"));
+        conflict(&format!("{before}{before}"));
+        conflict(&before.replace("four", "4"));
+    }
 }

@@ -1,1 +1,20 @@
 //! The orchestrator: one failed run in, one [`RunArtifact`](crate::run::RunArtifact) out.
+//!
+//! It decides what happens next and settles the outcome. How to diagnose, repair, confine and publish is the work of
+//! the plug-ins it was given.
+
+mod draft;
+mod handle;
+mod healer;
+mod policy;
+mod preload;
+mod proof;
+mod publish;
+mod request;
+mod run;
+mod stop;
+
+pub use handle::RunHandle;
+pub use healer::{Healer, HealerBuilder, RunIds};
+pub use policy::{HealPolicy, PreloadLimits};
+pub use request::{HealRequest, StoppingPoint, UnknownStoppingPoint};

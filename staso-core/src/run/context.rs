@@ -71,6 +71,12 @@ impl RunContext {
         self
     }
 
+    /// The same run, but what this context emits is not recorded: for steps that are repeated very often.
+    #[must_use]
+    pub fn muted(&self) -> Self {
+        Self { events: Arc::new(EventRecorder::muted()), ..self.clone() }
+    }
+
     /// The run.
     #[must_use]
     pub const fn run_id(&self) -> RunId {

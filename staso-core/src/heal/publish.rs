@@ -1,0 +1,125 @@
+//! Turns a proven fix into a proposal.
+
+use super::draft::{Draft, RunSubject};
+use super::healer::Parts;
+use super::proof::ProvenFix;
+use super::run::Source;
+use super::stop::{Flow, Stop};
+use crate::diagnosis::Diagnosis;
+use crate::id::{BranchName, Digest};
+use crate::report::{PullRequestText, pull_request};
+use crate::run::{EventKind, Phase, ProposalRecord, RunContext};
+use crate::vcs::{ChangeSet, Proposal, ProposalAction, ProposeRequest};
+
+/// A proven fix and where it goes.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) source: Source,
+    pub(super) fix: ProvenFix,
+}
+
+/// Publishes the fix. Says how the run ends, whatever happens.
+///
+/// Not interrupted from outside: the provider watches the cancellation itself, so that what the artifact says of the
+/// proposal is true.
+pub(super) async fn publish(
+    parts: &Parts,
+    ready: &Ready,
+    subject: RunSubject,
+    draft: &mut Draft,
+    ctx: &RunContext,
+) -> Stop {
+    match propose(parts, ready, subject, draft, ctx).await {
+        Ok(reason) => Stop::completed("fix_published", reason),
+        Err(stop) => stop,
+    }
+}
+
+async fn propose(
+    parts: &Parts,
+    Ready { source, fix }: &Ready,
+    subject: RunSubject,
+    draft: &mut Draft,
+    ctx: &RunContext,
+) -> Flow<String> {
+    draft.enter(Phase::Publish, ctx);
+    let Some(vcs) = &parts.vcs else {
+        return Err(Stop::rejected("no_repository", "no repository provider is configured"));
+    };
+    let text = pull_request_text(parts, subject, draft, ctx);
+    let resolved = &source.resolved;
+    let mut changes = ChangeSet::new(resolved.base_tip.clone(), fix.at_tip.edits(), text.title, text.body);
+    changes.message = text.commit_message;
+    let fingerprint = fingerprint(source, draft.diagnosis.as_ref());
+    let key = Digest::of(format!("{}\n{}", fingerprint.hex(), fix.candidate.patch.diff()));
+    let prefix = branch_prefix(&fingerprint)?;
+    let request = ProposeRequest::new(
+        &resolved.repository,
+        &resolved.base_branch,
+        &prefix,
+        &changes,
+        key.as_str(),
+        ctx.run_id(),
+    );
+    let proposal = vcs.propose(&request, ctx).await?;
+    ctx.emit(EventKind::ProposalOpened { branch: proposal.branch.to_string(), url: proposal.url.clone() });
+    let reason = describe(&proposal);
+    draft.proposal = Some(record(proposal, changes));
+    Ok(reason)
+}
+
+fn pull_request_text(parts: &Parts, subject: RunSubject, draft: &Draft, ctx: &RunContext) -> PullRequestText {
+    let stop = Stop::completed("verified_fix", "the fix is proven");
+    let preview = draft.preview(stop, subject, ctx);
+    pull_request(&preview, parts.policy.trace_url_base.as_deref())
+}
+
+/// What makes two failures the same: repository, place, pattern and the branch that the fix is for.
+fn fingerprint(source: &Source, diagnosis: Option<&Diagnosis>) -> Digest {
+    let resolved = &source.resolved;
+    let mut text = format!("{}\n{}\n", resolved.repository.id, resolved.base_branch);
+    if let Some(diagnosis) = diagnosis {
+        if let Some(cause) = &diagnosis.root_cause {
+            text.push_str(&cause.category);
+        }
+        for hint in diagnosis.suggested_fix.iter().flat_map(|fix| &fix.hints) {
+            for frame in hint.frames().iter().take(1) {
+                text.push_str(&format!("\n{}:{}", frame.path, frame.function.as_deref().unwrap_or_default()));
+            }
+        }
+        for file in diagnosis.suggested_fix.iter().flat_map(|fix| &fix.target_files) {
+            text.push('\n');
+            text.push_str(file);
+        }
+    }
+    Digest::of(text)
+}
+
+fn branch_prefix(fingerprint: &Digest) -> Flow<BranchName> {
+    let short: String = fingerprint.hex().chars().take(10).collect();
+    BranchName::new(format!("fix/staso-{short}"))
+        .map_err(|error| Stop::rejected("branch_name", error.to_string()))
+}
+
+fn describe(proposal: &Proposal) -> String {
+    let did = match proposal.action {
+        ProposalAction::Created => "was created",
+        ProposalAction::Reused => "had been created by an earlier run and is unchanged",
+        ProposalAction::Updated => "was updated",
+    };
+    format!("the fix is proven and proposed: branch {} for {} {did}", proposal.branch, proposal.base)
+}
+
+fn record(proposal: Proposal, changes: ChangeSet) -> ProposalRecord {
+    ProposalRecord {
+        branch: proposal.branch,
+        base: proposal.base,
+        head: proposal.head,
+        url: proposal.url,
+        state: proposal.state,
+        action: proposal.action,
+        title: changes.title,
+        body: changes.body,
+        warnings: proposal.warnings,
+    }
+}

@@ -1,0 +1,314 @@
+//! One sandbox session as a place to try things: reproduce, run the tests, apply a candidate, take it back.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::call::{self, CallOutcome, CallVerdict};
+use super::{TestCommand, TestReport, TestRunner, VerifyLimits};
+use crate::diagnosis::{FailureOracle, RecordedCall};
+use crate::fix::Patch;
+use crate::run::{CheckRecord, CheckSubject, EventKind, RunContext};
+use crate::sandbox::{SandboxError, SandboxSession};
+
+/// Recorded calls made again at most.
+const MAX_CALLS: usize = 4;
+
+/// A session, and how to try things in it.
+#[derive(Debug, Clone, Copy)]
+pub struct TestBench<'a> {
+    session: &'a dyn SandboxSession,
+    tests: Option<(&'a dyn TestRunner, &'a TestCommand)>,
+    limits: &'a VerifyLimits,
+    at: CheckSubject,
+}
+
+/// How the failure was made to happen again.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Reproduction {
+    /// By making recorded calls again: those that fail, with the time they took.
+    Calls {
+        /// How the failure shows itself.
+        oracle: FailureOracle,
+        /// The calls that fail, innermost first.
+        failing: Vec<(RecordedCall, Duration)>,
+    },
+    /// By the project's own tests, which fail at the failing commit.
+    Tests,
+}
+
+/// The project's tests as they are without a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Baseline {
+    /// There is no test command.
+    NoTests,
+    /// They ran.
+    Ran(TestReport),
+}
+
+/// What trying a candidate found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trial {
+    /// Whether the failure is gone.
+    pub gone: bool,
+    /// Whether it is gone and no test that passed before fails now. Never without tests.
+    pub passed: bool,
+    /// The checks that ran, in order; the first that fails is the last.
+    pub checks: Vec<CheckRecord>,
+}
+
+impl<'a> TestBench<'a> {
+    /// A bench over a session whose checkout is that of `at`.
+    #[must_use]
+    pub const fn new(
+        session: &'a dyn SandboxSession,
+        tests: Option<(&'a dyn TestRunner, &'a TestCommand)>,
+        limits: &'a VerifyLimits,
+        at: CheckSubject,
+    ) -> Self {
+        Self { session, tests, limits, at }
+    }
+
+    /// Makes the recorded calls of the oracle again and keeps those that fail as the trace says.
+    ///
+    /// # Errors
+    /// Those of the session.
+    pub async fn reproduce(
+        &self,
+        oracle: &FailureOracle,
+        ctx: &RunContext,
+    ) -> Result<(Option<Reproduction>, Vec<CheckRecord>), SandboxError> {
+        call::install_driver(self.session, ctx).await?;
+        let mut failing = Vec::new();
+        let mut checks = Vec::new();
+        for recorded in oracle.calls().iter().filter(|recorded| call::is_supported(recorded)).take(MAX_CALLS)
+        {
+            let (verdict, record) =
+                self.call_check(recorded, oracle, self.limits.call_timeout, false, ctx).await?;
+            if verdict == CallVerdict::Fails {
+                failing.push((recorded.clone(), Duration::from_millis(record.duration_ms)));
+            }
+            checks.push(record);
+        }
+        let found = !failing.is_empty();
+        Ok((found.then(|| Reproduction::Calls { oracle: oracle.clone(), failing }), checks))
+    }
+
+    /// Runs the tests without a change.
+    ///
+    /// # Errors
+    /// Those of the session.
+    pub async fn baseline(&self, ctx: &RunContext) -> Result<(Baseline, CheckRecord), SandboxError> {
+        let Some((runner, command)) = self.tests else {
+            return Ok((Baseline::NoTests, self.tests_not_run(false)));
+        };
+        let report = self.run_tests(runner, command, self.limits.test_timeout, ctx).await?;
+        let record = self.tests_record(&report, false, report.passed());
+        self.completed(&record, ctx);
+        Ok((Baseline::Ran(report), record))
+    }
+
+    /// Puts the candidate in place and tries it. The files are left changed; [`revert`](Self::revert) takes it back.
+    ///
+    /// # Errors
+    /// Those of the session.
+    pub async fn try_patch(
+        &self,
+        patch: &Patch,
+        reproduction: &Reproduction,
+        baseline: &Baseline,
+        ctx: &RunContext,
+    ) -> Result<Trial, SandboxError> {
+        self.write(patch, Side::After, ctx).await?;
+        let mut checks = Vec::new();
+        if let Reproduction::Calls { oracle, failing } = reproduction {
+            call::install_driver(self.session, ctx).await?;
+            for (recorded, seen) in failing {
+                let timeout = self.limits.trial_call_timeout(*seen);
+                let (verdict, record) = self.call_check(recorded, oracle, timeout, true, ctx).await?;
+                checks.push(record);
+                if verdict != CallVerdict::Passes {
+                    return Ok(Trial { gone: false, passed: false, checks });
+                }
+            }
+        }
+        let (Some((runner, command)), Baseline::Ran(before)) = (self.tests, baseline) else {
+            checks.push(self.tests_not_run(true));
+            return Ok(Trial { gone: true, passed: false, checks });
+        };
+        let timeout = self.limits.trial_test_timeout(Duration::from_millis(before.duration_ms));
+        let report = self.run_tests(runner, command, timeout, ctx).await?;
+        let passed = match reproduction {
+            Reproduction::Tests => report.passed(),
+            Reproduction::Calls { .. } => nothing_newly_fails(before, &report),
+        };
+        let record = self.tests_record(&report, true, passed);
+        self.completed(&record, ctx);
+        checks.push(record);
+        let gone = passed || matches!(reproduction, Reproduction::Calls { .. });
+        Ok(Trial { gone, passed, checks })
+    }
+
+    /// Puts back what a candidate changed.
+    ///
+    /// # Errors
+    /// Those of the session.
+    pub async fn revert(&self, patch: &Patch, ctx: &RunContext) -> Result<(), SandboxError> {
+        self.write(patch, Side::Before, ctx).await
+    }
+
+    async fn write(&self, patch: &Patch, side: Side, ctx: &RunContext) -> Result<(), SandboxError> {
+        for (path, file) in patch.files() {
+            let content = match side {
+                Side::Before => file.before(),
+                Side::After => file.after(),
+            };
+            self.session.write_file(path, content.as_bytes(), file.executable(), ctx).await?;
+        }
+        Ok(())
+    }
+
+    async fn call_check(
+        &self,
+        recorded: &RecordedCall,
+        oracle: &FailureOracle,
+        timeout: Duration,
+        patched: bool,
+        ctx: &RunContext,
+    ) -> Result<(CallVerdict, CheckRecord), SandboxError> {
+        let command = call::display(recorded);
+        self.started("reproduction", ctx);
+        let begun = ctx.elapsed();
+        let outcome = call::make(recorded, self.session, timeout, ctx).await?;
+        let verdict = call::judge(&outcome, oracle, recorded);
+        let record = CheckRecord {
+            name: "reproduction".to_owned(),
+            command,
+            at: self.at,
+            patched,
+            ok: Some(verdict == if patched { CallVerdict::Passes } else { CallVerdict::Fails }),
+            exit_code: None,
+            counts: None,
+            duration_ms: millis(ctx.elapsed().saturating_sub(begun)),
+            detail: describe(&outcome, &verdict),
+        };
+        self.completed(&record, ctx);
+        Ok((verdict, record))
+    }
+
+    async fn run_tests(
+        &self,
+        runner: &dyn TestRunner,
+        command: &TestCommand,
+        timeout: Duration,
+        ctx: &RunContext,
+    ) -> Result<TestReport, SandboxError> {
+        self.started("tests", ctx);
+        runner.run(self.session, command, timeout, ctx).await
+    }
+
+    fn tests_record(&self, report: &TestReport, patched: bool, ok: bool) -> CheckRecord {
+        CheckRecord {
+            name: "tests".to_owned(),
+            command: report.command.clone(),
+            at: self.at,
+            patched,
+            ok: Some(ok),
+            exit_code: report.exit.code,
+            counts: report.counts,
+            duration_ms: report.duration_ms,
+            detail: describe_tests(report),
+        }
+    }
+
+    fn tests_not_run(&self, patched: bool) -> CheckRecord {
+        CheckRecord {
+            name: "tests".to_owned(),
+            command: String::new(),
+            at: self.at,
+            patched,
+            ok: None,
+            exit_code: None,
+            counts: None,
+            duration_ms: 0,
+            detail: "not run: there is no test command".to_owned(),
+        }
+    }
+
+    fn started(&self, name: &str, ctx: &RunContext) {
+        ctx.emit(EventKind::CheckStarted { name: name.to_owned(), at: self.place().to_owned() });
+    }
+
+    fn completed(&self, record: &CheckRecord, ctx: &RunContext) {
+        ctx.emit(EventKind::CheckCompleted {
+            name: record.name.clone(),
+            at: format!("{}{}", self.place(), if record.patched { ", patched" } else { "" }),
+            ok: record.ok == Some(true),
+            result: record.detail.clone(),
+        });
+    }
+
+    const fn place(&self) -> &'static str {
+        match self.at {
+            CheckSubject::FailingCommit => "failing commit",
+            CheckSubject::BaseTip => "base tip",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Side {
+    Before,
+    After,
+}
+
+fn describe(outcome: &CallOutcome, verdict: &CallVerdict) -> String {
+    match (outcome, verdict) {
+        (_, CallVerdict::Other(why)) => why.clone(),
+        (CallOutcome::Raised { kind, message }, _) => {
+            let message: String =
+                message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
+            format!("raises {kind}: {message}")
+        }
+        (CallOutcome::Returned { .. }, CallVerdict::Fails) => {
+            "returns a text with the unfilled variable".to_owned()
+        }
+        _ => "returns".to_owned(),
+    }
+}
+
+fn describe_tests(report: &TestReport) -> String {
+    if report.exit.timed_out {
+        return format!("did not end within {} ms", report.duration_ms);
+    }
+    let Some(counts) = report.counts else {
+        return report.exit.code.map_or_else(|| "was killed".to_owned(), |code| format!("exit code {code}"));
+    };
+    let mut text = format!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped);
+    let failing: Vec<_> = report.failing().take(3).collect();
+    if !failing.is_empty() {
+        text.push_str(": ");
+        text.push_str(&failing.join(", "));
+    }
+    text
+}
+
+/// Whether every test that passed before still does. When tests failed before, only names can tell.
+fn nothing_newly_fails(before: &TestReport, after: &TestReport) -> bool {
+    if before.passed() {
+        return after.passed() && after.counts.map(|c| c.passed) >= before.counts.map(|c| c.passed);
+    }
+    let passing = |report: &TestReport| -> BTreeSet<String> {
+        let passed = |(name, status): (&String, &super::TestStatus)| {
+            (*status == super::TestStatus::Passed).then(|| name.clone())
+        };
+        report.tests.iter().filter_map(passed).collect()
+    };
+    let kept = passing(before);
+    !kept.is_empty() && !after.exit.timed_out && kept.is_subset(&passing(after))
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
