@@ -2,6 +2,7 @@
 //! ([`RunArtifact`]) and where traces and artifacts are kept ([`TraceStore`], [`RunStore`]).
 
 mod artifact;
+mod audit;
 mod budget;
 mod clock;
 mod context;
@@ -13,6 +14,7 @@ pub use artifact::{
     HunkRecord, Outcome, OutcomeState, ProposalRecord, RunArtifact, SourceRecord, Subject,
     VerificationRecord,
 };
+pub use audit::{AuditFinding, AuditInputs, verify_artifact};
 pub use budget::{Budget, BudgetExhausted, BudgetMeter, BudgetUse};
 pub use clock::{Clock, Sleep};
 pub use context::{Interrupted, RunContext};
