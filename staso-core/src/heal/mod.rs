@@ -12,6 +12,7 @@ mod proof;
 mod publish;
 mod request;
 mod run;
+mod search;
 mod stop;
 
 pub use handle::RunHandle;

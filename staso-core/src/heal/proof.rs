@@ -6,6 +6,7 @@ use super::draft::Draft;
 use super::healer::Parts;
 use super::preload::preload_paths;
 use super::run::Source;
+use super::search::{Found, search};
 use super::stop::{Flow, Stop};
 use crate::diagnosis::{Diagnosis, FailureOracle};
 use crate::fix::{FixCandidate, Patch};
@@ -84,21 +85,26 @@ impl<'p> Proof<'p> {
         Ok(Ground { sandbox: &**sandbox, vcs: &**vcs, tests })
     }
 
+    /// Opens a session and notes what confines it.
     async fn open(
         &self,
         ground: &Ground<'_>,
         checkout: &Checkout,
         draft: &mut Draft,
     ) -> Flow<Box<dyn SandboxSession>> {
+        let session = self.session(ground, checkout).await?;
+        draft.isolation = Some(session.isolation().clone());
+        Ok(session)
+    }
+
+    async fn session(&self, ground: &Ground<'_>, checkout: &Checkout) -> Flow<Box<dyn SandboxSession>> {
         let policy = &self.parts.policy;
         let spec = SandboxSpec::new(&checkout.path)
             .with_limits(policy.sandbox.clone())
             .with_min_tier(policy.min_tier)
             .with_env("PYTHONDONTWRITEBYTECODE", "1")
             .with_env("PYTHONHASHSEED", "0");
-        let session = ground.sandbox.open(&spec, self.ctx).await?;
-        draft.isolation = Some(session.isolation().clone());
-        Ok(session)
+        Ok(ground.sandbox.open(&spec, self.ctx).await?)
     }
 
     fn bench<'s>(
@@ -192,7 +198,7 @@ impl<'p> Proof<'p> {
         )
     }
 
-    /// Tries candidates in order until one passes.
+    /// Tries the candidates, each in a session where nothing else has run.
     async fn search<'c>(
         &self,
         ground: &Ground<'_>,
@@ -202,45 +208,33 @@ impl<'p> Proof<'p> {
         baseline: &Baseline,
         draft: &mut Draft,
     ) -> Flow<&'c FixCandidate> {
+        let quiet = &self.ctx.muted();
+        let attempt = async |candidate: &'c FixCandidate| {
+            let session = self.session(ground, checkout).await?;
+            let bench = self.bench(ground, &*session, CheckSubject::FailingCommit);
+            let trial = bench.try_patch(&candidate.patch, reproduction, baseline, quiet).await?;
+            close(session).await;
+            Ok(trial)
+        };
+        let without_tests = *baseline == Baseline::NoTests;
         let limits = &self.parts.policy.verify;
-        let started = self.ctx.elapsed();
-        let quiet = self.ctx.muted();
-        let session = self.open(ground, checkout, draft).await?;
-        let bench = self.bench(ground, &*session, CheckSubject::FailingCommit);
-        let mut silences = None;
-        let mut tried: u64 = 0;
-        let mut winner = None;
-        for candidate in candidates.iter().take(limits.max_trials) {
-            if self.ctx.elapsed().saturating_sub(started) > limits.trials_timeout {
-                break;
+        let found = search(candidates, limits, without_tests, self.ctx, attempt).await?;
+        draft.proof().candidates_tried = u64::try_from(found.tried).unwrap_or(u64::MAX);
+        match found {
+            Found { winner: Some(winner), .. } => Ok(winner),
+            Found { silencer: Some((candidate, trial)), tried, .. } => {
+                Err(unproven(candidate, trial, without_tests, tried, draft))
             }
-            tried += 1;
-            draft.proof().candidates_tried = tried;
-            self.ctx
-                .emit(EventKind::PatchUpdated { files: candidate.patch.paths(), why: candidate.why.clone() });
-            let trial = bench.try_patch(&candidate.patch, reproduction, baseline, &quiet).await?;
-            if trial.passed {
-                winner = Some(candidate);
-                break;
-            }
-            if trial.gone && silences.is_none() {
-                silences = Some((candidate, trial));
-                if *baseline == Baseline::NoTests {
-                    break;
-                }
-            }
-            bench.revert(&candidate.patch, &quiet).await?;
-        }
-        close(session).await;
-        match (winner, silences) {
-            (Some(winner), _) => Ok(winner),
-            (None, Some((candidate, trial))) => Err(unproven(candidate, trial, baseline, tried, draft)),
-            (None, None) => {
+            Found { tried, out_of_time, .. } => {
                 draft.fix = None;
-                Err(Stop::rejected(
-                    "no_candidate_passed",
-                    format!("none of the {tried} changes that were tried makes the failure go away"),
-                ))
+                let (code, why) = if out_of_time {
+                    ("trials_timed_out", "before the time for trials was over")
+                } else {
+                    ("no_candidate_passed", "and there are no others to try")
+                };
+                let reason =
+                    format!("none of the {tried} changes that were tried makes the failure go away, {why}");
+                Err(Stop::rejected(code, reason))
             }
         }
     }
@@ -358,13 +352,13 @@ fn judge_baseline(report: &TestReport, reproduced: bool) -> Flow<()> {
 fn unproven(
     candidate: &FixCandidate,
     trial: Trial,
-    baseline: &Baseline,
-    tried: u64,
+    without_tests: bool,
+    tried: usize,
     draft: &mut Draft,
 ) -> Stop {
     draft.record_fix(candidate, Some("reproduction"));
     draft.record_checks(trial.checks);
-    if *baseline == Baseline::NoTests {
+    if without_tests {
         return Stop::rejected(
             "no_test_command",
             "the change makes the failure go away, but the repository has no tests that could show that nothing else breaks; name a test command to have it proven",

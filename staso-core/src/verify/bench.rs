@@ -1,4 +1,4 @@
-//! One sandbox session as a place to try things: reproduce, run the tests, apply a candidate, take it back.
+//! One sandbox session as a place to try things: reproduce, run the tests, apply a candidate.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -109,7 +109,7 @@ impl<'a> TestBench<'a> {
         Ok((Baseline::Ran(report), record))
     }
 
-    /// Puts the candidate in place and tries it. The files are left changed; [`revert`](Self::revert) takes it back.
+    /// Puts the candidate in place and tries it. The files stay changed.
     ///
     /// # Errors
     /// Those of the session.
@@ -120,7 +120,7 @@ impl<'a> TestBench<'a> {
         baseline: &Baseline,
         ctx: &RunContext,
     ) -> Result<Trial, SandboxError> {
-        self.write(patch, Side::After, ctx).await?;
+        self.apply(patch, ctx).await?;
         let mut checks = Vec::new();
         if let Reproduction::Calls { oracle, failing } = reproduction {
             call::install_driver(self.session, ctx).await?;
@@ -150,21 +150,9 @@ impl<'a> TestBench<'a> {
         Ok(Trial { gone, passed, checks })
     }
 
-    /// Puts back what a candidate changed.
-    ///
-    /// # Errors
-    /// Those of the session.
-    pub async fn revert(&self, patch: &Patch, ctx: &RunContext) -> Result<(), SandboxError> {
-        self.write(patch, Side::Before, ctx).await
-    }
-
-    async fn write(&self, patch: &Patch, side: Side, ctx: &RunContext) -> Result<(), SandboxError> {
+    async fn apply(&self, patch: &Patch, ctx: &RunContext) -> Result<(), SandboxError> {
         for (path, file) in patch.files() {
-            let content = match side {
-                Side::Before => file.before(),
-                Side::After => file.after(),
-            };
-            self.session.write_file(path, content.as_bytes(), file.executable(), ctx).await?;
+            self.session.write_file(path, file.after().as_bytes(), file.executable(), ctx).await?;
         }
         Ok(())
     }
@@ -255,12 +243,6 @@ impl<'a> TestBench<'a> {
             CheckSubject::BaseTip => "base tip",
         }
     }
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Side {
-    Before,
-    After,
 }
 
 fn describe(outcome: &CallOutcome, verdict: &CallVerdict) -> String {

@@ -14,6 +14,8 @@ pub struct VerifyLimits {
     pub trials_timeout: Duration,
     /// Candidates tried at most. Default 2,000.
     pub max_trials: usize,
+    /// Candidates tried at a time, each in a session of its own. Default 2.
+    pub parallel_trials: usize,
 }
 
 impl Default for VerifyLimits {
@@ -23,6 +25,7 @@ impl Default for VerifyLimits {
             test_timeout: Duration::from_secs(120),
             trials_timeout: Duration::from_secs(240),
             max_trials: 2_000,
+            parallel_trials: 2,
         }
     }
 }
@@ -46,6 +49,13 @@ impl VerifyLimits {
     #[must_use]
     pub const fn with_trials_timeout(mut self, timeout: Duration) -> Self {
         self.trials_timeout = timeout;
+        self
+    }
+
+    /// Sets how many candidates are tried at a time.
+    #[must_use]
+    pub const fn with_parallel_trials(mut self, trials: usize) -> Self {
+        self.parallel_trials = trials;
         self
     }
 
