@@ -3,6 +3,13 @@
 pub mod agent_process;
 pub mod agent_repository;
 pub mod environment;
+pub mod follow;
 pub mod git;
+pub mod interrupt;
+pub mod options;
+pub mod progress;
+pub mod run_directory;
 pub mod scenario;
+pub mod terminal;
 pub mod variants;
+pub mod verdict;
