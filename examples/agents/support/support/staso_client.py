@@ -33,6 +33,13 @@ class NotDelivered(Exception):
         self.retry_after = retry_after
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """The API key goes to the configured address and nowhere else."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
 class StasoClient:
     """A bounded queue and a thread that empties it. Spans that do not fit are dropped and counted."""
 
@@ -40,7 +47,7 @@ class StasoClient:
         self._url = base_url.rstrip("/") + "/v1/traces/ingest"
         self._api_key = api_key
         self._queue: "queue.Queue[Optional[Item]]" = queue.Queue(QUEUE_SPANS)
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
         self.dropped = 0
         self._thread = threading.Thread(target=self._run, name="staso", daemon=True)
         self._thread.start()

@@ -179,4 +179,7 @@ def _stacktrace(error: BaseException) -> str:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, default=str)
+    try:
+        return json.dumps(value, default=str, allow_nan=False)
+    except (TypeError, ValueError):
+        return json.dumps(repr(value))

@@ -40,7 +40,7 @@ def _address(url: Optional[str]) -> Optional[str]:
     if not url:
         return None
     if url.startswith("/"):
-        return Path(url).as_uri()
+        return f"file://{url}"
     parts = urlsplit(url)
     if parts.scheme and parts.username is not None:
         return urlunsplit(parts._replace(netloc=parts.netloc.rsplit("@", 1)[-1]))

@@ -3,7 +3,7 @@ import os
 import unittest
 from unittest import mock
 
-from support import staso_client
+from support import staso_client, tracing
 from support.staso_client import NotDelivered
 
 RECEIPT = {"accepted": 1, "rejected": 0, "spans_dropped": 0, "receipt_id": "key"}
@@ -24,6 +24,13 @@ class Receipts(unittest.TestCase):
     def test_nothing_is_sent_without_an_address(self):
         with mock.patch.dict(os.environ, {"STASO_BASE_URL": ""}):
             self.assertIsNone(staso_client.StasoClient.from_environment())
+
+
+class Recording(unittest.TestCase):
+    def test_what_is_no_json_is_recorded_as_text(self):
+        circle = []
+        circle.append(circle)
+        self.assertEqual([tracing._json(value) for value in (circle, float("nan"))], ['"[[...]]"', '"nan"'])
 
 
 class Bodies(unittest.TestCase):
