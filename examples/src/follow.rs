@@ -29,28 +29,24 @@ pub enum FollowError {
     Lost(#[from] tokio::task::JoinError),
 }
 
-/// Shows what a run does until it ends; without a terminal it is only waited for.
+/// Shows what a run does until it ends.
 ///
 /// # Errors
 /// When the output is closed (the run is cancelled then) or a plug-in of the run panicked.
 pub async fn follow<W: Write + Send>(
     mut run: RunHandle,
-    mut terminal: Option<&mut Terminal<W>>,
+    terminal: &mut Terminal<W>,
 ) -> Result<Finished, FollowError> {
-    let mut progress = terminal.as_ref().map(|terminal| Progress::new(terminal.look()));
+    let mut progress = Progress::new(terminal.look());
     let mut events = Vec::new();
     while let Some(event) = run.next_event().await {
-        if let (Some(terminal), Some(progress)) = (&mut terminal, &mut progress) {
-            match progress.update(&event.event) {
-                Update::Line(line) => terminal.line(&line)?,
-                Update::Status(status) => terminal.status(&status)?,
-                Update::Nothing => {}
-            }
+        match progress.update(&event.event) {
+            Update::Line(line) => terminal.line(&line)?,
+            Update::Status(status) => terminal.status(&status)?,
+            Update::Nothing => {}
         }
         events.push(event);
     }
-    if let Some(terminal) = terminal {
-        terminal.clear()?;
-    }
+    terminal.clear()?;
     Ok(Finished { artifact: run.artifact().await?, events })
 }
