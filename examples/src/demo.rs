@@ -1,7 +1,7 @@
 //! The demo: a fault is planted, the agent fails for real, its trace arrives, and the run is healed.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use staso_core::heal::HealRequest;
 use staso_core::id::TraceId;
@@ -16,6 +16,9 @@ use crate::git::Git;
 use crate::scenario::Scenario;
 use crate::station::Station;
 use crate::terminal::{Terminal, Tone, printable};
+
+/// Directories of one scenario in one place.
+const MAX_REPETITIONS: usize = 1_000;
 
 /// Runs scenarios at a station.
 #[derive(Debug)]
@@ -108,9 +111,7 @@ impl<'a> Demo<'a> {
         scenario: &Scenario,
         terminal: &mut Terminal<W>,
     ) -> Result<TraceId, DemoError> {
-        let directory = self.station.directory.join(scenario.name);
-        std::fs::create_dir_all(&directory)
-            .map_err(|source| DemoError::Directory { path: directory.clone(), source })?;
+        let directory = new_directory(&self.station.directory, scenario.name)?;
         let git = Git::new(self.environment.clone());
         let repository = AgentRepository::create(&directory, Some(scenario), &git).await?;
         let sink = Some(self.station.ingest_url.as_str());
@@ -126,6 +127,22 @@ impl<'a> Demo<'a> {
         terminal.line(&format!("  trace     {trace_id} arrived"))?;
         Ok(trace_id)
     }
+}
+
+/// A directory `name` below `parent`, or `name-2`, `name-3` … when earlier runs left theirs.
+fn new_directory(parent: &Path, name: &str) -> Result<PathBuf, DemoError> {
+    let mut path = parent.join(name);
+    for number in 2..=MAX_REPETITIONS {
+        match std::fs::create_dir(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                path = parent.join(format!("{name}-{number}"));
+            }
+            Err(source) => return Err(DemoError::Directory { path, source }),
+            Ok(()) => return Ok(path),
+        }
+    }
+    let source = io::Error::other("earlier runs left too many directories");
+    Err(DemoError::Directory { path, source })
 }
 
 fn described(scenario: &Scenario, run: &AgentRun) -> String {

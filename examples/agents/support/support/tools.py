@@ -55,7 +55,7 @@ def calculate_refund(order_id: str, sku: str, quantity: int, requested_on: str) 
         return {"eligible": False, "reason": "the order has not been delivered yet"}
     held = (dates.parse(requested_on) - dates.parse(order["delivered_at"])).days
     if held > policy["window_days"]:
-        return {"eligible": False, "reason": f"returned {held} days after delivery, allowed are {policy['window_days']}"}
+        return {"eligible": False, "reason": f"returned after {held} days, allowed are {policy['window_days']}"}
     gross = line["unit_price_cents"] * quantity
     value = gross - _discount(order, gross)
     fee = _restocking_fee(value, held, policy)

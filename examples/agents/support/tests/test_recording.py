@@ -37,4 +37,5 @@ class Bodies(unittest.TestCase):
     def test_spans_are_grouped_by_trace_with_the_earliest_time(self):
         batch = [("t1", {"timestamp": "b"}), ("t2", {"timestamp": "c"}), ("t1", {"timestamp": "a"})]
         traces = json.loads(staso_client._body(batch))["traces"]
-        self.assertEqual([(t["trace_id"], t["timestamp"], len(t["spans"])) for t in traces], [("t1", "a", 2), ("t2", "c", 1)])
+        found = [(trace["trace_id"], trace["timestamp"], len(trace["spans"])) for trace in traces]
+        self.assertEqual(found, [("t1", "a", 2), ("t2", "c", 1)])
