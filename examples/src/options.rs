@@ -1,0 +1,242 @@
+//! The command line of `heal`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use lexopt::{Arg, Parser, ValueExt as _};
+use staso_core::heal::{StoppingPoint, UnknownStoppingPoint};
+use staso_core::trace::{RepositoryUrl, RepositoryUrlError};
+
+use crate::scenario::{DEFAULTS, Scenario, find};
+use crate::variants::VARIANTS;
+
+/// What the user asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// The text of [`usage`].
+    Help,
+    /// The names of the default scenarios, with what each plants.
+    List,
+    /// Heal something.
+    Heal(Options),
+}
+
+/// How to heal, and what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// What to heal.
+    pub work: Work,
+    /// Whether artifacts alone are printed, as JSON.
+    pub json: bool,
+    /// Where everything is kept; `None` makes a new directory in the system's one for temporary files.
+    pub data: Option<PathBuf>,
+}
+
+/// What to heal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Work {
+    /// Faults planted in the support agent.
+    Demo(Vec<&'static Scenario>),
+    /// The failed runs in a file.
+    Own(OwnWork),
+}
+
+/// A failed run of the user's own program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnWork {
+    /// The file with the trace; `-` is standard input.
+    pub trace: PathBuf,
+    /// The repository that ran; `None` takes the one that the trace names.
+    pub repository: Option<RepositoryUrl>,
+    /// How far to go.
+    pub until: StoppingPoint,
+    /// The project's test command; `None` finds it in the repository.
+    pub test_command: Option<String>,
+}
+
+/// The command line cannot be understood.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UsageError {
+    /// An option is unknown, or lacks its value.
+    #[error(transparent)]
+    Option(#[from] lexopt::Error),
+    /// There is no such scenario.
+    #[error("there is no scenario {name:?}; --list names them")]
+    Scenario {
+        /// What was given.
+        name: String,
+    },
+    /// There is no such stopping point.
+    #[error(transparent)]
+    StoppingPoint(#[from] UnknownStoppingPoint),
+    /// The repository is neither a directory nor an address.
+    #[error("--repo {given:?} is no directory and no address")]
+    Repository {
+        /// What was given.
+        given: String,
+        /// Why it is no address.
+        #[source]
+        source: RepositoryUrlError,
+    },
+    /// Two options exclude each other, or one needs another.
+    #[error("{0}")]
+    Combination(&'static str),
+}
+
+#[derive(Debug, Default)]
+struct Given {
+    scenarios: Vec<&'static Scenario>,
+    trace: Option<PathBuf>,
+    repository: Option<RepositoryUrl>,
+    until: Option<StoppingPoint>,
+    test_command: Option<String>,
+    json: bool,
+    data: Option<PathBuf>,
+}
+
+/// Reads the arguments, without the program's name.
+///
+/// # Errors
+/// When they cannot be understood.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
+    let mut parser = Parser::from_args(arguments);
+    let mut given = Given::default();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
+            Arg::Long("list") => return Ok(Command::List),
+            Arg::Long("json") => given.json = true,
+            Arg::Long("scenario") => given.scenarios.push(scenario(&parser.value()?.string()?)?),
+            Arg::Long("trace") => given.trace = Some(parser.value()?.into()),
+            Arg::Long("repo") => given.repository = Some(repository(&parser.value()?.string()?)?),
+            Arg::Long("until") => given.until = Some(parser.value()?.string()?.parse()?),
+            Arg::Long("test") => given.test_command = Some(parser.value()?.string()?),
+            Arg::Long("data") => given.data = Some(parser.value()?.into()),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let work = work(&mut given)?;
+    Ok(Command::Heal(Options { work, json: given.json, data: given.data }))
+}
+
+fn work(given: &mut Given) -> Result<Work, UsageError> {
+    let Some(trace) = given.trace.take() else {
+        if given.repository.is_some() || given.until.is_some() || given.test_command.is_some() {
+            return Err(UsageError::Combination("--repo, --until and --test need --trace FILE"));
+        }
+        let chosen = std::mem::take(&mut given.scenarios);
+        return Ok(Work::Demo(if chosen.is_empty() { DEFAULTS.iter().collect() } else { chosen }));
+    };
+    if !given.scenarios.is_empty() {
+        return Err(UsageError::Combination("--scenario and --trace exclude each other"));
+    }
+    Ok(Work::Own(OwnWork {
+        trace,
+        repository: given.repository.take(),
+        until: given.until.unwrap_or(StoppingPoint::Verify),
+        test_command: given.test_command.take(),
+    }))
+}
+
+fn scenario(name: &str) -> Result<&'static Scenario, UsageError> {
+    find(name).ok_or_else(|| UsageError::Scenario { name: name.to_owned() })
+}
+
+/// A directory that exists, else an address.
+fn repository(given: &str) -> Result<RepositoryUrl, UsageError> {
+    let address = match std::fs::canonicalize(given) {
+        Ok(directory) => RepositoryUrl::from_local_path(&directory.to_string_lossy()),
+        Err(_) => given.parse(),
+    };
+    address.map_err(|source| UsageError::Repository { given: given.to_owned(), source })
+}
+
+/// What `heal --help` prints.
+#[must_use]
+pub fn usage() -> String {
+    let names = |scenarios: &[Scenario]| {
+        scenarios.iter().map(|scenario| format!("      {}\n", scenario.name)).collect::<String>()
+    };
+    format!(
+        "\
+Turns failed runs of an agent into proven fixes.
+
+heal [--scenario NAME]... [--json] [--data DIR]
+    Plants faults in a support agent, runs it, and heals what fails. All default scenarios when none is named.
+heal --trace FILE [--repo PATH-or-URL] [--until diagnose|propose|verify|publish] [--test CMD] [--json] [--data DIR]
+    Heals the failed runs in FILE (staso ingest format or OTLP JSON; - is standard input) at the repository's commit.
+    Goes as far as `verify` by default; only `publish` writes a branch into the repository.
+heal --list | --help
+
+--json   prints artifacts alone, one a line
+--data   where repositories, artifacts and caches are kept; by default a new directory that is named at the end
+
+Exit code: 0 all healed as expected, 1 something did not heal, 2 bad usage or malformed input, 130 cancelled.
+
+Scenarios:
+{}More faults of the same classes:
+{}",
+        names(DEFAULTS),
+        names(VARIANTS)
+    )
+}
+
+/// What `heal --list` prints.
+#[must_use]
+pub fn list() -> String {
+    let line = |scenario: &Scenario| format!("{:<8}  {}\n", scenario.name, scenario.message);
+    DEFAULTS.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Command, UsageError> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn nothing_runs_the_four_default_scenarios() {
+        let Ok(Command::Heal(Options { work: Work::Demo(scenarios), json: false, data: None })) = parsed("")
+        else {
+            panic!("no demo");
+        };
+        let names: Vec<_> = scenarios.iter().map(|scenario| scenario.name).collect();
+        assert_eq!(names, ["code", "prompt", "config", "outage"]);
+    }
+
+    #[test]
+    fn own_work_is_proven_but_not_published_unless_asked() {
+        let until = |line| match parsed(line) {
+            Ok(Command::Heal(Options { work: Work::Own(own), .. })) => own.until,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(until("--trace t.json --repo https://github.com/acme/agent"), StoppingPoint::Verify);
+        assert_eq!(until("--trace=t.json --until publish"), StoppingPoint::Publish);
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_named() {
+        for (line, expected) in [
+            ("--scenario nope", "there is no scenario \"nope\""),
+            ("--until never --trace t", "no stopping point"),
+            ("--repo . ", "need --trace"),
+            ("--trace t --scenario code", "exclude each other"),
+            ("--trace t --repo nowhere", "is no directory and no address"),
+            ("--trace", "missing argument"),
+            ("--force", "invalid option '--force'"),
+            ("file", "unexpected argument"),
+        ] {
+            let error = parsed(line).unwrap_err().to_string();
+            assert!(error.contains(expected), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn help_names_the_variants_and_list_does_not() {
+        assert!(usage().contains("variant-comparison") && usage().contains("      outage\n"));
+        assert_eq!(list().lines().count(), DEFAULTS.len());
+    }
+}
