@@ -1,1 +1,1 @@
-//! Placeholder.
+//! Benchmarks live in `benches/`, one file a claim; this library is empty.

@@ -5,9 +5,10 @@ use super::healer::Parts;
 use super::proof::ProvenFix;
 use super::run::Source;
 use super::stop::{Flow, Stop};
+use crate::code::{CodeSnapshot, RepoPath};
 use crate::diagnosis::Diagnosis;
 use crate::id::{BranchName, Digest};
-use crate::report::{PullRequestText, pull_request};
+use crate::report::{PullRequestOptions, PullRequestText, pull_request};
 use crate::run::{EventKind, Phase, ProposalRecord, RunContext};
 use crate::vcs::{ChangeSet, Proposal, ProposalAction, ProposeRequest};
 
@@ -46,7 +47,7 @@ async fn propose(
     let Some(vcs) = &parts.vcs else {
         return Err(Stop::rejected("no_repository", "no repository provider is configured"));
     };
-    let text = pull_request_text(parts, subject, draft, ctx);
+    let text = pull_request_text(parts, source, subject, draft, ctx)?;
     let resolved = &source.resolved;
     let mut changes = ChangeSet::new(resolved.base_tip.clone(), fix.at_tip.edits(), text.title, text.body);
     changes.message = text.commit_message;
@@ -68,10 +69,30 @@ async fn propose(
     Ok(reason)
 }
 
-fn pull_request_text(parts: &Parts, subject: RunSubject, draft: &Draft, ctx: &RunContext) -> PullRequestText {
+fn pull_request_text(
+    parts: &Parts,
+    source: &Source,
+    subject: RunSubject,
+    draft: &Draft,
+    ctx: &RunContext,
+) -> Flow<PullRequestText> {
     let stop = Stop::completed("verified_fix", "the fix is proven");
     let preview = draft.preview(stop, subject, ctx);
-    pull_request(&preview, parts.policy.trace_url_base.as_deref())
+    let mut options = PullRequestOptions::default();
+    options.trace_url_base = parts.policy.trace_url_base.as_deref();
+    options.template = template(&source.code);
+    let nothing = || Stop::rejected("nothing_to_propose", "there is no diagnosis or no change to propose");
+    pull_request(&preview, &options).ok_or_else(nothing)
+}
+
+/// The repository's own pull request template, where GitHub looks for it.
+fn template(code: &CodeSnapshot) -> Option<&str> {
+    let is_template = |path: &RepoPath| {
+        let lower = path.as_str().to_ascii_lowercase();
+        let name = lower.trim_start_matches(".github/").trim_start_matches("docs/");
+        name == "pull_request_template.md"
+    };
+    code.files().find(|(path, _)| is_template(path)).map(|(_, file)| &*file.text)
 }
 
 /// What makes two failures the same: repository, place, pattern and the branch that the fix is for.

@@ -313,18 +313,20 @@ pub enum TranscriptError {
     WrongEnd,
 }
 
-/// Checks a whole `transcript.jsonl` against the digest that the artifact holds, and returns its events.
+/// Checks a whole `transcript.jsonl` against the digest that the artifact holds, and returns its events. Lines must stand
+/// byte for byte as they were written: other spellings of the same event (blanks, letter case of ids) break the chain.
 ///
 /// # Errors
 /// Where the chain breaks first.
 pub fn verify_transcript(text: &str, events_digest: &Digest) -> Result<Vec<RunEvent>, TranscriptError> {
     let mut previous = Digest::of("");
     let mut events = Vec::new();
-    for (index, line) in text.lines().enumerate() {
+    for (index, line) in text.split_terminator('\n').enumerate() {
         let event: RunEvent = serde_json::from_str(line)
             .map_err(|error| TranscriptError::Malformed { line: index + 1, reason: error.to_string() })?;
         let in_order = usize::try_from(event.id).ok() == Some(index + 1) && event.previous == previous;
-        if !in_order || event_digest(&event) != event.digest {
+        let as_written = serde_json::to_string(&event).is_ok_and(|written| written == line);
+        if !in_order || !as_written || event_digest(&event) != event.digest {
             return Err(TranscriptError::Broken { line: index + 1 });
         }
         previous = event.digest.clone();

@@ -1,0 +1,9 @@
+//! Tests of `staso-core` through its public API.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must panic")]
+
+mod report;
+mod report_artifacts;
+mod report_neutralise;
+mod schema;
+mod transcript;
