@@ -78,9 +78,11 @@ fn pull_request_text(
 ) -> Flow<PullRequestText> {
     let stop = Stop::completed("verified_fix", "the fix is proven");
     let preview = draft.preview(stop, subject, ctx);
-    let mut options = PullRequestOptions::default();
-    options.trace_url_base = parts.policy.trace_url_base.as_deref();
-    options.template = template(&source.code);
+    let options = PullRequestOptions {
+        trace_url_base: parts.policy.trace_url_base.as_deref(),
+        template: template(&source.code),
+        ..PullRequestOptions::default()
+    };
     let nothing = || Stop::rejected("nothing_to_propose", "there is no diagnosis or no change to propose");
     pull_request(&preview, &options).ok_or_else(nothing)
 }
