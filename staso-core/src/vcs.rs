@@ -294,6 +294,19 @@ pub enum VcsError {
         /// The address.
         url: RepositoryUrl,
     },
+    /// The repository is there but cannot be read: damage, an unsupported format, missing objects.
+    #[error("{url} cannot be read: {reason}")]
+    Unreadable {
+        /// The address.
+        url: RepositoryUrl,
+        /// What stands in the way, and what helps.
+        reason: String,
+    },
+    /// Neither the trace nor the host names a repository.
+    #[error(
+        "the trace names no repository; call staso::init!() in the application so that runs record one, or name one"
+    )]
+    NoRepository,
     /// The provider does not serve this address.
     #[error("{url} is not served by {provider}; configure a provider for it")]
     Unsupported {

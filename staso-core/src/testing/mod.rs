@@ -7,3 +7,4 @@ mod vcs;
 
 pub use clock::{TestClock, test_context};
 pub use store::{MemoryRunStore, MemoryTraceStore};
+pub use vcs::{MemoryFiles, MemoryProposal, MemoryRepository, MemoryVcs, memory_blob, memory_commit};

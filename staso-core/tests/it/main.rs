@@ -7,3 +7,4 @@ mod report_artifacts;
 mod report_neutralise;
 mod schema;
 mod transcript;
+mod vcs;

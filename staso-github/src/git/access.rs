@@ -1,0 +1,48 @@
+//! Whether a proposal can be written into a repository, found out before any work is spent.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use rustix::fs::{Access, access};
+use staso_core::vcs::VcsError;
+
+use super::repository::GitRepository;
+
+/// Checks that this process may and should write objects and references.
+///
+/// Two cases beyond plain permissions: nobody, root included, writes where all write bits are off; and root does not
+/// write into a stranger's repository, because the stranger could not manage the files that root leaves there.
+pub(crate) fn check_writable(repository: &GitRepository) -> Result<(), VcsError> {
+    let denied = |remedy: String| VcsError::PermissionDenied {
+        operation: "create a branch",
+        url: repository.url().clone(),
+        remedy,
+    };
+    let common = repository.git().commondir();
+    for directory in [common.to_owned(), common.join("objects"), common.join("refs")] {
+        if !is_writable(&directory) {
+            return Err(denied(format!("make {} writable for this user", directory.display())));
+        }
+    }
+    if rustix::process::geteuid().is_root() {
+        let owner = fs::metadata(common).map_or(0, |found| found.uid());
+        if owner != 0 {
+            return Err(denied(format!(
+                "{} belongs to user {owner}; run as that user, or give a clone of your own",
+                common.display()
+            )));
+        }
+    }
+    if repository.git().find_reference("refs/heads/fix").is_ok() {
+        return Err(denied(
+            "rename the branch `fix`: it stands in the way of branches below `fix/`".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+fn is_writable(directory: &Path) -> bool {
+    let bits = fs::metadata(directory).map_or(0, |found| found.mode());
+    bits & 0o222 != 0 && access(directory, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+}

@@ -1,0 +1,25 @@
+//! Git itself: reading objects, checkouts, commits, branches, and fetching with the git program.
+//!
+//! Objects are read and written with libgit2 on the object database alone. Nothing here knows of plug traits' requests
+//! beyond their data.
+
+mod access;
+mod cache;
+mod change;
+mod checkout;
+mod mirror;
+mod proposal;
+mod read;
+mod record;
+mod repository;
+mod revision;
+mod transport;
+mod walk;
+
+pub(crate) use access::check_writable;
+pub(crate) use cache::CheckoutCache;
+pub(crate) use mirror::{Mirror, MirrorLock};
+pub(crate) use proposal::{Publication, propose, status};
+pub(crate) use read::{list_tree, read_file};
+pub(crate) use repository::GitRepository;
+pub(crate) use revision::resolve;

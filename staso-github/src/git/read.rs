@@ -1,0 +1,113 @@
+//! Files and trees of a commit, as data.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use git2::{ErrorCode, ObjectType, Oid};
+use staso_core::code::RepoPath;
+use staso_core::id::{BlobId, CommitId};
+use staso_core::vcs::{FileContent, Tree, TreeEntry, TreeEntryKind, VcsError};
+
+use super::repository::GitRepository;
+use super::walk::{Met, Next, kind, walk};
+use crate::blocking::Stop;
+use crate::error;
+
+/// First line of a pointer file, by the Git LFS specification v1.
+const LFS_HEADER: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
+/// Largest pointer file, by the same.
+const LFS_MAX_BYTES: usize = 1024;
+/// Longest target of a symbolic link that is shown.
+const LINK_MAX_BYTES: usize = 4096;
+
+/// Directories that a listing may pass for each file it returns, so that a tree of empty directories ends.
+const DIRECTORIES_PER_ENTRY: usize = 4;
+
+/// Reads a file at a commit.
+pub(crate) fn read_file(
+    repository: &GitRepository,
+    commit: &CommitId,
+    path: &RepoPath,
+    max_bytes: u64,
+) -> Result<FileContent, VcsError> {
+    let missing = || VcsError::FileNotFound { path: path.clone(), commit: commit.clone() };
+    let found = repository.commit(commit)?;
+    let tree = found.tree().map_err(|error| repository.fail("reading a tree", error))?;
+    let entry = tree.get_path(Path::new(path.as_str())).map_err(|error| match error.code() {
+        ErrorCode::NotFound => missing(),
+        _ => repository.fail("reading a tree", error),
+    })?;
+    let Some(kind) = kind(&entry) else { return Err(missing()) };
+    if kind == TreeEntryKind::Submodule {
+        return Ok(FileContent::Submodule);
+    }
+    let size_bytes = blob_size(repository, entry.id())?;
+    if kind == TreeEntryKind::Symlink {
+        return link(repository, entry.id(), size_bytes);
+    }
+    if size_bytes > max_bytes {
+        return Ok(FileContent::TooLarge { size_bytes });
+    }
+    let blob =
+        repository.git().find_blob(entry.id()).map_err(|error| repository.fail("reading a file", error))?;
+    let bytes = blob.content();
+    if bytes.len() <= LFS_MAX_BYTES && bytes.starts_with(LFS_HEADER) {
+        return Ok(FileContent::LfsPointer);
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !bytes.contains(&0) => Ok(FileContent::Text {
+            text: Arc::from(text),
+            blob: blob_id(entry.id())?,
+            executable: kind == TreeEntryKind::Executable,
+        }),
+        _ => Ok(FileContent::Binary { size_bytes }),
+    }
+}
+
+fn link(repository: &GitRepository, oid: Oid, size_bytes: u64) -> Result<FileContent, VcsError> {
+    if size_bytes > LINK_MAX_BYTES as u64 {
+        return Ok(FileContent::TooLarge { size_bytes });
+    }
+    let blob = repository.git().find_blob(oid).map_err(|error| repository.fail("reading a link", error))?;
+    Ok(FileContent::Symlink { target: String::from_utf8_lossy(blob.content()).into_owned() })
+}
+
+/// Lists the files of a commit.
+pub(crate) fn list_tree(
+    repository: &GitRepository,
+    commit: &CommitId,
+    max_entries: usize,
+    stop: &Stop,
+) -> Result<Tree, VcsError> {
+    let root = repository.commit(commit)?.tree_id();
+    let mut entries = Vec::new();
+    let limit = max_entries.saturating_mul(1 + DIRECTORIES_PER_ENTRY).saturating_add(1000);
+    let walked = walk(repository, root, limit, stop, &mut |met| {
+        let Met::Entry { path, kind, oid } = met else { return Ok(Next::Continue) };
+        if entries.len() == max_entries {
+            return Ok(Next::Finish);
+        }
+        let is_file = matches!(kind, TreeEntryKind::File | TreeEntryKind::Executable);
+        let size_bytes = is_file.then(|| blob_size(repository, oid)).transpose()?;
+        entries.push(TreeEntry { path, kind, blob: blob_id(oid)?, size_bytes });
+        Ok(Next::Continue)
+    })?;
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(Tree { entries, truncated: walked.truncated, unusable_paths: walked.unusable })
+}
+
+/// The size of a file without reading it.
+pub(crate) fn blob_size(repository: &GitRepository, oid: Oid) -> Result<u64, VcsError> {
+    let fail = |error| repository.fail("reading a file", error);
+    let (size, kind) = repository.git().odb().and_then(|odb| odb.read_header(oid)).map_err(fail)?;
+    if kind != ObjectType::Blob {
+        let reason = format!("{oid} should be a file but is a {kind}; run `git fsck`");
+        return Err(VcsError::Unreadable { url: repository.url().clone(), reason });
+    }
+    Ok(size as u64)
+}
+
+/// The id of a file's content as core names it.
+pub(crate) fn blob_id(oid: Oid) -> Result<BlobId, VcsError> {
+    BlobId::new(oid.to_string()).map_err(|error| error::backend("naming a file", error))
+}

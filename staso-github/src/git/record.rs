@@ -1,0 +1,95 @@
+//! What is kept about a proposal beside its branch: a JSON blob under `refs/staso/proposals/<branch without fix/>`.
+
+use git2::{ErrorCode, Oid};
+use serde::{Deserialize, Serialize};
+use staso_core::id::{BranchName, CommitId, RunId};
+use staso_core::trace::Timestamp;
+use staso_core::vcs::VcsError;
+
+use super::repository::GitRepository;
+use crate::error;
+
+/// Version of [`ProposalRecord`] as it is written.
+const SCHEMA_VERSION: u32 = 1;
+/// Largest record that is read, in bytes.
+const MAX_BYTES: usize = 1 << 20;
+
+/// A proposal as it was made. What became of it is read from the branches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ProposalRecord {
+    pub(crate) schema_version: u32,
+    pub(crate) branch: BranchName,
+    pub(crate) base: BranchName,
+    pub(crate) base_tip: CommitId,
+    pub(crate) head: CommitId,
+    /// SHA-256 of the idempotency key, in hexadecimal digits.
+    pub(crate) key: String,
+    pub(crate) run_id: RunId,
+    pub(crate) created_at: Timestamp,
+    pub(crate) draft: bool,
+    pub(crate) labels: Vec<String>,
+    pub(crate) title: String,
+    pub(crate) body: String,
+}
+
+impl ProposalRecord {
+    pub(crate) const SCHEMA_VERSION: u32 = SCHEMA_VERSION;
+
+    /// Reads the record of a branch, and the blob that holds it.
+    pub(crate) fn read(
+        repository: &GitRepository,
+        branch: &BranchName,
+    ) -> Result<Option<(Oid, Self)>, VcsError> {
+        let fail = |error| repository.fail("reading a proposal", error);
+        let Some(name) = reference(branch) else { return Ok(None) };
+        let blob = match repository.git().refname_to_id(&name) {
+            Ok(blob) => blob,
+            Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
+            Err(error) => return Err(fail(error)),
+        };
+        let content = repository.git().find_blob(blob).map_err(fail)?;
+        let readable = content.content().get(..content.size().min(MAX_BYTES)).unwrap_or_default();
+        // A record that someone else wrote, or a later version, is nobody's proposal.
+        let record = serde_json::from_slice::<Self>(readable).ok();
+        Ok(record
+            .filter(|record| record.schema_version == SCHEMA_VERSION && record.branch == *branch)
+            .map(|record| (blob, record)))
+    }
+
+    /// Writes the record. `replaces` is what it takes the place of; nothing else is ever overwritten.
+    ///
+    /// # Errors
+    /// `Ok(false)` when something else is there by now, or when someone holds git's lock on the reference.
+    pub(crate) fn write(&self, repository: &GitRepository, replaces: Option<Oid>) -> Result<bool, VcsError> {
+        let Some(name) = reference(&self.branch) else { return Ok(false) };
+        let text =
+            serde_json::to_vec_pretty(self).map_err(|error| error::backend("writing a proposal", error))?;
+        let blob =
+            repository.git().blob(&text).map_err(|error| repository.fail("writing a proposal", error))?;
+        put(repository, &name, blob, replaces, "staso: proposal")
+    }
+}
+
+/// The name of a record; `None` when the branch is not one of ours.
+pub(crate) fn reference(branch: &BranchName) -> Option<String> {
+    branch.as_str().strip_prefix("fix/").map(|rest| format!("refs/staso/proposals/{rest}"))
+}
+
+/// Sets a reference that is still at `expected`, or that is not there. `false` when it is not so any more.
+pub(crate) fn put(
+    repository: &GitRepository,
+    name: &str,
+    target: Oid,
+    expected: Option<Oid>,
+    message: &str,
+) -> Result<bool, VcsError> {
+    // The comparison happens under git's own lock; the zero id stands for "not there".
+    let current = expected.unwrap_or(Oid::ZERO_SHA1);
+    match repository.git().reference_matching(name, target, expected.is_some(), current, message) {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.code(), ErrorCode::Exists | ErrorCode::Modified | ErrorCode::Locked) => {
+            Ok(false)
+        }
+        Err(error) => Err(repository.fail("writing a reference", error)),
+    }
+}
