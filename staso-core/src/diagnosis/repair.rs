@@ -116,20 +116,20 @@ pub enum FailureOracle {
         exception: String,
         /// A part of the message that does not depend on the machine, when there is one.
         message_contains: Option<String>,
-        /// Calls to try, best first.
+        /// Calls that failed, innermost first; the outermost one that can be made again is the proof.
         calls: Vec<RecordedCall>,
     },
     /// The result of the call, or a text it builds, holds an unfilled variable.
     Unfilled {
         /// The text that must not be there, e.g. `{order_id}`.
         placeholder: String,
-        /// Calls to try, best first.
+        /// Calls that failed, innermost first; the outermost one that can be made again is the proof.
         calls: Vec<RecordedCall>,
     },
 }
 
 impl FailureOracle {
-    /// The calls to try, best first.
+    /// The calls that failed, innermost first.
     #[must_use]
     pub fn calls(&self) -> &[RecordedCall] {
         match self {

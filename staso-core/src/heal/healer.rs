@@ -11,7 +11,7 @@ use super::{HealPolicy, HealRequest, RunHandle};
 use crate::diagnosis::Diagnoser;
 use crate::fix::Fixer;
 use crate::id::RunId;
-use crate::run::{Clock, EngineInfo, RunArtifact, RunContext, RunStore, TraceStore};
+use crate::run::{Clock, EngineInfo, EventSink, RunArtifact, RunContext, RunStore, TraceStore};
 use crate::sandbox::Sandbox;
 use crate::vcs::VcsProvider;
 use crate::verify::TestRunner;
@@ -41,6 +41,7 @@ pub(super) struct Parts {
     pub(super) sandbox: Option<Arc<dyn Sandbox>>,
     pub(super) tests: Option<Arc<dyn TestRunner>>,
     pub(super) policy: HealPolicy,
+    pub(super) sinks: Vec<Arc<dyn EventSink>>,
 }
 
 /// Assembles a [`Healer`]. Without a repository provider runs end after the diagnosis; without a sandbox they end with
@@ -72,6 +73,7 @@ impl Healer {
                 sandbox: None,
                 tests: None,
                 policy: HealPolicy::default(),
+                sinks: Vec::new(),
             },
         }
     }
@@ -107,7 +109,7 @@ impl Healer {
     async fn run(&self, run_id: RunId, request: HealRequest) -> RunArtifact {
         let ctx = RunContext::new(run_id, Arc::clone(&self.parts.clock))
             .with_budget(request.budget.clone())
-            .with_sinks(request.sinks.clone())
+            .with_sinks(self.parts.sinks.iter().chain(&request.sinks).cloned().collect())
             .with_cancellation(request.cancellation.clone());
         HealRun::new(&self.parts, &request, ctx).run().await
     }
@@ -161,6 +163,13 @@ impl HealerBuilder {
     #[must_use]
     pub fn with_policy(mut self, policy: HealPolicy) -> Self {
         self.parts.policy = policy;
+        self
+    }
+
+    /// Adds a place for the events of every run.
+    #[must_use]
+    pub fn with_sink(mut self, sink: Arc<dyn EventSink>) -> Self {
+        self.parts.sinks.push(sink);
         self
     }
 

@@ -280,7 +280,7 @@ impl<'p> Proof<'p> {
         let session = self.open(ground, &checkout, draft).await?;
         let bench = self.bench(ground, &*session, CheckSubject::BaseTip);
         let again = match reproduction {
-            Reproduction::Calls { oracle, .. } => {
+            Reproduction::Call { oracle, .. } => {
                 let (again, checks) = bench.reproduce(oracle, self.ctx).await?;
                 draft.record_checks(checks);
                 again

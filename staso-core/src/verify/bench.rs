@@ -26,12 +26,14 @@ pub struct TestBench<'a> {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Reproduction {
-    /// By making recorded calls again: those that fail, with the time they took.
-    Calls {
+    /// By making a recorded call again.
+    Call {
         /// How the failure shows itself.
         oracle: FailureOracle,
-        /// The calls that fail, innermost first.
-        failing: Vec<(RecordedCall, Duration)>,
+        /// The call.
+        call: RecordedCall,
+        /// How long it took to fail.
+        took: Duration,
     },
     /// By the project's own tests, which fail at the failing commit.
     Tests,
@@ -70,7 +72,10 @@ impl<'a> TestBench<'a> {
         Self { session, tests, limits, at }
     }
 
-    /// Makes the recorded calls of the oracle again and keeps those that fail as the trace says.
+    /// Makes the recorded calls of the oracle again, the outermost first, until one fails as the trace says.
+    ///
+    /// The outermost call is the best proof: it shows the failure as a user saw it, and what a call further in was given
+    /// may itself be the work of the fault.
     ///
     /// # Errors
     /// Those of the session.
@@ -80,19 +85,19 @@ impl<'a> TestBench<'a> {
         ctx: &RunContext,
     ) -> Result<(Option<Reproduction>, Vec<CheckRecord>), SandboxError> {
         call::install_driver(self.session, ctx).await?;
-        let mut failing = Vec::new();
         let mut checks = Vec::new();
-        for recorded in oracle.calls().iter().filter(|recorded| call::is_supported(recorded)).take(MAX_CALLS)
-        {
+        let calls = oracle.calls().iter().rev().filter(|recorded| call::is_supported(recorded));
+        for recorded in calls.take(MAX_CALLS) {
             let (verdict, record) =
                 self.call_check(recorded, oracle, self.limits.call_timeout, false, ctx).await?;
-            if verdict == CallVerdict::Fails {
-                failing.push((recorded.clone(), Duration::from_millis(record.duration_ms)));
-            }
+            let took = Duration::from_millis(record.duration_ms);
             checks.push(record);
+            if verdict == CallVerdict::Fails {
+                let (oracle, call) = (oracle.clone(), recorded.clone());
+                return Ok((Some(Reproduction::Call { oracle, call, took }), checks));
+            }
         }
-        let found = !failing.is_empty();
-        Ok((found.then(|| Reproduction::Calls { oracle: oracle.clone(), failing }), checks))
+        Ok((None, checks))
     }
 
     /// Runs the tests without a change.
@@ -122,15 +127,13 @@ impl<'a> TestBench<'a> {
     ) -> Result<Trial, SandboxError> {
         self.apply(patch, ctx).await?;
         let mut checks = Vec::new();
-        if let Reproduction::Calls { oracle, failing } = reproduction {
+        if let Reproduction::Call { oracle, call: recorded, took } = reproduction {
             call::install_driver(self.session, ctx).await?;
-            for (recorded, seen) in failing {
-                let timeout = self.limits.trial_call_timeout(*seen);
-                let (verdict, record) = self.call_check(recorded, oracle, timeout, true, ctx).await?;
-                checks.push(record);
-                if verdict != CallVerdict::Passes {
-                    return Ok(Trial { gone: false, passed: false, checks });
-                }
+            let timeout = self.limits.trial_call_timeout(*took);
+            let (verdict, record) = self.call_check(recorded, oracle, timeout, true, ctx).await?;
+            checks.push(record);
+            if verdict != CallVerdict::Passes {
+                return Ok(Trial { gone: false, passed: false, checks });
             }
         }
         let (Some((runner, command)), Baseline::Ran(before)) = (self.tests, baseline) else {
@@ -141,12 +144,12 @@ impl<'a> TestBench<'a> {
         let report = self.run_tests(runner, command, timeout, ctx).await?;
         let passed = match reproduction {
             Reproduction::Tests => report.passed(),
-            Reproduction::Calls { .. } => nothing_newly_fails(before, &report),
+            Reproduction::Call { .. } => nothing_newly_fails(before, &report),
         };
         let record = self.tests_record(&report, true, passed);
         self.completed(&record, ctx);
         checks.push(record);
-        let gone = passed || matches!(reproduction, Reproduction::Calls { .. });
+        let gone = passed || matches!(reproduction, Reproduction::Call { .. });
         Ok(Trial { gone, passed, checks })
     }
 

@@ -1,0 +1,180 @@
+//! Everything on this machine: no account, no server, no network.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use staso_core::fix::TemplateFixer;
+use staso_core::heal::{HealPolicy, HealRequest, Healer, RunHandle};
+use staso_core::id::RunId;
+use staso_core::quick::QuickDiagnoser;
+use staso_core::run::{Clock, StoreError};
+use staso_core::trace::RepositoryUrl;
+use staso_github::LocalGit;
+use staso_sandbox::{DetectedTests, LocalSandbox};
+
+use super::{RandomRunIds, RunFiles, SystemClock};
+use crate::store::SqliteStore;
+
+/// How to set up healing on this machine.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct LocalOptions {
+    /// Where traces, artifacts, checkouts and mirrors are kept. Made when it is not there.
+    pub data: PathBuf,
+    /// Recorded addresses that a repository on this machine stands for.
+    pub repositories: Vec<(RepositoryUrl, PathBuf)>,
+    /// Recorded addresses that are mirrored with the git program.
+    pub mirrors: Vec<(RepositoryUrl, RepositoryUrl)>,
+    /// The repository for every other address, and for traces that name none.
+    pub fallback: Option<PathBuf>,
+    /// What runs may do by themselves.
+    pub policy: HealPolicy,
+}
+
+impl LocalOptions {
+    /// With the default policy; repositories are found by the `file://` address that traces record.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self {
+            data: data.into(),
+            repositories: Vec::new(),
+            mirrors: Vec::new(),
+            fallback: None,
+            policy: HealPolicy::default(),
+        }
+    }
+
+    /// Serves a recorded address from a repository on this machine.
+    #[must_use]
+    pub fn with_repository(mut self, recorded: RepositoryUrl, path: impl Into<PathBuf>) -> Self {
+        self.repositories.push((recorded, path.into()));
+        self
+    }
+
+    /// Serves a recorded address from a mirror of `remote`.
+    #[must_use]
+    pub fn with_mirror(mut self, recorded: RepositoryUrl, remote: RepositoryUrl) -> Self {
+        self.mirrors.push((recorded, remote));
+        self
+    }
+
+    /// Serves every other address from one repository on this machine.
+    #[must_use]
+    pub fn with_fallback(mut self, path: impl Into<PathBuf>) -> Self {
+        self.fallback = Some(path.into());
+        self
+    }
+
+    /// Sets what runs may do by themselves.
+    #[must_use]
+    pub fn with_policy(mut self, policy: HealPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+}
+
+/// Healing could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LocalError {
+    /// The data directory cannot be made.
+    #[error("cannot make the data directory {}; check permissions and free space", path.display())]
+    Data {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The store cannot be opened.
+    #[error("cannot open the store")]
+    Store(#[from] StoreError),
+}
+
+/// A healer with everything it needs on this machine: SQLite, local git, a namespace sandbox, quick rules and template
+/// repair. Works without a model.
+#[derive(Debug, Clone)]
+pub struct Local {
+    healer: Healer,
+    store: Arc<SqliteStore>,
+    files: Arc<RunFiles>,
+    clock: Arc<dyn Clock>,
+}
+
+/// Sets up healing on this machine.
+///
+/// # Errors
+/// When the data directory or the store cannot be opened.
+pub fn local(options: LocalOptions) -> Result<Local, LocalError> {
+    let LocalOptions { data, repositories, mirrors, fallback, policy } = options;
+    std::fs::create_dir_all(&data).map_err(|source| LocalError::Data { path: data.clone(), source })?;
+    let store = Arc::new(SqliteStore::open(data.join("staso.db"))?);
+    let files = Arc::new(RunFiles::new(&data, store.clone()));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let mut git = LocalGit::new(data.join("git"));
+    for (recorded, path) in repositories {
+        git = git.with_repository(recorded, path);
+    }
+    for (recorded, remote) in mirrors {
+        git = git.with_mirror(recorded, remote);
+    }
+    if let Some(path) = fallback {
+        git = git.with_fallback(path);
+    }
+    let quick = Arc::new(QuickDiagnoser::default());
+    let healer =
+        Healer::builder(store.clone(), files.clone(), quick, Arc::clone(&clock), Arc::new(RandomRunIds))
+            .with_fixer(Arc::new(TemplateFixer::default()))
+            .with_vcs(Arc::new(git))
+            .with_sandbox(Arc::new(LocalSandbox::new()), Arc::new(DetectedTests::default()))
+            .with_policy(policy)
+            .with_sink(files.clone())
+            .build();
+    Ok(Local { healer, store, files, clock })
+}
+
+impl Local {
+    /// Starts a run in the background.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    #[must_use]
+    pub fn start(&self, request: HealRequest) -> RunHandle {
+        self.healer.start(request)
+    }
+
+    /// The healer.
+    #[must_use]
+    pub const fn healer(&self) -> &Healer {
+        &self.healer
+    }
+
+    /// The store of traces and artifacts.
+    #[must_use]
+    pub const fn store(&self) -> &Arc<SqliteStore> {
+        &self.store
+    }
+
+    /// The clock that runs use.
+    #[must_use]
+    pub const fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Where the files of a run are: `run.json`, `transcript.jsonl`, `patch.diff`.
+    #[must_use]
+    pub fn run_directory(&self, run_id: RunId) -> PathBuf {
+        self.files.directory(run_id)
+    }
+}
+
+/// The address of a repository on this machine, as traces record it.
+///
+/// # Errors
+/// When the path cannot be made absolute or is not Unicode.
+pub fn repository_url(path: &Path) -> io::Result<RepositoryUrl> {
+    let invalid = |reason: String| io::Error::new(io::ErrorKind::InvalidInput, reason);
+    let absolute = path.canonicalize()?;
+    let text = absolute.to_str().ok_or_else(|| invalid(format!("{} is not Unicode", absolute.display())))?;
+    RepositoryUrl::from_local_path(text).map_err(|error| invalid(error.to_string()))
+}
