@@ -4,5 +4,7 @@
 
 mod ingest_corpus;
 mod ingest_formats;
+mod ingest_http;
+mod ingest_properties;
 mod store_run_directory;
 mod store_sqlite;
