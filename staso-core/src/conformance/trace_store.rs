@@ -125,7 +125,7 @@ pub async fn workspaces_are_apart(store: &dyn TraceStore, prefix: &str) {
     let (a, b) = (workspace(prefix, "apart-a"), workspace(prefix, "apart-b"));
     put(store, &batch(&a, "k", vec![part(1, vec![span(1, "of a", 1)])])).await;
     assert!(find(store, &b, &TraceFilter::default()).await.is_empty(), "a workspace lists another's trace");
-    assert_not_found(store.get(&b, trace_id(1), &test_context()).await);
+    assert_not_found(&store.get(&b, trace_id(1), &test_context()).await);
     put(store, &batch(&b, "k", vec![part(1, vec![span(1, "of b", 1)])])).await;
     let names = [get(store, &a, 1).await, get(store, &b, 1).await]
         .map(|trace| trace.spans().first().map(|s| s.name.clone()));
@@ -190,7 +190,7 @@ pub async fn an_oversized_trace_is_named(store: &dyn TraceStore, prefix: &str) {
 /// When it is something else.
 pub async fn unknown_traces_are_not_found(store: &dyn TraceStore, prefix: &str) {
     let workspace = workspace(prefix, "unknown");
-    assert_not_found(store.get(&workspace, trace_id(9), &test_context()).await);
+    assert_not_found(&store.get(&workspace, trace_id(9), &test_context()).await);
     assert!(
         find(store, &workspace, &TraceFilter::default()).await.is_empty(),
         "an empty workspace lists traces"
@@ -217,7 +217,7 @@ fn cancelled_context() -> RunContext {
     ctx
 }
 
-fn assert_not_found(result: Result<Trace, StoreError>) {
+fn assert_not_found(result: &Result<Trace, StoreError>) {
     assert!(matches!(result, Err(StoreError::NotFound { .. })), "expected NotFound, got {result:?}");
 }
 

@@ -74,8 +74,7 @@ impl TraceStore for MemoryTraceStore {
         if ctx.is_cancelled() {
             return Err(StoreError::Cancelled);
         }
-        let mut limits = TraceLimits::default();
-        limits.max_spans = usize::MAX;
+        let limits = TraceLimits { max_spans: usize::MAX };
         let state = lock(&self.state);
         let mut found = Vec::new();
         for ((_, id), parts) in state.parts.iter().filter(|((owner, _), _)| owner == workspace) {

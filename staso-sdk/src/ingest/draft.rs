@@ -98,7 +98,7 @@ impl Draft {
         span.parent_span_id = self.parent_span_id.filter(|parent| *parent != self.span_id);
         span.duration_ns = self.duration_ns;
         span.status = self.status;
-        span.agent = take_agent(self.agent, &mut attributes);
+        span.agent = take_agent(kind, self.agent, &mut attributes);
         span.model = model;
         span.tool = tool;
         span.input = captured(input, input_off, limits).map(Payload::new);
@@ -177,7 +177,7 @@ impl Draft {
             input_tokens: input.unwrap_or_default(),
             output_tokens: output.unwrap_or_default(),
         });
-        self.usage.or(sent)
+        self.usage.or(sent).or_else(|| take_usage_details(attributes))
     }
 
     fn take_error(&mut self, attributes: &mut Attributes, limits: &IngestLimits) -> Option<SpanError> {
@@ -196,6 +196,24 @@ impl Draft {
             stack: captured(stack, false, limits),
         })
     }
+}
+
+/// Langfuse sends its counts as the JSON text of one object.
+fn take_usage_details(attributes: &mut Attributes) -> Option<Usage> {
+    #[derive(serde::Deserialize)]
+    struct Details {
+        input: Option<u64>,
+        output: Option<u64>,
+    }
+    let parse = |text: &str| {
+        let Details { input, output } = serde_json::from_str(text).ok()?;
+        let counted = input.is_some() || output.is_some();
+        counted.then(|| Usage {
+            input_tokens: input.unwrap_or_default(),
+            output_tokens: output.unwrap_or_default(),
+        })
+    };
+    attributes.take_parsed(fields::USAGE_DETAILS, parse)
 }
 
 /// Text that nobody sent is absent; text of a category that is switched off is suppressed even if some was sent.
@@ -226,9 +244,11 @@ fn take_messages(attributes: &mut Attributes, keys: &[&str]) -> Option<String> {
     }
 }
 
-fn take_agent(named: AgentInfo, attributes: &mut Attributes) -> AgentInfo {
+fn take_agent(kind: SpanKind, named: AgentInfo, attributes: &mut Attributes) -> AgentInfo {
+    // OpenLLMetry names the agent of an agent span as it names everything else.
+    let keys = if kind == SpanKind::Agent { fields::OWN_AGENT_NAME } else { fields::AGENT_NAME };
     AgentInfo {
-        name: named.name.or_else(|| attributes.take_text(fields::AGENT_NAME)),
+        name: named.name.or_else(|| attributes.take_text(keys)),
         id: named.id.or_else(|| attributes.take_text(fields::AGENT_ID)),
         version: named.version.or_else(|| attributes.take_text(fields::AGENT_VERSION)),
     }

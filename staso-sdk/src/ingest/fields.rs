@@ -20,6 +20,8 @@ pub(super) const ERROR_MESSAGE: &[&str] =
     &["exception.message", "error.message", "langfuse.observation.status_message"];
 pub(super) const ERROR_STACK: &[&str] = &["exception.stacktrace"];
 pub(super) const AGENT_NAME: &[&str] = &["gen_ai.agent.name", "agent.name", "traceloop.workflow.name"];
+pub(super) const OWN_AGENT_NAME: &[&str] =
+    &["gen_ai.agent.name", "agent.name", "traceloop.entity.name", "traceloop.workflow.name"];
 pub(super) const AGENT_ID: &[&str] = &["gen_ai.agent.id"];
 pub(super) const AGENT_VERSION: &[&str] = &["gen_ai.agent.version"];
 pub(super) const SESSION: &[&str] = &[
@@ -42,6 +44,7 @@ pub(super) const INPUT_TOKENS: &[&str] =
     &["gen_ai.usage.input_tokens", "llm.token_count.prompt", "gen_ai.usage.prompt_tokens"];
 pub(super) const OUTPUT_TOKENS: &[&str] =
     &["gen_ai.usage.output_tokens", "llm.token_count.completion", "gen_ai.usage.completion_tokens"];
+pub(super) const USAGE_DETAILS: &[&str] = &["langfuse.observation.usage_details"];
 pub(super) const FINISH_REASONS: &[&str] = &[
     "gen_ai.response.finish_reasons",
     "llm.response.finish_reason",

@@ -13,6 +13,8 @@ mod limits;
 mod otlp_json;
 mod otlp_value;
 mod peek;
+#[cfg(feature = "server")]
+mod server;
 mod source;
 mod staso_json;
 mod wire;
@@ -21,4 +23,6 @@ pub use document::parse_any;
 pub use error::{IngestError, Position};
 pub use limits::IngestLimits;
 pub use otlp_json::{OtlpParts, RefusedSpan, parse_otlp_json};
+#[cfg(feature = "server")]
+pub use server::{IngestAuth, IngestState, router, serve};
 pub use staso_json::parse_staso;

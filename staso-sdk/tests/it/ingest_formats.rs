@@ -348,6 +348,36 @@ fn each_convention_of_a_model_call_reads_the_same() {
 }
 
 #[test]
+fn langfuse_and_openllmetry_name_things_their_own_way() {
+    let generation = otlp_one(&json!([
+        text("langfuse.observation.type", "generation"),
+        text("langfuse.observation.model.name", "gpt-4o"),
+        text("langfuse.observation.usage_details", r#"{"input": 7, "output": 2, "total": 9}"#),
+        text("langfuse.observation.input", "hi"),
+        text("langfuse.observation.output", "ho"),
+        text("langfuse.observation.level", "ERROR"),
+        text("langfuse.observation.status_message", "too long")
+    ]));
+    let model = generation.model.as_ref().unwrap();
+    assert_eq!((generation.kind, generation.status), (SpanKind::Llm, SpanStatus::Error));
+    assert_eq!(model.answered.as_deref(), Some("gpt-4o"));
+    assert_eq!(model.usage.map(|usage| (usage.input_tokens, usage.output_tokens)), Some((7, 2)));
+    assert_eq!((payload(&generation.input), payload(&generation.output)), ("hi", "ho"));
+    assert_eq!(generation.error.unwrap().message.complete().unwrap(), "too long");
+
+    let agent =
+        otlp_one(&json!([text("traceloop.span.kind", "agent"), text("traceloop.entity.name", "triage")]));
+    assert_eq!((agent.kind, agent.agent.name.as_deref()), (SpanKind::Agent, Some("triage")));
+    let tool = otlp_one(&json!([
+        text("traceloop.span.kind", "tool"),
+        text("traceloop.entity.name", "lookup"),
+        text("traceloop.entity.input", "{}"),
+        text("traceloop.association.properties.session_id", "s")
+    ]));
+    assert_eq!((tool.kind, tool.tool_name(), payload(&tool.input)), (SpanKind::Tool, Some("lookup"), "{}"));
+}
+
+#[test]
 fn otlp_refuses_single_spans_but_a_file_is_refused_whole() {
     let bytes = otlp(&json!([]), &json!({"spanId": "0000000000000000"}));
     let parsed = parse_otlp_json(&bytes, &limits()).unwrap();

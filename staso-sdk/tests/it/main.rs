@@ -4,5 +4,10 @@
 
 mod ingest_corpus;
 mod ingest_formats;
+#[cfg(feature = "server")]
+mod ingest_http;
+#[cfg(feature = "sqlite")]
+mod ingest_properties;
 mod store_run_directory;
+#[cfg(feature = "sqlite")]
 mod store_sqlite;

@@ -59,6 +59,23 @@ async fn a_file_conforms_also_after_reopening() {
 }
 
 #[tokio::test]
+async fn what_was_put_survives_a_crash_at_any_moment_after() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path().join("staso.db")).unwrap();
+    for n in 1..=20 {
+        put(&store, &batch(&format!("k{n}"), n, [1, 2, 3])).await;
+        // What a process that dies now leaves behind: nothing was closed or tidied up.
+        let left = tempfile::tempdir().unwrap();
+        for name in ["staso.db", "staso.db-wal"] {
+            std::fs::copy(folder.path().join(name), left.path().join(name)).unwrap();
+        }
+        let reopened = SqliteStore::open(left.path().join("staso.db")).unwrap();
+        assert_eq!(spans(&reopened, n).await, 3);
+        assert!(TraceStore::put(&reopened, &batch(&format!("k{n}"), n, [9])).await.unwrap().replayed);
+    }
+}
+
+#[tokio::test]
 async fn a_store_in_memory_conforms() {
     let store = SqliteStore::open_in_memory().unwrap();
     conformance::trace_store::all(&store, "memory").await;

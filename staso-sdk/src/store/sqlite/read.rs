@@ -4,29 +4,41 @@ use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use staso_core::id::{RunId, TraceId, WorkspaceId};
 use staso_core::run::{ARTIFACT_SCHEMA_VERSION, RunArtifact, TraceFilter, TraceSummary};
-use staso_core::trace::{Timestamp, Trace, TraceLimits};
+use staso_core::trace::{Timestamp, Trace, TraceError, TraceLimits};
 
 use super::error::Failure;
 use super::segment;
 
+/// Bytes of segments that one trace may take to be read.
+const MAX_TRACE_BYTES: usize = 256 << 20;
+
 pub(super) fn trace(db: &Connection, workspace: &WorkspaceId, id: TraceId) -> Result<Trace, Failure> {
-    let mut query = db.prepare_cached(
-        "SELECT s.body FROM workspaces w
-         JOIN traces t ON t.workspace = w.id AND t.trace_id = ?2
-         JOIN segments s ON s.trace = t.id
-         WHERE w.name = ?1 ORDER BY s.seq",
-    )?;
-    let mut rows = query.query(params![workspace.as_str(), id.as_bytes()])?;
-    let mut parts = Vec::new();
+    let limits = TraceLimits::default();
+    let invalid = |reason| Failure::Invalid { what: "trace", reason };
+    let (row, spans): (i64, usize) = db
+        .prepare_cached(
+            "SELECT t.id, t.spans FROM workspaces w JOIN traces t ON t.workspace = w.id AND t.trace_id = ?2
+             WHERE w.name = ?1",
+        )?
+        .query_row(params![workspace.as_str(), id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?
+        .ok_or_else(|| Failure::NotFound { what: "trace", id: id.to_string() })?;
+    if spans > limits.max_spans {
+        let error = TraceError::TooManySpans { trace_id: id, spans, limit: limits.max_spans };
+        return Err(invalid(error.to_string()));
+    }
+    let mut query = db.prepare_cached("SELECT body FROM segments WHERE trace = ?1 ORDER BY seq")?;
+    let mut rows = query.query([row])?;
+    let (mut parts, mut bytes) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
         let body = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+        bytes += body.len();
+        if bytes > MAX_TRACE_BYTES {
+            return Err(invalid(format!("trace {id} takes more than {MAX_TRACE_BYTES} bytes")));
+        }
         parts.push(segment::decode(id, body)?);
     }
-    if parts.is_empty() {
-        return Err(Failure::NotFound { what: "trace", id: id.to_string() });
-    }
-    Trace::assemble(id, parts, TraceLimits::default())
-        .map_err(|error| Failure::Invalid { what: "trace", reason: error.to_string() })
+    Trace::assemble(id, parts, limits).map_err(|error| invalid(error.to_string()))
 }
 
 pub(super) fn listing(
