@@ -75,7 +75,7 @@ pub(crate) fn propose(
 pub(crate) fn status(repository: &GitRepository, branch: &BranchName) -> Result<Proposal, VcsError> {
     let missing = || VcsError::ProposalNotFound { branch: branch.clone() };
     let (_, record) = ProposalRecord::read(repository, branch)?.ok_or_else(missing)?;
-    let tip = tip(repository, branch)?;
+    let tip = tip_of(repository, branch)?;
     proposal(repository, &record, tip, ProposalAction::Reused, Vec::new())
 }
 
@@ -117,6 +117,10 @@ impl Publisher<'_> {
         };
         let reference = format!("refs/heads/{branch}");
         if !record::put(self.repository, &reference, head, None, "staso: proposed fix")? {
+            // Where the branch is by now, another run with this key may just have made it from our record.
+            if tip_of(self.repository, &branch)?.is_none() {
+                record::withdraw(self.repository, &branch);
+            }
             busy.push(number);
             return Ok(None);
         }
@@ -297,7 +301,7 @@ fn standing(repository: &GitRepository, prefix: &BranchName) -> Result<Vec<Stand
         let branch = BranchName::new(format!("{prefix}-{number}"))
             .map_err(|error| VcsError::InvalidChange { reason: error.to_string() })?;
         let record = ProposalRecord::read(repository, &branch)?;
-        Ok(Standing { tip: tip(repository, &branch)?, record, branch, number })
+        Ok(Standing { tip: tip_of(repository, &branch)?, record, branch, number })
     };
     numbers.into_iter().map(at).collect()
 }
@@ -307,7 +311,7 @@ fn number(text: &str) -> Option<u32> {
     text.parse().ok().filter(|number: &u32| number.to_string() == text)
 }
 
-fn tip(repository: &GitRepository, branch: &BranchName) -> Result<Option<Oid>, VcsError> {
+fn tip_of(repository: &GitRepository, branch: &BranchName) -> Result<Option<Oid>, VcsError> {
     match repository.git().find_reference(&format!("refs/heads/{branch}")) {
         Ok(reference) => {
             Ok(reference.peel_to_commit().ok().map(|commit| commit.id()).or(Some(Oid::ZERO_SHA1)))

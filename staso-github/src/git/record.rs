@@ -70,6 +70,15 @@ impl ProposalRecord {
     }
 }
 
+/// Removes the record of a branch that could not be made.
+pub(crate) fn withdraw(repository: &GitRepository, branch: &BranchName) {
+    let removed = reference(branch)
+        .map(|name| repository.git().find_reference(&name).and_then(|mut found| found.delete()));
+    if let Some(Err(error)) = removed {
+        tracing::debug!(%error, %branch, "the record of a branch that could not be made stays");
+    }
+}
+
 /// The name of a record; `None` when the branch is not one of ours.
 pub(crate) fn reference(branch: &BranchName) -> Option<String> {
     branch.as_str().strip_prefix("fix/").map(|rest| format!("refs/staso/proposals/{rest}"))
@@ -87,9 +96,12 @@ pub(crate) fn put(
     let current = expected.unwrap_or(Oid::ZERO_SHA1);
     match repository.git().reference_matching(name, target, expected.is_some(), current, message) {
         Ok(_) => Ok(true),
-        Err(error) if matches!(error.code(), ErrorCode::Exists | ErrorCode::Modified | ErrorCode::Locked) => {
-            Ok(false)
-        }
+        Err(error) if is_taken(error.code()) => Ok(false),
         Err(error) => Err(repository.fail("writing a reference", error)),
     }
+}
+
+/// Whether a name is not ours to have: something is there or below, or someone holds git's lock.
+const fn is_taken(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::Exists | ErrorCode::Modified | ErrorCode::Locked | ErrorCode::Directory)
 }
