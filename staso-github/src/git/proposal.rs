@@ -44,6 +44,14 @@ struct Standing {
     record: Option<(Oid, ProposalRecord)>,
 }
 
+/// A name that the next branch may have.
+struct Free {
+    branch: BranchName,
+    number: u32,
+    /// The record of a run with the same key that died before it made its branch.
+    leftover: Option<(Oid, ProposalRecord)>,
+}
+
 /// Publishes, or finds what was published with the same key before.
 pub(crate) fn propose(
     repository: &GitRepository,
@@ -101,7 +109,7 @@ impl Publisher<'_> {
         let base_tree = parent.tree().map_err(|error| self.fail(error))?;
         let tree =
             change::apply(self.repository, &base_tree, &self.publication.base, &self.publication.changes)?;
-        let Some((branch, number, leftover)) = self.free(&standing, busy)? else { return Ok(None) };
+        let Some(Free { branch, number, leftover }) = self.free(&standing, busy)? else { return Ok(None) };
         let adopted = leftover.as_ref().and_then(|(_, record)| self.adopt(record, tip, tree));
         let head = match adopted {
             Some(head) => head,
@@ -138,7 +146,7 @@ impl Publisher<'_> {
             None => tip,
         };
         let Ok(commit) = self.repository.git().find_commit(head) else { return Ok(None) };
-        if trailer(&commit.message_bytes(), "Staso-Key") != Some(self.key.as_str())
+        if trailer(commit.message_bytes(), "Staso-Key") != Some(self.key.as_str())
             || !reaches(self.repository, tip, head)?
             || !change::is_made_by(self.repository, &commit, &self.publication.changes)?
         {
@@ -172,11 +180,7 @@ impl Publisher<'_> {
     }
 
     /// The lowest number at which nothing stands but perhaps a record of this key without a branch.
-    fn free(
-        &self,
-        standing: &[Standing],
-        busy: &[u32],
-    ) -> Result<Option<(BranchName, u32, Option<(Oid, ProposalRecord)>)>, VcsError> {
+    fn free(&self, standing: &[Standing], busy: &[u32]) -> Result<Option<Free>, VcsError> {
         for number in (1..=MAX_NUMBER).filter(|number| !busy.contains(number)) {
             let found = standing.iter().find(|found| found.number == number);
             let leftover = match found {
@@ -188,7 +192,7 @@ impl Publisher<'_> {
             };
             let branch = BranchName::new(format!("{}-{number}", self.publication.prefix))
                 .map_err(|error| VcsError::InvalidChange { reason: error.to_string() })?;
-            return Ok(Some((branch, number, leftover)));
+            return Ok(Some(Free { branch, number, leftover }));
         }
         Ok(None)
     }
@@ -331,7 +335,7 @@ fn check_prefix(prefix: &BranchName) -> Result<(), VcsError> {
 }
 
 /// The value of a trailer in the last paragraph.
-fn trailer<'a>(message: &&'a [u8], name: &str) -> Option<&'a str> {
+fn trailer<'a>(message: &'a [u8], name: &str) -> Option<&'a str> {
     let text = std::str::from_utf8(message).ok()?.trim_end();
     let last = text.rsplit_once("\n\n").map(|(_, last)| last)?;
     last.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
@@ -372,9 +376,9 @@ mod tests {
     #[test]
     fn a_trailer_counts_in_the_last_paragraph_alone() {
         let message = "title\n\nStaso-Key: forged\n\nStaso-Run: r\nStaso-Key: real\n";
-        assert_eq!(trailer(&message.as_bytes(), "Staso-Key"), Some("real"));
-        assert_eq!(trailer(&"title\n\nStaso-Key: a\n\nno".as_bytes(), "Staso-Key"), None);
-        assert_eq!(trailer(&"Staso-Key: a".as_bytes(), "Staso-Key"), None, "that is the title");
+        assert_eq!(trailer(message.as_bytes(), "Staso-Key"), Some("real"));
+        assert_eq!(trailer(b"title\n\nStaso-Key: a\n\nno", "Staso-Key"), None);
+        assert_eq!(trailer(b"Staso-Key: a", "Staso-Key"), None, "that is the title");
     }
 
     #[test]

@@ -105,3 +105,39 @@ pub(crate) fn put(
 const fn is_taken(code: ErrorCode) -> bool {
     matches!(code, ErrorCode::Exists | ErrorCode::Modified | ErrorCode::Locked | ErrorCode::Directory)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As version 1 wrote it. Later versions keep reading it.
+    const VERSION_1: &str = r#"{
+        "schema_version": 1,
+        "branch": "fix/staso-1a2b-1",
+        "base": "main",
+        "base_tip": "0000000000000000000000000000000000000001",
+        "head": "0000000000000000000000000000000000000002",
+        "key": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+        "run_id": "07070707-0707-0707-0707-070707070707",
+        "created_at": "2026-01-01T00:00:00Z",
+        "draft": true,
+        "labels": ["staso"],
+        "title": "Read the key that the tool returns",
+        "body": "What users saw."
+    }"#;
+
+    #[test]
+    fn version_1_is_read_and_written_the_same() {
+        let record: ProposalRecord = serde_json::from_str(VERSION_1).unwrap();
+        assert_eq!(record.branch.as_str(), "fix/staso-1a2b-1");
+        let written = serde_json::to_value(&record).unwrap();
+        assert_eq!(written, serde_json::from_str::<serde_json::Value>(VERSION_1).unwrap());
+    }
+
+    #[test]
+    fn a_record_stands_beside_the_branches() {
+        let branch = BranchName::new("fix/staso-1a2b-1").unwrap();
+        assert_eq!(reference(&branch).as_deref(), Some("refs/staso/proposals/staso-1a2b-1"));
+        assert_eq!(reference(&BranchName::new("main").unwrap()), None);
+    }
+}

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use staso_core::id::CommitId;
 use staso_core::testing::test_context;
@@ -148,4 +149,31 @@ async fn two_repositories_do_not_share_what_they_do_not_both_have() {
     check_out(&one, &provider, &private).await;
     let stolen = provider.checkout(&other.reference(), &private, &test_context()).await;
     assert!(matches!(stolen, Err(VcsError::CommitNotFound { .. })), "{stolen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancelled_checkout_ends_soon_and_leaves_nothing() {
+    let fixture = Arc::new(GitFixture::new());
+    for number in 0..3000 {
+        write(&fixture.repository, &format!("many/{}/{number}", number % 50), b"x");
+    }
+    fixture.git(&["add", "-A"]);
+    fixture.git(&["commit", "-qm", "many"]);
+    let commit = commit_id(&fixture.git(&["rev-parse", "HEAD"]));
+    let ctx = test_context();
+    let task = {
+        let (fixture, commit, ctx) = (Arc::clone(&fixture), commit.clone(), ctx.clone());
+        tokio::spawn(async move { fixture.provider().checkout(&fixture.reference(), &commit, &ctx).await })
+    };
+    while !fixture.data().join("checkouts").is_dir() || entries(&fixture).is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let cancelled = Instant::now();
+    ctx.cancellation().cancel();
+    let error = task.await.unwrap().unwrap_err();
+    assert!(matches!(error, VcsError::Cancelled), "{error:?}");
+    assert!(cancelled.elapsed() < Duration::from_secs(2));
+    let again = check_out(&fixture, &fixture.provider(), &commit).await;
+    assert!(again.path.join("many/0/0").is_file());
+    assert_eq!(entries(&fixture).len(), 1, "the half-made one is gone");
 }

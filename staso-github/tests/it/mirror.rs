@@ -113,6 +113,20 @@ async fn what_a_killed_fetch_left_does_not_stop_the_next() {
 }
 
 #[tokio::test]
+async fn many_fetches_do_not_pile_up() {
+    let fixture = remote();
+    let provider = mirrored(&fixture);
+    for round in 0..35 {
+        commit(&fixture, &format!("round{round}"));
+        provider.resolve(&fixture.source(), &test_context()).await.unwrap();
+    }
+    let packs = fs::read_dir(mirror_of(&fixture).join("objects/pack")).unwrap().count();
+    assert!(packs <= 62, "{packs} files");
+    let checkout = provider.checkout(&fixture.reference(), &fixture.tip, &test_context()).await.unwrap();
+    assert!(checkout.path.join("run.sh").is_file());
+}
+
+#[tokio::test]
 async fn an_absent_remote_and_one_that_is_too_large_are_told_apart() {
     let fixture = remote();
     let recorded: RepositoryUrl = RECORDED.parse().unwrap();
@@ -120,7 +134,6 @@ async fn an_absent_remote_and_one_that_is_too_large_are_told_apart() {
     let error = gone.resolve(&fixture.source(), &test_context()).await.unwrap_err();
     assert!(matches!(error, VcsError::RepositoryNotFound { .. }), "{error:?}");
     let small = mirrored(&fixture).with_limits(GitLimits::default().with_mirror_bytes(10));
-    fixture.git(&["config", "receive.unpackLimit", "1"]);
     let error = small.resolve(&fixture.source(), &test_context()).await.unwrap_err();
     assert!(matches!(error, VcsError::TooLarge { .. }), "{error:?}");
 }

@@ -199,7 +199,7 @@ async fn what_cannot_be_written_is_known_before_the_work() {
     for refused in [refused.err(), proposed.err()] {
         match refused {
             Some(VcsError::PermissionDenied { remedy, .. }) => {
-                assert!(remedy.contains("writable"), "{remedy}")
+                assert!(remedy.contains("writable"), "{remedy}");
             }
             other => panic!("{other:?}"),
         }
@@ -218,4 +218,19 @@ async fn a_foreign_branch_below_our_name_is_passed_over() {
     git(&fixture.repository, &["branch", "fix/staso-below-1/theirs"]);
     let made = fixture.propose(&fixture.provider(), "below", &[("app/tools.py", "fixed\n")]).await.unwrap();
     assert_eq!(made.branch, branch("fix/staso-below-2"));
+}
+
+#[tokio::test]
+async fn root_reads_but_does_not_write_what_belongs_to_another_user() {
+    let fixture = GitFixture::bare();
+    let provider = fixture.provider();
+    let is_root = std::os::unix::fs::chown(&fixture.repository, Some(12345), None).is_ok();
+    let access = provider.preflight(&fixture.reference(), Access::Propose, &test_context()).await;
+    provider.checkout(&fixture.reference(), &fixture.tip, &test_context()).await.unwrap();
+    match access {
+        Err(VcsError::PermissionDenied { remedy, .. }) => {
+            assert!(is_root && remedy.contains("12345"), "{remedy}");
+        }
+        other => assert!(!is_root && other.is_ok(), "{other:?}"),
+    }
 }

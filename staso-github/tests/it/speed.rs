@@ -51,8 +51,9 @@ async fn a_kept_checkout_costs_less_than_a_new_one() {
         worktree.push(start.elapsed());
     }
     let (cold, kept) = (median(cold), median(kept));
+    let mut figures = std::io::stderr();
     writeln!(
-        std::io::stderr(),
+        figures,
         "{FILES} files, median of {ROUNDS}: checkout cold {cold:?}, kept {kept:?}; propose {:?}; git worktree add {:?}",
         median(propose),
         median(worktree)
