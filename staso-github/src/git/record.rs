@@ -58,10 +58,8 @@ impl ProposalRecord {
 
     /// Writes the record. `replaces` is what it takes the place of; nothing else is ever overwritten.
     ///
-    /// # Errors
-    /// `Ok(false)` when something else is there by now, or when someone holds git's lock on the reference.
-    pub(crate) fn write(&self, repository: &GitRepository, replaces: Option<Oid>) -> Result<bool, VcsError> {
-        let Some(name) = reference(&self.branch) else { return Ok(false) };
+    pub(crate) fn write(&self, repository: &GitRepository, replaces: Option<Oid>) -> Result<Put, VcsError> {
+        let Some(name) = reference(&self.branch) else { return Ok(Put::Blocked) };
         let text =
             serde_json::to_vec_pretty(self).map_err(|error| error::backend("writing a proposal", error))?;
         let blob =
@@ -84,26 +82,38 @@ pub(crate) fn reference(branch: &BranchName) -> Option<String> {
     branch.as_str().strip_prefix("fix/").map(|rest| format!("refs/staso/proposals/{rest}"))
 }
 
-/// Sets a reference that is still at `expected`, or that is not there. `false` when it is not so any more.
+/// How writing a reference ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Put {
+    /// It is written.
+    Done,
+    /// Something else is there by now.
+    Lost,
+    /// Someone holds git's lock on it: another run for a moment, or a dead process for ever.
+    Locked,
+    /// Other references stand below the name.
+    Blocked,
+}
+
+/// Sets a reference that is still at `expected`, or that is not there.
 pub(crate) fn put(
     repository: &GitRepository,
     name: &str,
     target: Oid,
     expected: Option<Oid>,
     message: &str,
-) -> Result<bool, VcsError> {
+) -> Result<Put, VcsError> {
     // The comparison happens under git's own lock; the zero id stands for "not there".
     let current = expected.unwrap_or(Oid::ZERO_SHA1);
     match repository.git().reference_matching(name, target, expected.is_some(), current, message) {
-        Ok(_) => Ok(true),
-        Err(error) if is_taken(error.code()) => Ok(false),
-        Err(error) => Err(repository.fail("writing a reference", error)),
+        Ok(_) => Ok(Put::Done),
+        Err(error) => match error.code() {
+            ErrorCode::Exists | ErrorCode::Modified => Ok(Put::Lost),
+            ErrorCode::Locked => Ok(Put::Locked),
+            ErrorCode::Directory => Ok(Put::Blocked),
+            _ => Err(repository.fail("writing a reference", error)),
+        },
     }
-}
-
-/// Whether a name is not ours to have: something is there or below, or someone holds git's lock.
-const fn is_taken(code: ErrorCode) -> bool {
-    matches!(code, ErrorCode::Exists | ErrorCode::Modified | ErrorCode::Locked | ErrorCode::Directory)
 }
 
 #[cfg(test)]

@@ -121,7 +121,8 @@ impl GitFixture {
     /// One that someone else made and removes, with the files of [`files`] at `tip`.
     pub(crate) fn existing(repository: PathBuf, tip: CommitId) -> Self {
         let url = url_of(&repository);
-        let directory = tempfile::tempdir().expect("a temporary directory");
+        let beside = repository.parent().expect("a directory of the maker's");
+        let directory = tempfile::tempdir_in(beside).expect("a temporary directory");
         Self { directory, repository, previous: tip.clone(), tip, url }
     }
 
