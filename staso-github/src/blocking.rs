@@ -20,12 +20,6 @@ impl Stop {
     pub(crate) fn check(&self) -> Result<(), VcsError> {
         if self.0.is_cancelled() { Err(VcsError::Cancelled) } else { Ok(()) }
     }
-
-    /// One that never stops.
-    #[cfg(test)]
-    pub(crate) fn never() -> Self {
-        Self(CancellationToken::new())
-    }
 }
 
 /// Runs blocking work until it is done, `limit` is over or the run is cancelled. The caller does not wait for work that

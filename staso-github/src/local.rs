@@ -177,8 +177,13 @@ impl LocalGit {
         work: impl FnOnce(&GitRepository, &Stop) -> Result<T, VcsError> + Send + 'static,
     ) -> Result<T, VcsError> {
         let (directory, url) = (place.directory().to_owned(), url.clone());
+        let mirror = match place {
+            Place::Mirror(mirror) => Some(mirror.clone()),
+            Place::Local(_) => None,
+        };
         blocking::run(ctx, operation, self.limits.operation, move |stop| {
             let _lock = lock;
+            let _packs = mirror.map(|mirror| mirror.read_lock(stop)).transpose()?;
             let repository = GitRepository::open(&directory, &url)?;
             stop.check()?;
             work(&repository, stop)

@@ -253,7 +253,7 @@ pub async fn proposes_once(provider: &dyn VcsProvider, fixture: &dyn VcsFixture)
         let read = provider.read_file(&repository, &made.head, path, 1 << 20, &ctx).await;
         match must(read, "the changed file is in the head") {
             FileContent::Text { text, .. } => {
-                assert_eq!(&*text, *expected, "{path} is carried byte for byte")
+                assert_eq!(&*text, *expected, "{path} is carried byte for byte");
             }
             other => panic!("{path} is text, not {other:?}"),
         }
@@ -373,7 +373,7 @@ pub async fn finds_conflicts(provider: &dyn VcsProvider, fixture: &dyn VcsFixtur
     match propose(provider, fixture, &repository, &prefix, &changes, "conflict", &ctx).await {
         Err(VcsError::Conflict { branch, paths }) => {
             assert_eq!(branch, fixture.default_branch(), "a conflict names the branch");
-            assert_eq!(paths, [moved.clone()], "a conflict names exactly the files that moved");
+            assert_eq!(paths, std::slice::from_ref(moved), "a conflict names exactly the files that moved");
         }
         other => panic!("a change that does not fit is a conflict, not {other:?}"),
     }

@@ -13,17 +13,18 @@
 //! not flushed to the disk one by one; instead an entry of an earlier start of the machine is made anew, because a power
 //! failure may have left it with holes.
 
-use std::fs::{self, File, FileTimes, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, File, FileTimes, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use staso_core::id::{CommitId, Digest};
 use staso_core::vcs::{Checkout, VcsError};
 
 use super::checkout::{remove_tree, write_tree};
+use super::data::{self, Hold};
 use super::repository::GitRepository;
 use crate::blocking::Stop;
 use crate::error;
@@ -33,10 +34,6 @@ use crate::limits::GitLimits;
 const LAYOUT: u32 = 1;
 /// Locks that all entries share.
 const STRIPES: u8 = 64;
-/// How often a lock that another run holds is tried again.
-const LOCK_RETRY: Duration = Duration::from_millis(10);
-/// Traversable by the sandbox's user, but not listable.
-const PARENT_MODE: u32 = 0o711;
 
 /// The kept checkouts below one data directory.
 #[derive(Debug, Clone)]
@@ -98,12 +95,15 @@ impl CheckoutCache {
         let tree = repository.commit(commit)?.tree_id();
         let key = Key::new(&repository.id(), commit);
         let entry = self.checkouts().join(&key.name);
-        self.make_directories().map_err(|error| error::backend("preparing the checkout cache", error))?;
+        for directory in ["locks", "checkouts"] {
+            data::make_directory(&self.root, directory, data::PASSABLE)
+                .map_err(|error| error::backend("preparing the checkout cache", error))?;
+        }
         if let Some(lease) = lease(&entry, now) {
             return Ok(checkout(&entry, commit, lease));
         }
         let made = {
-            let _stripe = self.lock_stripe(key.stripe, stop)?;
+            let _stripe = data::lock(&self.stripe(key.stripe), Hold::Alone, stop)?;
             match lease(&entry, now) {
                 Some(lease) => return Ok(checkout(&entry, commit, lease)),
                 None => self.make(repository, tree, &key, now, stop)?,
@@ -157,7 +157,7 @@ impl CheckoutCache {
             if total <= self.limits.cache_bytes {
                 break;
             }
-            let Some(_stripe) = self.try_stripe(entry.stripe)? else { continue };
+            let Some(_stripe) = data::try_lock(&self.stripe(entry.stripe), Hold::Alone)? else { continue };
             if !is_unused(&entry.path) {
                 continue;
             }
@@ -198,7 +198,7 @@ impl CheckoutCache {
         stripes.sort_unstable();
         stripes.dedup();
         for stripe in stripes {
-            if let Some(_lock) = self.try_stripe(stripe)? {
+            if let Some(_lock) = data::try_lock(&self.stripe(stripe), Hold::Alone)? {
                 self.sweep(stripe)?;
             }
         }
@@ -214,40 +214,12 @@ impl CheckoutCache {
         Ok(kept)
     }
 
-    fn lock_stripe(&self, stripe: u8, stop: &Stop) -> Result<File, VcsError> {
-        loop {
-            stop.check()?;
-            match self.try_stripe(stripe) {
-                Ok(Some(lock)) => return Ok(lock),
-                Ok(None) => std::thread::sleep(LOCK_RETRY),
-                Err(error) => return Err(error::backend("locking the checkout cache", error)),
-            }
-        }
-    }
-
-    fn try_stripe(&self, stripe: u8) -> io::Result<Option<File>> {
-        let path = self.root.join("locks").join(format!("{stripe:02}"));
-        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
+    fn stripe(&self, stripe: u8) -> PathBuf {
+        self.root.join("locks").join(format!("{stripe:02}"))
     }
 
     fn checkouts(&self) -> PathBuf {
         self.root.join("checkouts")
-    }
-
-    /// A directory that the host made itself keeps the mode it has.
-    fn make_directories(&self) -> io::Result<()> {
-        for directory in [self.root.clone(), self.root.join("locks"), self.checkouts()] {
-            if !directory.is_dir() {
-                fs::create_dir_all(&directory)?;
-                fs::set_permissions(&directory, Permissions::from_mode(PARENT_MODE))?;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -306,7 +278,7 @@ fn publish(temporary: &Path, entry: &Path, complete: &Complete, now: SystemTime)
     let mut marker =
         OpenOptions::new().create_new(true).write(true).mode(0o644).open(temporary.join("complete"))?;
     marker.write_all(&serde_json::to_vec(complete)?)?;
-    fs::set_permissions(temporary, Permissions::from_mode(PARENT_MODE))?;
+    fs::set_permissions(temporary, Permissions::from_mode(data::PASSABLE))?;
     fs::rename(temporary, entry)?;
     Ok(Lease { _lock: lease })
 }

@@ -2,11 +2,9 @@
 //!
 //! Branches of the remote are copied by name. `fix/staso-…` branches are ours: they are neither fetched nor pruned.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use git2::{Repository, RepositoryInitOptions};
 use staso_core::id::{BranchName, CommitId, Digest};
@@ -15,16 +13,19 @@ use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::VcsError;
 
 use super::checkout::remove_tree;
+use super::data::{self, Hold};
 use super::transport::{self, GitAnswer, GitCall};
+use crate::blocking::Stop;
 use crate::limits::GitLimits;
 use crate::{blocking, error};
 
-/// How often a lock that another run holds is tried again.
-const LOCK_RETRY: Duration = Duration::from_millis(20);
+/// Files of packs and their indexes after which they are made one.
+const MAX_PACK_FILES: usize = 60;
 
 /// A mirror below the data directory.
 #[derive(Debug, Clone)]
 pub(crate) struct Mirror {
+    data: PathBuf,
     directory: PathBuf,
     remote: RepositoryUrl,
     limits: GitLimits,
@@ -40,7 +41,7 @@ impl Mirror {
     pub(crate) fn new(data: &Path, remote: RepositoryUrl, limits: GitLimits) -> Self {
         let digest = Digest::of(remote.as_str());
         let name = format!("{}.git", digest.hex().get(..32).unwrap_or_default());
-        Self { directory: data.join("mirrors").join(name), remote, limits }
+        Self { data: data.to_owned(), directory: data.join("mirrors").join(name), remote, limits }
     }
 
     /// Where the bare repository stands.
@@ -73,6 +74,7 @@ impl Mirror {
             "^refs/heads/fix/staso-*",
         ];
         self.accept(&self.git(&fetch, ctx).await?)?;
+        self.repack(ctx).await?;
         let mirror = self.clone();
         blocking::run(ctx, "updating a mirror", self.limits.operation, move |_| mirror.finish(default))
             .await?;
@@ -92,31 +94,35 @@ impl Mirror {
         }
     }
 
+    /// While it lives, no pack of the mirror is replaced.
+    pub(crate) fn read_lock(&self, stop: &Stop) -> Result<File, VcsError> {
+        data::lock(&self.directory.with_extension("packs"), Hold::Shared, stop)
+    }
+
     async fn lock(&self, ctx: &RunContext) -> Result<MirrorLock, VcsError> {
         let mirror = self.clone();
         blocking::run(ctx, "waiting for another fetch", self.limits.fetch, move |stop| {
-            let fail = |error: io::Error| error::backend("preparing a mirror", error);
-            let file = mirror.lock_file().map_err(fail)?;
-            loop {
-                stop.check()?;
-                match file.try_lock() {
-                    Ok(()) => break,
-                    Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_RETRY),
-                    Err(TryLockError::Error(error)) => return Err(fail(error)),
-                }
-            }
+            data::make_directory(&mirror.data, "mirrors", data::PRIVATE)
+                .map_err(|error| error::backend("preparing a mirror", error))?;
+            let file = data::lock(&mirror.directory.with_extension("lock"), Hold::Alone, stop)?;
             mirror.prepare()?;
             Ok(MirrorLock { _file: file })
         })
         .await
     }
 
-    fn lock_file(&self) -> io::Result<File> {
-        if let Some(parent) = self.directory.parent() {
-            fs::create_dir_all(parent)?;
+    /// Makes many packs one, unless someone reads them.
+    async fn repack(&self, ctx: &RunContext) -> Result<(), VcsError> {
+        if self.packs().count() <= MAX_PACK_FILES {
+            return Ok(());
         }
-        let path = self.directory.with_extension("lock");
-        OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)
+        let lock = data::try_lock(&self.directory.with_extension("packs"), Hold::Alone)
+            .map_err(|error| error::backend("locking a mirror", error))?;
+        match lock {
+            // What no branch holds any more stays: a trace may name it.
+            Some(_lock) => self.accept(&self.git(&["repack", "-a", "-d", "-k", "-q"], ctx).await?),
+            None => Ok(()),
+        }
     }
 
     /// Makes the bare repository, or removes what a killed git left in it. The lock is held: nobody is at work there.
@@ -159,13 +165,17 @@ impl Mirror {
     }
 
     fn check_size(&self) -> Result<(), VcsError> {
-        let packs = fs::read_dir(self.directory.join("objects/pack")).into_iter().flatten();
-        let bytes: u64 = packs.filter_map(|entry| entry.ok()?.metadata().ok()).map(|found| found.len()).sum();
+        let bytes: u64 = self.packs().map(|found| found.len()).sum();
         if bytes <= self.limits.mirror_bytes {
             return Ok(());
         }
         let limit = format!("{} bytes", self.limits.mirror_bytes);
         Err(VcsError::TooLarge { what: format!("the mirror of {}", self.remote), limit })
+    }
+
+    fn packs(&self) -> impl Iterator<Item = fs::Metadata> {
+        let entries = fs::read_dir(self.directory.join("objects/pack")).into_iter().flatten();
+        entries.filter_map(|entry| entry.ok()?.metadata().ok())
     }
 
     fn accept(&self, answer: &GitAnswer) -> Result<(), VcsError> {

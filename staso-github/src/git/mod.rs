@@ -7,6 +7,7 @@ mod access;
 mod cache;
 mod change;
 mod checkout;
+mod data;
 mod mirror;
 mod proposal;
 mod read;

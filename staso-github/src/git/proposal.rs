@@ -4,13 +4,16 @@
 //! the commit point. A record without its branch is the trace of a run that died between the two; the next attempt
 //! with the same key takes it up.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use git2::{Oid, Signature, Time};
 use staso_core::id::{BranchName, CommitId, Digest, RunId};
 use staso_core::trace::Timestamp;
 use staso_core::vcs::{ChangeSet, Proposal, ProposalAction, ProposalState, VcsError};
 
 use super::change;
-use super::record::{self, ProposalRecord};
+use super::record::{self, ProposalRecord, Put};
 use super::repository::{GitRepository, commit_id};
 use super::revision::{branch_tip, reaches};
 use crate::blocking::Stop;
@@ -20,6 +23,10 @@ use crate::limits::GitLimits;
 const OURS: &str = "fix/staso-";
 /// Proposals for one prefix.
 const MAX_NUMBER: u32 = 100;
+/// Rounds in which a number is not to be had before the next one is taken.
+const MAX_TRIES: u32 = 100;
+/// How long a round waits for a lock.
+const LOCK_RETRY: Duration = Duration::from_millis(10);
 /// Characters of a title, as [`ChangeSet::title`] says.
 const TITLE_CHARS: usize = 72;
 /// Who commits: nobody that a forge could know.
@@ -44,6 +51,14 @@ struct Standing {
     record: Option<(Oid, ProposalRecord)>,
 }
 
+/// A name that the next branch may have.
+struct Free {
+    branch: BranchName,
+    number: u32,
+    /// The record of a run with the same key that died before it made its branch.
+    leftover: Option<(Oid, ProposalRecord)>,
+}
+
 /// Publishes, or finds what was published with the same key before.
 pub(crate) fn propose(
     repository: &GitRepository,
@@ -57,25 +72,21 @@ pub(crate) fn propose(
     let (title, warnings) = title(&publication.changes.title)?;
     let key = Digest::of(&publication.key).hex().to_owned();
     let publisher = Publisher { repository, publication, title, key, warnings };
-    // Every round ends in a proposal or finds a name taken that was free before.
-    let mut busy = Vec::new();
-    for _ in 0..MAX_NUMBER {
+    let mut tries = BTreeMap::new();
+    // A number is given up after a bounded number of rounds, and there is a bounded number of numbers.
+    loop {
         stop.check()?;
-        if let Some(proposal) = publisher.attempt(&mut busy)? {
+        if let Some(proposal) = publisher.attempt(&mut tries)? {
             return Ok(proposal);
         }
     }
-    Err(VcsError::TooLarge {
-        what: format!("the number of branches {}-…", publication.prefix),
-        limit: MAX_NUMBER.to_string(),
-    })
 }
 
 /// What became of a proposal.
 pub(crate) fn status(repository: &GitRepository, branch: &BranchName) -> Result<Proposal, VcsError> {
     let missing = || VcsError::ProposalNotFound { branch: branch.clone() };
     let (_, record) = ProposalRecord::read(repository, branch)?.ok_or_else(missing)?;
-    let tip = tip(repository, branch)?;
+    let tip = tip_of(repository, branch)?;
     proposal(repository, &record, tip, ProposalAction::Reused, Vec::new())
 }
 
@@ -88,8 +99,8 @@ struct Publisher<'a> {
 }
 
 impl Publisher<'_> {
-    /// One round. `None`: someone was faster, look again. `busy` collects names that git's locks keep from us.
-    fn attempt(&self, busy: &mut Vec<u32>) -> Result<Option<Proposal>, VcsError> {
+    /// One round. `None`: someone was faster, look again. `tries` counts how often a number was not to be had.
+    fn attempt(&self, tries: &mut BTreeMap<u32, u32>) -> Result<Option<Proposal>, VcsError> {
         let standing = standing(self.repository, &self.publication.prefix)?;
         for found in &standing {
             if let Some(reused) = self.reuse(found)? {
@@ -101,23 +112,29 @@ impl Publisher<'_> {
         let base_tree = parent.tree().map_err(|error| self.fail(error))?;
         let tree =
             change::apply(self.repository, &base_tree, &self.publication.base, &self.publication.changes)?;
-        let Some((branch, number, leftover)) = self.free(&standing, busy)? else { return Ok(None) };
+        let Free { branch, number, leftover } = self.free(&standing, tries)?;
         let adopted = leftover.as_ref().and_then(|(_, record)| self.adopt(record, tip, tree));
         let head = match adopted {
             Some(head) => head,
             None => {
                 let head = self.commit(&parent, tree)?;
-                let record = self.record(&branch, &base_tip, head)?;
-                if !record.write(self.repository, leftover.map(|(blob, _)| blob))? {
-                    busy.push(number);
+                let put = self
+                    .record(&branch, &base_tip, head)?
+                    .write(self.repository, leftover.map(|(blob, _)| blob))?;
+                if put != Put::Done {
+                    note_failure(tries, number, put);
                     return Ok(None);
                 }
                 head
             }
         };
         let reference = format!("refs/heads/{branch}");
-        if !record::put(self.repository, &reference, head, None, "staso: proposed fix")? {
-            busy.push(number);
+        let put = record::put(self.repository, &reference, head, None, "staso: proposed fix")?;
+        if put != Put::Done {
+            // Where the branch is by now, another run with this key may just have made it from our record.
+            if note_failure(tries, number, put) && tip_of(self.repository, &branch)?.is_none() {
+                record::withdraw(self.repository, &branch);
+            }
             return Ok(None);
         }
         let record = self.record(&branch, &base_tip, head)?;
@@ -134,7 +151,7 @@ impl Publisher<'_> {
             None => tip,
         };
         let Ok(commit) = self.repository.git().find_commit(head) else { return Ok(None) };
-        if trailer(&commit.message_bytes(), "Staso-Key") != Some(self.key.as_str())
+        if trailer(commit.message_bytes(), "Staso-Key") != Some(self.key.as_str())
             || !reaches(self.repository, tip, head)?
             || !change::is_made_by(self.repository, &commit, &self.publication.changes)?
         {
@@ -152,7 +169,7 @@ impl Publisher<'_> {
     fn repair(&self, found: &Standing, commit: &git2::Commit<'_>) -> Result<ProposalRecord, VcsError> {
         let parent = commit.parent_id(0).map_err(|error| self.fail(error))?;
         let record = self.record(&found.branch, &commit_id(parent)?, commit.id())?;
-        if found.record.is_none() && !record.write(self.repository, None)? {
+        if found.record.is_none() && record.write(self.repository, None)? != Put::Done {
             tracing::debug!(branch = %found.branch, "the record of a proposal could not be written again");
         }
         Ok(record)
@@ -168,12 +185,11 @@ impl Publisher<'_> {
     }
 
     /// The lowest number at which nothing stands but perhaps a record of this key without a branch.
-    fn free(
-        &self,
-        standing: &[Standing],
-        busy: &[u32],
-    ) -> Result<Option<(BranchName, u32, Option<(Oid, ProposalRecord)>)>, VcsError> {
-        for number in (1..=MAX_NUMBER).filter(|number| !busy.contains(number)) {
+    fn free(&self, standing: &[Standing], tries: &BTreeMap<u32, u32>) -> Result<Free, VcsError> {
+        for number in 1..=MAX_NUMBER {
+            if tries.get(&number).is_some_and(|tries| *tries >= MAX_TRIES) {
+                continue;
+            }
             let found = standing.iter().find(|found| found.number == number);
             let leftover = match found {
                 None => None,
@@ -184,9 +200,10 @@ impl Publisher<'_> {
             };
             let branch = BranchName::new(format!("{}-{number}", self.publication.prefix))
                 .map_err(|error| VcsError::InvalidChange { reason: error.to_string() })?;
-            return Ok(Some((branch, number, leftover)));
+            return Ok(Free { branch, number, leftover });
         }
-        Ok(None)
+        let what = format!("the number of branches {}-…", self.publication.prefix);
+        Err(VcsError::TooLarge { what, limit: MAX_NUMBER.to_string() })
     }
 
     fn base(&self) -> Result<(Oid, CommitId), VcsError> {
@@ -243,6 +260,17 @@ impl Publisher<'_> {
     }
 }
 
+/// Counts a failure, and tells whether the number is given up now. A lock is waited for: its holder is as quick as we are,
+/// unless it is dead.
+fn note_failure(tries: &mut BTreeMap<u32, u32>, number: u32, put: Put) -> bool {
+    let tries = tries.entry(number).or_default();
+    *tries = if put == Put::Blocked { MAX_TRIES } else { *tries + 1 };
+    if put == Put::Locked {
+        std::thread::sleep(LOCK_RETRY);
+    }
+    *tries >= MAX_TRIES
+}
+
 /// The proposal as it stands, with its branch at `tip`.
 fn proposal(
     repository: &GitRepository,
@@ -297,7 +325,7 @@ fn standing(repository: &GitRepository, prefix: &BranchName) -> Result<Vec<Stand
         let branch = BranchName::new(format!("{prefix}-{number}"))
             .map_err(|error| VcsError::InvalidChange { reason: error.to_string() })?;
         let record = ProposalRecord::read(repository, &branch)?;
-        Ok(Standing { tip: tip(repository, &branch)?, record, branch, number })
+        Ok(Standing { tip: tip_of(repository, &branch)?, record, branch, number })
     };
     numbers.into_iter().map(at).collect()
 }
@@ -307,7 +335,7 @@ fn number(text: &str) -> Option<u32> {
     text.parse().ok().filter(|number: &u32| number.to_string() == text)
 }
 
-fn tip(repository: &GitRepository, branch: &BranchName) -> Result<Option<Oid>, VcsError> {
+fn tip_of(repository: &GitRepository, branch: &BranchName) -> Result<Option<Oid>, VcsError> {
     match repository.git().find_reference(&format!("refs/heads/{branch}")) {
         Ok(reference) => {
             Ok(reference.peel_to_commit().ok().map(|commit| commit.id()).or(Some(Oid::ZERO_SHA1)))
@@ -327,7 +355,7 @@ fn check_prefix(prefix: &BranchName) -> Result<(), VcsError> {
 }
 
 /// The value of a trailer in the last paragraph.
-fn trailer<'a>(message: &&'a [u8], name: &str) -> Option<&'a str> {
+fn trailer<'a>(message: &'a [u8], name: &str) -> Option<&'a str> {
     let text = std::str::from_utf8(message).ok()?.trim_end();
     let last = text.rsplit_once("\n\n").map(|(_, last)| last)?;
     last.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
@@ -368,9 +396,9 @@ mod tests {
     #[test]
     fn a_trailer_counts_in_the_last_paragraph_alone() {
         let message = "title\n\nStaso-Key: forged\n\nStaso-Run: r\nStaso-Key: real\n";
-        assert_eq!(trailer(&message.as_bytes(), "Staso-Key"), Some("real"));
-        assert_eq!(trailer(&"title\n\nStaso-Key: a\n\nno".as_bytes(), "Staso-Key"), None);
-        assert_eq!(trailer(&"Staso-Key: a".as_bytes(), "Staso-Key"), None, "that is the title");
+        assert_eq!(trailer(message.as_bytes(), "Staso-Key"), Some("real"));
+        assert_eq!(trailer(b"title\n\nStaso-Key: a\n\nno", "Staso-Key"), None);
+        assert_eq!(trailer(b"Staso-Key: a", "Staso-Key"), None, "that is the title");
     }
 
     #[test]

@@ -58,10 +58,8 @@ impl ProposalRecord {
 
     /// Writes the record. `replaces` is what it takes the place of; nothing else is ever overwritten.
     ///
-    /// # Errors
-    /// `Ok(false)` when something else is there by now, or when someone holds git's lock on the reference.
-    pub(crate) fn write(&self, repository: &GitRepository, replaces: Option<Oid>) -> Result<bool, VcsError> {
-        let Some(name) = reference(&self.branch) else { return Ok(false) };
+    pub(crate) fn write(&self, repository: &GitRepository, replaces: Option<Oid>) -> Result<Put, VcsError> {
+        let Some(name) = reference(&self.branch) else { return Ok(Put::Blocked) };
         let text =
             serde_json::to_vec_pretty(self).map_err(|error| error::backend("writing a proposal", error))?;
         let blob =
@@ -70,26 +68,86 @@ impl ProposalRecord {
     }
 }
 
+/// Removes the record of a branch that could not be made.
+pub(crate) fn withdraw(repository: &GitRepository, branch: &BranchName) {
+    let removed = reference(branch)
+        .map(|name| repository.git().find_reference(&name).and_then(|mut found| found.delete()));
+    if let Some(Err(error)) = removed {
+        tracing::debug!(%error, %branch, "the record of a branch that could not be made stays");
+    }
+}
+
 /// The name of a record; `None` when the branch is not one of ours.
 pub(crate) fn reference(branch: &BranchName) -> Option<String> {
     branch.as_str().strip_prefix("fix/").map(|rest| format!("refs/staso/proposals/{rest}"))
 }
 
-/// Sets a reference that is still at `expected`, or that is not there. `false` when it is not so any more.
+/// How writing a reference ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Put {
+    /// It is written.
+    Done,
+    /// Something else is there by now.
+    Lost,
+    /// Someone holds git's lock on it: another run for a moment, or a dead process for ever.
+    Locked,
+    /// Other references stand below the name.
+    Blocked,
+}
+
+/// Sets a reference that is still at `expected`, or that is not there.
 pub(crate) fn put(
     repository: &GitRepository,
     name: &str,
     target: Oid,
     expected: Option<Oid>,
     message: &str,
-) -> Result<bool, VcsError> {
+) -> Result<Put, VcsError> {
     // The comparison happens under git's own lock; the zero id stands for "not there".
     let current = expected.unwrap_or(Oid::ZERO_SHA1);
     match repository.git().reference_matching(name, target, expected.is_some(), current, message) {
-        Ok(_) => Ok(true),
-        Err(error) if matches!(error.code(), ErrorCode::Exists | ErrorCode::Modified | ErrorCode::Locked) => {
-            Ok(false)
-        }
-        Err(error) => Err(repository.fail("writing a reference", error)),
+        Ok(_) => Ok(Put::Done),
+        Err(error) => match error.code() {
+            ErrorCode::Exists | ErrorCode::Modified => Ok(Put::Lost),
+            ErrorCode::Locked => Ok(Put::Locked),
+            ErrorCode::Directory => Ok(Put::Blocked),
+            _ => Err(repository.fail("writing a reference", error)),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As version 1 wrote it. Later versions keep reading it.
+    const VERSION_1: &str = r#"{
+        "schema_version": 1,
+        "branch": "fix/staso-1a2b-1",
+        "base": "main",
+        "base_tip": "0000000000000000000000000000000000000001",
+        "head": "0000000000000000000000000000000000000002",
+        "key": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+        "run_id": "07070707-0707-0707-0707-070707070707",
+        "created_at": "2026-01-01T00:00:00Z",
+        "draft": true,
+        "labels": ["staso"],
+        "title": "Read the key that the tool returns",
+        "body": "What users saw."
+    }"#;
+
+    #[test]
+    fn version_1_is_read_and_written_the_same() {
+        let record: ProposalRecord = serde_json::from_str(VERSION_1).unwrap();
+        assert_eq!(record.branch.as_str(), "fix/staso-1a2b-1");
+        let written = serde_json::to_value(&record).unwrap();
+        assert_eq!(written, serde_json::from_str::<serde_json::Value>(VERSION_1).unwrap());
+    }
+
+    #[test]
+    fn a_record_stands_beside_the_branches() {
+        let branch = BranchName::new("fix/staso-1a2b-1").unwrap();
+        assert_eq!(reference(&branch).as_deref(), Some("refs/staso/proposals/staso-1a2b-1"));
+        assert_eq!(reference(&BranchName::new("main").unwrap()), None);
     }
 }

@@ -22,7 +22,7 @@ const OUTPUT_BYTES: u64 = 1 << 20;
 const MESSAGE_CHARS: usize = 500;
 
 /// Settings that hold for every call, over those of the mirror.
-const SETTINGS: [&str; 11] = [
+const SETTINGS: [&str; 12] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "core.askPass=",
@@ -30,6 +30,8 @@ const SETTINGS: [&str; 11] = [
     "credential.helper=",
     "fetch.recurseSubmodules=false",
     "submodule.recurse=false",
+    // One pack a fetch: half-received objects are then one file, and the size of a mirror is that of its packs.
+    "fetch.unpackLimit=1",
     "gc.auto=0",
     "maintenance.auto=false",
     "http.lowSpeedLimit=100",

@@ -1,0 +1,179 @@
+//! Checkouts that are kept: shared, read-only, bounded, and whole.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use staso_core::id::CommitId;
+use staso_core::testing::test_context;
+use staso_core::vcs::{VcsError, VcsProvider as _};
+use staso_github::{GitLimits, LocalGit};
+
+use crate::fixture::{GitFixture, commit_id, write};
+
+fn walk(directory: &Path, visit: &mut dyn FnMut(&Path)) {
+    visit(directory);
+    for entry in fs::read_dir(directory).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            walk(&entry.path(), visit);
+        } else {
+            visit(&entry.path());
+        }
+    }
+}
+
+fn entries(fixture: &GitFixture) -> Vec<PathBuf> {
+    let mut entries: Vec<_> =
+        fs::read_dir(fixture.data().join("checkouts")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    entries
+}
+
+/// A commit whose only file has this many bytes.
+fn commit_of_size(fixture: &GitFixture, bytes: usize) -> CommitId {
+    write(&fixture.repository, "size", &vec![b'x'; bytes]);
+    fixture.git(&["add", "-A"]);
+    fixture.git(&["commit", "-qm", "size"]);
+    commit_id(&fixture.git(&["rev-parse", "HEAD"]))
+}
+
+async fn check_out(
+    fixture: &GitFixture,
+    provider: &LocalGit,
+    commit: &CommitId,
+) -> staso_core::vcs::Checkout {
+    provider.checkout(&fixture.reference(), commit, &test_context()).await.unwrap()
+}
+
+#[tokio::test]
+async fn everyone_may_read_and_nobody_may_write() {
+    let fixture = GitFixture::new();
+    let checkout = check_out(&fixture, &fixture.provider(), &fixture.tip).await;
+    walk(&checkout.path, &mut |path| {
+        let mode = fs::symlink_metadata(path).unwrap().mode() & 0o777;
+        let executable = path.is_dir() || path.ends_with("run.sh");
+        assert_eq!(mode, if executable { 0o555 } else { 0o444 }, "{}", path.display());
+    });
+    for parent in checkout.path.ancestors().skip(1).take_while(|parent| *parent != fixture.root()) {
+        assert_eq!(fs::metadata(parent).unwrap().mode() & 0o111, 0o111, "{} can be passed", parent.display());
+    }
+}
+
+#[tokio::test]
+async fn a_checkout_in_use_is_never_removed_and_the_oldest_unused_goes_first() {
+    let fixture = GitFixture::new();
+    let limits = GitLimits::default().with_cache_bytes(250_000);
+    let provider = fixture.provider().with_limits(limits);
+    let commits: Vec<_> = (0..4).map(|extra| commit_of_size(&fixture, 100_000 + extra)).collect();
+    let held = check_out(&fixture, &provider, &commits[0]).await;
+    let second = check_out(&fixture, &provider, &commits[1]).await.path;
+    let third = check_out(&fixture, &provider, &commits[2]).await.path;
+    assert!(!second.exists(), "the oldest one that nobody uses made room");
+    assert!(third.exists() && held.path.exists());
+    let fourth = check_out(&fixture, &provider, &commits[3]).await.path;
+    assert!(!third.exists() && fourth.exists() && held.path.exists());
+    assert_eq!(entries(&fixture).len(), 2, "nothing else is left");
+    let again = check_out(&fixture, &provider, &commits[1]).await;
+    assert!(again.path.join("size").is_file(), "what was removed is made anew");
+}
+
+#[tokio::test]
+async fn all_in_use_is_allowed_to_be_over_the_limit() {
+    let fixture = GitFixture::new();
+    let provider = fixture.provider().with_limits(GitLimits::default().with_cache_bytes(1));
+    let first = check_out(&fixture, &provider, &fixture.tip).await;
+    let second = check_out(&fixture, &provider, &fixture.previous).await;
+    assert!(first.path.exists() && second.path.exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_at_once_share_one_directory() {
+    let fixture = Arc::new(GitFixture::new());
+    let tasks: Vec<_> = (0..16)
+        .map(|_| {
+            let fixture = Arc::clone(&fixture);
+            tokio::spawn(async move { check_out(&fixture, &fixture.provider(), &fixture.tip).await })
+        })
+        .collect();
+    let mut checkouts = Vec::new();
+    for task in tasks {
+        checkouts.push(task.await.unwrap());
+    }
+    assert!(checkouts.iter().all(|checkout| checkout.path == checkouts[0].path));
+    assert_eq!(entries(&fixture).len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_dead_process_left_is_removed() {
+    let fixture = GitFixture::new();
+    let provider = fixture.provider();
+    let kept = check_out(&fixture, &provider, &fixture.tip).await.path;
+    let name = kept.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
+    for stripe in 0..64 {
+        let leftover = fixture.data().join("checkouts").join(format!(".tmp-{stripe:02}-{name}"));
+        write(&leftover, "files/half", b"half");
+        fs::set_permissions(leftover.join("files"), fs::Permissions::from_mode(0o555)).unwrap();
+    }
+    check_out(&fixture, &provider, &fixture.previous).await;
+    assert_eq!(entries(&fixture).len(), 2, "{:?}", entries(&fixture));
+}
+
+#[tokio::test]
+async fn an_entry_of_an_earlier_start_of_the_machine_is_made_anew() {
+    let fixture = GitFixture::new();
+    let provider = fixture.provider();
+    let checkout = check_out(&fixture, &provider, &fixture.tip).await.path;
+    let entry = checkout.parent().unwrap().to_owned();
+    let marker = fs::read_to_string(entry.join("complete")).unwrap();
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    fs::write(entry.join("complete"), marker.replace(boot.trim(), "before")).unwrap();
+    let holed = checkout.join("app/agent.py");
+    fs::set_permissions(&holed, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(&holed, "").unwrap();
+    let again = check_out(&fixture, &provider, &fixture.tip).await;
+    assert_eq!(again.path, checkout);
+    assert!(!fs::read(&holed).unwrap().is_empty(), "a hole after a power failure does not stay");
+}
+
+#[tokio::test]
+async fn two_repositories_do_not_share_what_they_do_not_both_have() {
+    let (one, other) = (GitFixture::new(), GitFixture::new());
+    write(&one.repository, "private", b"private");
+    one.git(&["add", "-A"]);
+    one.git(&["commit", "-qm", "private"]);
+    let private = commit_id(&one.git(&["rev-parse", "HEAD"]));
+    let provider = one.provider();
+    check_out(&one, &provider, &private).await;
+    let stolen = provider.checkout(&other.reference(), &private, &test_context()).await;
+    assert!(matches!(stolen, Err(VcsError::CommitNotFound { .. })), "{stolen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancelled_checkout_ends_soon_and_leaves_nothing() {
+    let fixture = Arc::new(GitFixture::new());
+    for number in 0..3000 {
+        write(&fixture.repository, &format!("many/{}/{number}", number % 50), b"x");
+    }
+    fixture.git(&["add", "-A"]);
+    fixture.git(&["commit", "-qm", "many"]);
+    let commit = commit_id(&fixture.git(&["rev-parse", "HEAD"]));
+    let ctx = test_context();
+    let task = {
+        let (fixture, commit, ctx) = (Arc::clone(&fixture), commit.clone(), ctx.clone());
+        tokio::spawn(async move { fixture.provider().checkout(&fixture.reference(), &commit, &ctx).await })
+    };
+    while !fixture.data().join("checkouts").is_dir() || entries(&fixture).is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let cancelled = Instant::now();
+    ctx.cancellation().cancel();
+    let error = task.await.unwrap().unwrap_err();
+    assert!(matches!(error, VcsError::Cancelled), "{error:?}");
+    assert!(cancelled.elapsed() < Duration::from_secs(2));
+    let again = check_out(&fixture, &fixture.provider(), &commit).await;
+    assert!(again.path.join("many/0/0").is_file());
+    assert_eq!(entries(&fixture).len(), 1, "the half-made one is gone");
+}

@@ -1,0 +1,12 @@
+//! Repositories through the public API, on real git repositories.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod checkout;
+mod conformance;
+mod fixture;
+mod hostile;
+mod killed;
+mod mirror;
+mod propose;
+mod resolve;
+mod speed;
