@@ -1,3 +1,6 @@
 //! The crate through its public API, on this machine's kernel.
 
-mod smoke;
+mod conformance;
+mod escape;
+mod host;
+mod lifecycle;
