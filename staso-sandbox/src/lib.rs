@@ -11,9 +11,9 @@
 
 mod isolation;
 mod local;
-//mod test_runner;
+mod test_runner;
 mod toolchain;
 
 pub use local::{LocalSandbox, LocalSandboxOptions};
-//pub use test_runner::{DetectedTests, ParsedTests, parse_test_output};
+pub use test_runner::{DetectedTests, ParsedTests, parse_test_output};
 pub use toolchain::{ReadOnlyMount, Toolchains};

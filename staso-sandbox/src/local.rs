@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use staso_core::run::RunContext;
 use staso_core::sandbox::{
-    ExecRequest, Sandbox, SandboxCapabilities, SandboxError, SandboxSession, SandboxSessionExt as _, SandboxSpec,
+    ExecRequest, Sandbox, SandboxCapabilities, SandboxError, SandboxSession, SandboxSessionExt as _,
+    SandboxSpec,
 };
 
 use crate::isolation;
@@ -131,8 +132,9 @@ impl Sandbox for LocalSandbox {
             return Err(SandboxError::Unavailable {
                 wanted: isolation.tier,
                 reason: "a session was built but `true` does not run in it".to_owned(),
-                remedy: "make sure that /usr/bin/true and its libraries are under /usr and readable by everyone"
-                    .to_owned(),
+                remedy:
+                    "make sure that /usr/bin/true and its libraries are under /usr and readable by everyone"
+                        .to_owned(),
             });
         }
         let mut capabilities = SandboxCapabilities::new(isolation.tier);

@@ -107,10 +107,15 @@ async fn close(session: &dyn SandboxSession) {
 /// When they do not.
 pub async fn says_what_it_gives(sandbox: &dyn Sandbox, fixture: &Fixture, ctx: &RunContext) {
     let capabilities = sandbox.capabilities(ctx).await;
-    let Ok(capabilities) = capabilities else { panic!("the sandbox must know its capabilities: {capabilities:?}") };
+    let Ok(capabilities) = capabilities else {
+        panic!("the sandbox must know its capabilities: {capabilities:?}")
+    };
     let session = open(sandbox, fixture, ctx).await;
     assert_eq!(session.isolation().tier, capabilities.tier, "a session reaches the tier that was announced");
-    assert!(session.isolation().tier <= IsolationTier::Full, "the tier is at least the one that was asked for");
+    assert!(
+        session.isolation().tier <= IsolationTier::Full,
+        "the tier is at least the one that was asked for"
+    );
     assert_eq!(session.isolation().limits, SandboxLimits::default(), "the limits are those of the request");
     close(&*session).await;
 }
@@ -141,11 +146,21 @@ pub async fn commands_behave(sandbox: &dyn Sandbox, fixture: &Fixture, ctx: &Run
     let request = ExecRequest::new(["sh", "-c", "echo $GREETING $OTHER"]).with_env("OTHER", "2");
     assert_eq!(text(&run(session, &request, ctx).await.stdout), "hi 2\n", "the request's variables win");
     let request = ExecRequest::new(["ls"]).with_cwd(path("src"));
-    assert_eq!(text(&run(session, &request, ctx).await.stdout), "deep\none.py\n", "commands run where they are told");
+    assert_eq!(
+        text(&run(session, &request, ctx).await.stdout),
+        "deep\none.py\n",
+        "commands run where they are told"
+    );
     let refused = session.exec(&ExecRequest::new(["no-such-program"]), ctx).await;
-    assert!(matches!(refused, Err(SandboxError::InvalidRequest { .. })), "an unknown program is an error: {refused:?}");
+    assert!(
+        matches!(refused, Err(SandboxError::InvalidRequest { .. })),
+        "an unknown program is an error: {refused:?}"
+    );
     let refused = session.exec(&ExecRequest::new(Vec::<String>::new()), ctx).await;
-    assert!(matches!(refused, Err(SandboxError::InvalidRequest { .. })), "no program is an error: {refused:?}");
+    assert!(
+        matches!(refused, Err(SandboxError::InvalidRequest { .. })),
+        "no program is an error: {refused:?}"
+    );
     close(session).await;
 }
 
@@ -270,7 +285,10 @@ pub async fn files_are_read_and_written(sandbox: &dyn Sandbox, fixture: &Fixture
     let read = session.read_file(&path("hello.txt"), 6, ctx).await;
     assert_eq!(read.ok().as_deref(), Some(b"hello\n".as_slice()), "a file of just the limit is read");
     let read = session.read_file(&path("hello.txt"), 5, ctx).await;
-    assert!(matches!(read, Err(SandboxError::TooLarge { limit_bytes: 5, .. })), "a larger one is not: {read:?}");
+    assert!(
+        matches!(read, Err(SandboxError::TooLarge { limit_bytes: 5, .. })),
+        "a larger one is not: {read:?}"
+    );
     for missing in ["no", "no/no", "src/no.py"] {
         let read = session.read_file(&path(missing), 5, ctx).await;
         assert!(matches!(read, Err(SandboxError::NotFound { .. })), "{missing} is not there: {read:?}");
@@ -281,7 +299,10 @@ pub async fn files_are_read_and_written(sandbox: &dyn Sandbox, fixture: &Fixture
         let written = session.write_file(&path(name), b"#!/bin/sh\necho new\n", executable, ctx).await;
         assert!(written.is_ok(), "{name} is written: {written:?}");
     }
-    assert_eq!(text(&shell(session, "new/a/b.sh; cat hello.txt | tail -1", ctx).await.stdout), "new\necho new\n");
+    assert_eq!(
+        text(&shell(session, "new/a/b.sh; cat hello.txt | tail -1", ctx).await.stdout),
+        "new\necho new\n"
+    );
     let written = session.write_file(&path("hello.txt/x"), b"", false, ctx).await;
     assert!(matches!(written, Err(SandboxError::Denied { .. })), "a file is no directory: {written:?}");
     close(session).await;
@@ -372,7 +393,10 @@ pub async fn sessions_are_separate(sandbox: &dyn Sandbox, fixture: &Fixture, ctx
     let third = open(sandbox, fixture, ctx).await;
     let changed = third.changes(ctx).await;
     assert!(matches!(&changed, Ok(changed) if changed.is_empty()), "a new session starts clean: {changed:?}");
-    assert_eq!(text(&shell(&*third, "cat hello.txt run.sh", ctx).await.stdout), "hello\n#!/bin/sh\necho ran\n");
+    assert_eq!(
+        text(&shell(&*third, "cat hello.txt run.sh", ctx).await.stdout),
+        "hello\n#!/bin/sh\necho ran\n"
+    );
     close(&*third).await;
 }
 
@@ -390,7 +414,10 @@ pub async fn the_host_is_out_of_reach(sandbox: &dyn Sandbox, fixture: &Fixture, 
     assert!(["PATH", "HOME", "LANG", "TMPDIR"].iter().all(|name| names.iter().any(|seen| seen == name)));
     let host_file = fixture.host_file.display().to_string();
     let output = run(session, &ExecRequest::new(["cat", &host_file]), ctx).await;
-    assert!(!output.exit.success() && output.stdout.is_empty(), "a file of the host is not there: {output:?}");
+    assert!(
+        !output.exit.success() && output.stdout.is_empty(),
+        "a file of the host is not there: {output:?}"
+    );
     let connect = "import socket, sys\n\
                    own = socket.socket(); own.bind(('127.0.0.1', 0)); own.listen()\n\
                    socket.create_connection(own.getsockname(), 2); print('own')\n\

@@ -201,8 +201,9 @@ impl SandboxSession for MemorySession {
         self.enter(SandboxCall::Exec(request.clone()), ctx)?;
         let answer = self.answer(request);
         let (events, stream) = mpsc::channel(4);
-        let limit =
-            request.timeout.unwrap_or(std::time::Duration::from_millis(self.isolation.limits.exec_timeout_ms));
+        let limit = request
+            .timeout
+            .unwrap_or(std::time::Duration::from_millis(self.isolation.limits.exec_timeout_ms));
         let (ctx, stop) = (ctx.clone(), self.stop.clone());
         tokio::spawn(async move {
             for event in [ExecEvent::Stdout(answer.stdout), ExecEvent::Stderr(answer.stderr)] {

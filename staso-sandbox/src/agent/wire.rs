@@ -378,7 +378,14 @@ mod tests {
             checkout: b"/cache/\xff".to_vec(),
             cgroups: vec![b"/a".to_vec()],
             mounts: vec![(b"/opt/x".to_vec(), b"/x".to_vec())],
-            limits: Limits { data_bytes: 1, pids: 2, cpu_seconds: 3, disk_bytes: 4, tmp_bytes: 5, open_files: 6 },
+            limits: Limits {
+                data_bytes: 1,
+                pids: 2,
+                cpu_seconds: 3,
+                disk_bytes: 4,
+                tmp_bytes: 5,
+                open_files: 6,
+            },
         };
         let frame = configuration.encode();
         let (kind, id, body, length) = split_frame(&frame).unwrap().unwrap();

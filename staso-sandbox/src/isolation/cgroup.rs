@@ -51,13 +51,13 @@ impl Cgroups {
         let pids = u64::from(limits.pids).saturating_add(SPARE_PIDS);
         if !this.bound(Controller::Memory, &name, bytes) {
             missing.push(
-                "memory is bounded for each process, not for all together: no writable control group".to_owned(),
+                "memory is bounded for each process, not for all together: no writable control group"
+                    .to_owned(),
             );
         }
         if !this.bound(Controller::Pids, &name, pids) {
-            missing.push(
-                "processes are bounded by a resource limit only: no writable control group".to_owned(),
-            );
+            missing
+                .push("processes are bounded by a resource limit only: no writable control group".to_owned());
         }
         this
     }

@@ -24,7 +24,10 @@ impl Executable {
     pub(super) fn new() -> io::Result<Self> {
         static MEMORY: OnceLock<Option<File>> = OnceLock::new();
         if PROGRAM.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::Unsupported, "the helper was not built for this machine"));
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "the helper was not built for this machine",
+            ));
         }
         match MEMORY.get_or_init(|| sealed_memory().ok()) {
             Some(file) => {

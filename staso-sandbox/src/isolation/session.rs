@@ -23,7 +23,9 @@ use super::connection::{Answer, Connection, Gone, Refused, Report, Reports};
 use super::helper::effective_ids;
 use super::process::HelperProcess;
 use super::remedy::unavailable;
-use super::wire::{self, Command, Configuration, Decoder, Encoder, Exit, Limits, change, refusal, reply, request};
+use super::wire::{
+    self, Command, Configuration, Decoder, Encoder, Exit, Limits, change, refusal, reply, request,
+};
 use crate::local::LocalSandboxOptions;
 
 const PROVIDER: &str = "local";
@@ -188,7 +190,8 @@ fn refused_session(body: &mut Decoder<'_>, wanted: IsolationTier) -> SandboxErro
 }
 
 fn environment(options: &LocalSandboxOptions, spec: &SandboxSpec) -> BTreeMap<String, String> {
-    let tools = options.mounts.iter().filter_map(|mount| mount.inside.join("bin").to_str().map(str::to_owned));
+    let tools =
+        options.mounts.iter().filter_map(|mount| mount.inside.join("bin").to_str().map(str::to_owned));
     let path: Vec<String> = tools.chain([SYSTEM_PATH.to_owned()]).collect();
     let basics = [("PATH", path.join(":")), ("HOME", "/tmp/home".to_owned())];
     let basics = basics.into_iter().chain([("LANG", "C.UTF-8".to_owned()), ("TMPDIR", "/tmp".to_owned())]);
@@ -234,12 +237,16 @@ impl LocalSession {
         check_env(OPERATION, &request.env)?;
         let mut env = self.env.clone();
         env.extend(request.env.clone());
-        let env: Vec<Vec<u8>> = env.iter().map(|(key, value)| format!("{key}={value}").into_bytes()).collect();
+        let env: Vec<Vec<u8>> =
+            env.iter().map(|(key, value)| format!("{key}={value}").into_bytes()).collect();
         let argv: Vec<Vec<u8>> = request.argv.iter().map(|text| text.clone().into_bytes()).collect();
         let bytes = argv.iter().chain(&env).map(Vec::len).sum::<usize>().saturating_add(request.stdin.len());
         if bytes > MAX_COMMAND_BYTES {
             let limit_bytes = u64::try_from(MAX_COMMAND_BYTES).unwrap_or(u64::MAX);
-            return Err(SandboxError::TooLarge { what: "the command with its input".to_owned(), limit_bytes });
+            return Err(SandboxError::TooLarge {
+                what: "the command with its input".to_owned(),
+                limit_bytes,
+            });
         }
         Ok(Command {
             argv,
@@ -468,7 +475,10 @@ fn session_change(
     let shown = String::from_utf8_lossy(path);
     let unsafe_name = |why: String| {
         let shown: String = shown.chars().take(256).collect();
-        invalid("list the changes", format!("the session made {shown:?}, which cannot be named safely: {why}"))
+        invalid(
+            "list the changes",
+            format!("the session made {shown:?}, which cannot be named safely: {why}"),
+        )
     };
     let text = std::str::from_utf8(path).map_err(|_| unsafe_name("it is not UTF-8".to_owned()))?;
     let path = RepoPath::new(text).map_err(|error| unsafe_name(error.reason.to_owned()))?;

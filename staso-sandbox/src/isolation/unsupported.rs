@@ -13,7 +13,10 @@ pub(crate) async fn open(
 ) -> Result<Box<dyn SandboxSession>, SandboxError> {
     Err(SandboxError::Unavailable {
         wanted: spec.min_tier,
-        reason: format!("local sessions need Linux on x86-64 or AArch64, and this is {}", std::env::consts::OS),
+        reason: format!(
+            "local sessions need Linux on x86-64 or AArch64, and this is {}",
+            std::env::consts::OS
+        ),
         remedy: "run the host on Linux, or give it another sandbox backend".to_owned(),
     })
 }

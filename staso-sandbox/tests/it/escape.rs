@@ -76,9 +76,13 @@ async fn processes_of_the_host_are_unseen_and_out_of_reach() {
     let signal = format!("os.kill({own}, 0)");
     assert!(python_outside(&probe(&[&seen, &signal])).contains("-> None"), "the probe works outside");
     let report = host.python(&*session, &probe(&[&seen, &signal, "os.kill(1, signal.SIGKILL)"])).await;
-    assert!(report.contains(&format!("{seen:?} -> False").replace('"', "'")) || report.contains("-> False"), "{report}");
+    assert!(
+        report.contains(&format!("{seen:?} -> False").replace('"', "'")) || report.contains("-> False"),
+        "{report}"
+    );
     assert!(report.contains("DENIED ProcessLookupError"), "{report}");
-    let visible = host.python(&*session, "import os; print([p for p in os.listdir('/proc') if p.isdigit()])").await;
+    let visible =
+        host.python(&*session, "import os; print([p for p in os.listdir('/proc') if p.isdigit()])").await;
     assert_eq!(visible.matches('\'').count(), 2, "a command sees its own process alone: {visible}");
     let trace = "ctypes.CDLL(None, use_errno=True).ptrace(16, 1, 0, 0)";
     assert!(host.python(&*session, &probe(&[trace])).await.contains("-> -1"));
@@ -125,8 +129,10 @@ async fn there_are_no_privileges_and_no_way_to_get_some() {
         (41, "2, 3, 1"),
     ];
     #[cfg(target_arch = "aarch64")]
-    let calls = [(97, "0x10000000"), (435, "0, 0"), (51, "b'/'"), (280, "0, 0, 0"), (425, "1, 0"), (198, "17, 3, 0")];
-    let expressions: Vec<String> = calls.iter().map(|(number, arguments)| system(*number, arguments)).collect();
+    let calls =
+        [(97, "0x10000000"), (435, "0, 0"), (51, "b'/'"), (280, "0, 0, 0"), (425, "1, 0"), (198, "17, 3, 0")];
+    let expressions: Vec<String> =
+        calls.iter().map(|(number, arguments)| system(*number, arguments)).collect();
     let expressions: Vec<&str> = expressions.iter().map(String::as_str).collect();
     let report = host.python(&*session, &probe(&expressions)).await;
     assert_eq!(report.lines().filter(|line| line.ends_with("-> -1")).count(), calls.len(), "{report}");
@@ -190,7 +196,8 @@ async fn memory_is_limited_for_a_process_and_for_all_together() {
     limits.memory_bytes = 64 << 20;
     limits.disk_bytes = 1 << 20;
     let session = host.open_with(&host.spec().with_limits(limits)).await;
-    let one = "try:\n    x = bytearray(256 << 20); print('got it')\nexcept MemoryError:\n    print('denied')\n";
+    let one =
+        "try:\n    x = bytearray(256 << 20); print('got it')\nexcept MemoryError:\n    print('denied')\n";
     assert_eq!(host.python(&*session, one).await, "denied\n");
     assert_eq!(python_outside(one), "got it\n");
     let tree = "import os, time\n\
@@ -248,7 +255,8 @@ async fn a_flood_of_output_is_capped_and_does_not_fill_the_host() {
 }
 
 fn resident_bytes() -> u64 {
-    let pages: u64 = fs::read_to_string("/proc/self/statm").unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    let pages: u64 =
+        fs::read_to_string("/proc/self/statm").unwrap().split(' ').nth(1).unwrap().parse().unwrap();
     pages * 4096
 }
 
@@ -256,7 +264,8 @@ fn resident_bytes() -> u64 {
 async fn a_link_swapped_during_writes_never_leads_out() {
     let host = Host::new();
     let session = host.open().await;
-    let swap = "mkdir -p real; while :; do ln -sfn /tmp spot; rm -f spot; mkdir spot 2>/dev/null; rm -rf spot; done";
+    let swap =
+        "mkdir -p real; while :; do ln -sfn /tmp spot; rm -f spot; mkdir spot 2>/dev/null; rm -rf spot; done";
     let mut stream = session.exec(&ExecRequest::new(["sh", "-c", swap]), &host.ctx).await.unwrap();
     let path = RepoPath::new("spot/escaped").unwrap();
     let mut written = 0;

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use staso_core::conformance::sandbox::{FILES, Fixture, LINKS};
 use staso_core::run::RunContext;
-use staso_core::sandbox::{ExecOutput, ExecRequest, Sandbox as _, SandboxSession, SandboxSessionExt as _, SandboxSpec};
+use staso_core::sandbox::{
+    ExecOutput, ExecRequest, Sandbox as _, SandboxSession, SandboxSessionExt as _, SandboxSpec,
+};
 use staso_core::testing::test_context;
 use staso_sandbox::LocalSandbox;
 use tempfile::TempDir;
@@ -73,14 +75,16 @@ impl Host {
 
 /// Runs the same Python program outside: the positive control of a probe.
 pub(crate) fn python_outside(program: &str) -> String {
-    let output = std::process::Command::new("/usr/bin/python3").args(["-I", "-S", "-c", program]).output().unwrap();
+    let output =
+        std::process::Command::new("/usr/bin/python3").args(["-I", "-S", "-c", program]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
 /// Processes of this machine whose command line holds the text.
 pub(crate) fn processes_with(text: &str) -> Vec<u32> {
-    let numbers = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let numbers =
+        fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let holds = |pid: &u32| {
         fs::read(Path::new("/proc").join(pid.to_string()).join("cmdline"))
             .is_ok_and(|line| String::from_utf8_lossy(&line).contains(text))
@@ -100,7 +104,8 @@ pub(crate) fn ancestors(pid: u32) -> Vec<u32> {
 
 /// Children of this process that are helpers, zombies included.
 pub(crate) fn children_of(parent: u32) -> Vec<u32> {
-    let numbers = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let numbers =
+        fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     numbers.filter(|pid| ancestors(*pid).first() == Some(&parent)).collect()
 }
 

@@ -50,7 +50,10 @@ async fn killing_the_helper_kills_everything() {
         // First the host's child, then process 1 of the session.
         let target = if victim == 0 { helper } else { children_of(helper)[0] };
         kill(target);
-        assert!(eventually(SOON, || processes_with(&mark).is_empty()).await, "processes outlive their helper");
+        assert!(
+            eventually(SOON, || processes_with(&mark).is_empty()).await,
+            "processes outlive their helper"
+        );
         let closed = async { matches!(session.changes(&host.ctx).await, Err(SandboxError::Closed)) };
         assert!(closed.await, "the session says that it is closed");
         session.close().await.unwrap();
@@ -100,7 +103,8 @@ async fn killing_the_host_kills_everything() {
         .spawn()
         .unwrap();
     let lines = BufReader::new(victim.stderr.take().unwrap()).lines();
-    let mark = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("mark ").map(str::to_owned)).unwrap();
+    let mark =
+        lines.map_while(Result::ok).find_map(|line| line.strip_prefix("mark ").map(str::to_owned)).unwrap();
     let helper = *ancestors(processes_with(&mark)[0])
         .iter()
         .find(|pid| ancestors(**pid).first() == Some(&victim.id()))
@@ -108,7 +112,8 @@ async fn killing_the_host_kills_everything() {
     victim.kill().unwrap();
     victim.wait().unwrap();
     assert!(eventually(SOON, || processes_with(&mark).is_empty()).await, "processes outlive the host");
-    let ended = || fs::read_to_string(format!("/proc/{helper}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
+    let ended =
+        || fs::read_to_string(format!("/proc/{helper}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
     assert!(eventually(SOON, || !ended()).await, "the helper outlives the host");
     // Its control groups stay until the next host makes some.
     let abandoned = format!("staso-sandbox-{}-", victim.id());
@@ -212,10 +217,15 @@ fn a_machine_that_refuses_gets_an_error_and_runs_nothing() {
     let output = Command::new("unshare")
         .args(["--user", "--map-root-user", "sh", "-c", script, "sh"])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "conformance::this_machine_gives_everything_or_says_what_is_missing", "--nocapture"])
+        .args([
+            "--exact",
+            "conformance::this_machine_gives_everything_or_says_what_is_missing",
+            "--nocapture",
+        ])
         .output()
         .unwrap();
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(!output.status.success() && text.contains("Unavailable"), "{text}");
     assert!(text.contains("user.max_user_namespaces"), "the remedy is named: {text}");
 }
