@@ -170,8 +170,7 @@ pub async fn commands_behave(sandbox: &dyn Sandbox, fixture: &Fixture, ctx: &Run
 /// When more is kept or something else is lost.
 pub async fn output_is_cut_in_the_middle(sandbox: &dyn Sandbox, fixture: &Fixture, ctx: &RunContext) {
     const LIMIT: usize = 10_000;
-    let mut limits = SandboxLimits::default();
-    limits.output_bytes = LIMIT as u64;
+    let limits = SandboxLimits { output_bytes: LIMIT as u64, ..SandboxLimits::default() };
     let session = open_with(sandbox, SandboxSpec::new(&fixture.checkout).with_limits(limits), ctx).await;
     let script = "echo start; yes | head -c 1000000; echo end";
     let Ok(mut stream) = session.exec(&ExecRequest::new(["sh", "-c", script]), ctx).await else {

@@ -61,9 +61,9 @@ fn read_configuration() -> Option<Configuration> {
     let mut buffer = Vec::new();
     let mut chunk = [0u8; 4096];
     loop {
-        if let Some((kind, _, body, length)) = wire::split_frame(&buffer).ok()? {
-            let whole = kind == request::CONFIGURE && length == buffer.len();
-            return Configuration::decode(body).filter(|_| whole);
+        if let Some(frame) = wire::split_frame(&buffer).ok()? {
+            let alone = frame.kind == request::CONFIGURE && frame.length == buffer.len();
+            return Configuration::decode(frame.body).filter(|_| alone);
         }
         match sys::read_fd(SOCKET, &mut chunk) {
             Ok(0) => return None,

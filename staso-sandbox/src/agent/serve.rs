@@ -168,9 +168,9 @@ impl Server<'_> {
         let mut done = 0;
         while !self.host_gone {
             match wire::split_frame(incoming.get(done..).unwrap_or_default()) {
-                Ok(Some((kind, id, body, length))) => {
-                    self.dispatch(kind, id, body);
-                    done += length;
+                Ok(Some(frame)) => {
+                    self.dispatch(frame.kind, frame.id, frame.body);
+                    done += frame.length;
                 }
                 Ok(None) => break,
                 Err(_) => self.host_gone = true,

@@ -341,12 +341,24 @@ impl Exit {
     }
 }
 
-/// Splits the first whole frame off a buffer: its kind, its request number, its body and its total length. `Ok(None)`
-/// when more bytes are needed.
+/// One frame in a buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Frame<'a> {
+    /// A constant of [`request`] or [`reply`].
+    pub(crate) kind: u8,
+    /// The request number.
+    pub(crate) id: u32,
+    /// What follows the header.
+    pub(crate) body: &'a [u8],
+    /// Bytes of the whole frame.
+    pub(crate) length: usize,
+}
+
+/// Finds the first whole frame in a buffer; `Ok(None)` when more bytes are needed.
 ///
 /// # Errors
 /// When the length is impossible; the connection is of no use then.
-pub(crate) fn split_frame(buffer: &[u8]) -> Result<Option<(u8, u32, &[u8], usize)>, BadFrame> {
+pub(crate) fn split_frame(buffer: &[u8]) -> Result<Option<Frame<'_>>, BadFrame> {
     let mut head = Decoder::new(buffer);
     let Some(length) = head.u32() else { return Ok(None) };
     let length = usize::try_from(length).map_err(|_| BadFrame)?;
@@ -356,7 +368,7 @@ pub(crate) fn split_frame(buffer: &[u8]) -> Result<Option<(u8, u32, &[u8], usize
     let Some(frame) = head.take(length) else { return Ok(None) };
     let mut frame = Decoder::new(frame);
     let (Some(kind), Some(id)) = (frame.u8(), frame.u32()) else { return Err(BadFrame) };
-    Ok(Some((kind, id, frame.rest, length + 4)))
+    Ok(Some(Frame { kind, id, body: frame.rest, length: length + 4 }))
 }
 
 /// The other side does not speak the protocol.
@@ -388,9 +400,9 @@ mod tests {
             },
         };
         let frame = configuration.encode();
-        let (kind, id, body, length) = split_frame(&frame).unwrap().unwrap();
-        assert_eq!((kind, id, length), (request::CONFIGURE, 0, frame.len()));
-        assert_eq!(Configuration::decode(body), Some(configuration));
+        let found = split_frame(&frame).unwrap().unwrap();
+        assert_eq!((found.kind, found.id, found.length), (request::CONFIGURE, 0, frame.len()));
+        assert_eq!(Configuration::decode(found.body), Some(configuration));
 
         let command = Command {
             argv: vec![b"a".to_vec(), Vec::new()],
@@ -401,13 +413,13 @@ mod tests {
             output_bytes: 10,
         };
         let frame = command.encode(3);
-        let (_, id, body, _) = split_frame(&frame).unwrap().unwrap();
-        assert_eq!((id, Command::decode(body)), (3, Some(command)));
+        let found = split_frame(&frame).unwrap().unwrap();
+        assert_eq!((found.id, Command::decode(found.body)), (3, Some(command)));
 
         let exit = Exit { status: 256, timed_out: true };
         let frame = exit.encode(1);
-        let (_, _, body, _) = split_frame(&frame).unwrap().unwrap();
-        assert_eq!(Exit::decode(&mut Decoder::new(body)), Some(exit));
+        let found = split_frame(&frame).unwrap().unwrap();
+        assert_eq!(Exit::decode(&mut Decoder::new(found.body)), Some(exit));
     }
 
     #[test]
@@ -419,11 +431,11 @@ mod tests {
     proptest! {
         #[test]
         fn bytes_of_any_kind_do_no_harm(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
-            if let Ok(Some((_, _, _, length))) = split_frame(&bytes) {
-                prop_assert!(length <= bytes.len());
+            if let Ok(Some(frame)) = split_frame(&bytes) {
+                prop_assert!(frame.length <= bytes.len());
             }
-            let _ = Configuration::decode(&bytes);
-            let _ = Command::decode(&bytes);
+            drop(Configuration::decode(&bytes));
+            drop(Command::decode(&bytes));
             let _ = Exit::decode(&mut Decoder::new(&bytes));
         }
     }

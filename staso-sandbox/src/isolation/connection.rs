@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::process::HelperProcess;
-use super::wire::{self, Decoder, Exit, reply};
+use super::wire::{self, Decoder, Exit, Frame, reply};
 
 /// Requests that wait to be sent.
 const QUEUED_REQUESTS: usize = 64;
@@ -227,11 +227,11 @@ async fn read_all(socket: &mut (impl tokio::io::AsyncRead + Unpin), board: &Boar
     let mut buffer = Vec::with_capacity(READ_BYTES);
     loop {
         let mut done = 0;
-        while let Some((kind, id, body, length)) =
+        while let Some(frame) =
             wire::split_frame(buffer.get(done..).unwrap_or_default()).map_err(|_| malformed())?
         {
-            deliver(board, kind, id, body).ok_or_else(malformed)?;
-            done += length;
+            deliver(board, frame).ok_or_else(malformed)?;
+            done += frame.length;
         }
         buffer.drain(..done);
         if socket.read_buf(&mut buffer).await? == 0 {
@@ -246,7 +246,8 @@ fn malformed() -> io::Error {
 
 /// Hands a reply to whoever waits for it. `None` when the reply is malformed; replies that nobody waits for any more
 /// are dropped.
-fn deliver(board: &Board, kind: u8, id: u32, body: &[u8]) -> Option<()> {
+fn deliver(board: &Board, frame: Frame<'_>) -> Option<()> {
+    let Frame { kind, id, body, .. } = frame;
     let mut board = lock(board);
     let board = board.as_mut()?;
     let mut body = Decoder::new(body);

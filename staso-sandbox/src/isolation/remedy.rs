@@ -23,6 +23,9 @@ fn remedy(step: &str) -> &'static str {
         return "run the host as an ordinary user, or keep checkouts on ext4, xfs, btrfs or tmpfs with Linux 5.19 \
                 or newer";
     }
+    if step.contains("open the checkout") || step.contains("open a toolchain") {
+        return "make the directory and those above it readable to the host's user";
+    }
     if step.contains("control group") {
         return "give the host a control group that it may write";
     }

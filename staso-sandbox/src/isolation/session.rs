@@ -105,8 +105,8 @@ async fn build(options: &LocalSandboxOptions, spec: &SandboxSpec) -> Result<Loca
     let in_memory = spec.limits.disk_bytes.saturating_add(options.tmp_bytes.saturating_mul(5) / 4);
     let (limits, checkout) = (spec.limits.clone(), spec.checkout.clone());
     let started = tokio::task::spawn_blocking(move || {
-        if !checkout.as_os_str().is_empty() && !(checkout.is_absolute() && checkout.is_dir()) {
-            let reason = format!("the checkout {} is no absolute path of a directory", checkout.display());
+        if !checkout.as_os_str().is_empty() && !checkout.is_dir() {
+            let reason = format!("the checkout {} is no directory", checkout.display());
             return Err(invalid("open a session", reason));
         }
         let cgroups = Cgroups::create(&limits, in_memory, &mut missing);
@@ -167,14 +167,15 @@ async fn handshake(
     let mut buffer = Vec::new();
     loop {
         let frame = wire::split_frame(&buffer).map_err(|_| SandboxError::Closed)?;
-        if let Some((kind, _, body, _)) = frame {
-            let mut body = Decoder::new(body);
-            return match kind {
+        if let Some(frame) = frame {
+            let mut body = Decoder::new(frame.body);
+            return match frame.kind {
                 reply::READY => {
                     let missing = body.list().unwrap_or_default();
                     Ok(missing.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect())
                 }
-                _ => Err(refused_session(&mut body, wanted)),
+                reply::FAILED => Err(refused_session(&mut body, wanted)),
+                _ => Err(SandboxError::Closed),
             };
         }
         if socket.read_buf(&mut buffer).await.map_err(failed)? == 0 {
@@ -487,7 +488,8 @@ fn session_change(
         change::WRITTEN_EXECUTABLE => SessionChange::Written { content, executable: true },
         change::DELETED => SessionChange::Deleted,
         change::SYMLINK => SessionChange::Symlink { target: content },
-        _ => SessionChange::Refused { why: String::from_utf8_lossy(&content).into_owned() },
+        change::REFUSED => SessionChange::Refused { why: String::from_utf8_lossy(&content).into_owned() },
+        _ => return Err(SandboxError::Closed),
     };
     Ok((path, change))
 }

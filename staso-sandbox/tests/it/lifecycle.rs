@@ -1,7 +1,7 @@
 //! Births and deaths: whoever goes, nothing is left.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -80,16 +80,15 @@ async fn a_host_that_waits_to_be_killed() {
     let session = LocalSandbox::new().open(&SandboxSpec::new(&checkout), &host.ctx).await.unwrap();
     let mark = format!("79{}.1", std::process::id());
     start_daemons(&host, &*session, &mark).await;
-    eprintln!("mark {mark}");
+    writeln!(std::io::stderr(), "mark {mark}").unwrap();
     std::future::pending::<()>().await;
 }
 
 fn own_variable(name: &str) -> Option<PathBuf> {
     let all = fs::read("/proc/self/environ").unwrap();
-    let found = all.split(|byte| *byte == 0).find_map(|entry| {
+    all.split(|byte| *byte == 0).find_map(|entry| {
         std::str::from_utf8(entry).ok()?.strip_prefix(name)?.strip_prefix('=').map(PathBuf::from)
-    });
-    found
+    })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -112,9 +111,9 @@ async fn killing_the_host_kills_everything() {
     victim.kill().unwrap();
     victim.wait().unwrap();
     assert!(eventually(SOON, || processes_with(&mark).is_empty()).await, "processes outlive the host");
-    let ended =
+    let alive =
         || fs::read_to_string(format!("/proc/{helper}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
-    assert!(eventually(SOON, || !ended()).await, "the helper outlives the host");
+    assert!(eventually(SOON, || !alive()).await, "the helper outlives the host");
     // Its control groups stay until the next host makes some.
     let abandoned = format!("staso-sandbox-{}-", victim.id());
     host.open().await.close().await.unwrap();

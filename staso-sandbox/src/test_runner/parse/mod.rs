@@ -130,9 +130,7 @@ mod tests {
         Failed test_a.Adds.test_sub
         Failed test_a.Adds.test_wrong
         ");
-        insta::assert_snapshot!(shown(TestFramework::Unittest, recording!("unittest_none")), @r"
-        0 passed, 0 failed, 0 skipped
-        ");
+        insta::assert_snapshot!(shown(TestFramework::Unittest, recording!("unittest_none")), @"0 passed, 0 failed, 0 skipped");
         insta::assert_snapshot!(shown(TestFramework::Unittest, recording!("unittest_import")), @r"
         0 passed, 1 failed, 0 skipped
         Failed unittest.loader._FailedTest.test_import
@@ -165,9 +163,7 @@ mod tests {
         Failed tests/test_b.py::test_param[2]
         Failed tests/test_b.py::test_setup
         ");
-        insta::assert_snapshot!(shown(TestFramework::Pytest, recording!("pytest_none")), @r"
-        0 passed, 0 failed, 0 skipped
-        ");
+        insta::assert_snapshot!(shown(TestFramework::Pytest, recording!("pytest_none")), @"0 passed, 0 failed, 0 skipped");
     }
 
     #[test]
@@ -244,7 +240,7 @@ mod tests {
         #[test]
         fn bytes_of_any_kind_do_no_harm(bytes in proptest::collection::vec(any::<u8>(), 0..2_000)) {
             for framework in FRAMEWORKS {
-                let _ = parse_test_output(framework, &bytes);
+                drop(parse_test_output(framework, &bytes));
             }
         }
 
@@ -263,7 +259,7 @@ mod tests {
                 text.push('\n');
             }
             for framework in FRAMEWORKS {
-                let _ = parse_test_output(framework, text.as_bytes());
+                drop(parse_test_output(framework, text.as_bytes()));
             }
         }
     }
