@@ -6,5 +6,6 @@ mod store;
 mod vcs;
 
 pub use clock::{TestClock, test_context};
+pub use sandbox::{MemorySandbox, SandboxCall, ScriptedExec, SessionFiles};
 pub use store::{MemoryRunStore, MemoryTraceStore};
 pub use vcs::{MemoryFiles, MemoryProposal, MemoryRepository, MemoryVcs, memory_blob, memory_commit};

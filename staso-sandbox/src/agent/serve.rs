@@ -1,0 +1,347 @@
+//! Process 1 of the session: carries out the host's requests until the host goes away.
+//!
+//! One thread, one loop over everything that can happen. Nothing blocks but file operations on the session's own
+//! layers, which are in memory and bounded.
+
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::time::{Duration, Instant};
+
+use crate::changes;
+use crate::command::{self, Started, note};
+use crate::files::{self, Refusal};
+use crate::filter;
+use crate::launch::SOCKET;
+use crate::output::Stream;
+use crate::root::Session;
+use crate::sys::{self, Errno, POLLIN, POLLOUT, PollFd};
+use crate::wire::{self, Command, Configuration, Decoder, Encoder, Exit, Limits, refusal, reply, request};
+
+/// While more than this waits to be sent, commands are not read from.
+const SEND_AHEAD_BYTES: usize = 8 << 20;
+const SIGKILL_STATUS: u32 = 9;
+
+/// A command that has not ended.
+struct Running {
+    id: u32,
+    init: i32,
+    stdin: Option<OwnedFd>,
+    stdin_left: Vec<u8>,
+    stdout: Stream,
+    stderr: Stream,
+    notes: OwnedFd,
+    deadline: Instant,
+    timed_out: bool,
+    refused: bool,
+    status: Option<u32>,
+}
+
+struct Server<'a> {
+    session: &'a Session,
+    limits: &'a Limits,
+    filter: Vec<u64>,
+    incoming: Vec<u8>,
+    outgoing: Vec<u8>,
+    sent: usize,
+    running: Vec<Running>,
+    host_gone: bool,
+}
+
+/// Serves until the host closes the socket or ends; then this process ends, and with it everything in the session.
+pub(crate) fn serve(
+    session: &Session,
+    configuration: &Configuration,
+    host: OwnedFd,
+    missing: &[Vec<u8>],
+) -> i32 {
+    let Ok(children) = prepare() else { return 1 };
+    let mut server = Server {
+        session,
+        limits: &configuration.limits,
+        filter: filter::program(),
+        incoming: Vec::new(),
+        outgoing: Encoder::new(reply::READY, 0).list(missing).finish(),
+        sent: 0,
+        running: Vec::new(),
+        host_gone: false,
+    };
+    while !server.host_gone {
+        server.turn(&host, &children);
+    }
+    0
+}
+
+fn prepare() -> sys::Result<OwnedFd> {
+    sys::block_child_signal(true);
+    sys::set_nonblocking(SOCKET)?;
+    sys::set_close_on_exec(SOCKET);
+    sys::child_signal_fd()
+}
+
+impl Server<'_> {
+    /// Waits for something to happen and deals with it.
+    fn turn(&mut self, host: &OwnedFd, children: &OwnedFd) {
+        let mut fds = self.interests(host, children);
+        sys::wait_fds(&mut fds, self.next_deadline());
+        let happened = |fd: i32| fds.iter().any(|entry| entry.fd == fd && entry.revents != 0);
+        if happened(host.as_raw_fd()) {
+            self.host_gone = true;
+            return;
+        }
+        if self.sent < self.outgoing.len() {
+            self.send();
+        }
+        for command in &mut self.running {
+            command.advance(&happened, &mut self.outgoing);
+        }
+        if happened(children.as_raw_fd()) {
+            self.reap(children);
+        }
+        if happened(SOCKET) {
+            self.receive();
+        }
+        self.enforce_deadlines();
+    }
+
+    fn interests(&self, host: &OwnedFd, children: &OwnedFd) -> Vec<PollFd> {
+        let sending = self.sent < self.outgoing.len();
+        let entry = |fd, events| PollFd { fd, events, revents: 0 };
+        let mut fds = vec![
+            entry(SOCKET, if sending { POLLIN | POLLOUT } else { POLLIN }),
+            entry(host.as_raw_fd(), POLLIN),
+            entry(children.as_raw_fd(), POLLIN),
+        ];
+        let reading = self.outgoing.len() - self.sent <= SEND_AHEAD_BYTES;
+        for command in &self.running {
+            fds.push(entry(command.notes.as_raw_fd(), POLLIN));
+            fds.extend(command.stdin.as_ref().map(|fd| entry(fd.as_raw_fd(), POLLOUT)));
+            if reading {
+                fds.extend(command.stdout.raw().map(|fd| entry(fd, POLLIN)));
+                fds.extend(command.stderr.raw().map(|fd| entry(fd, POLLIN)));
+            }
+        }
+        fds
+    }
+
+    /// Milliseconds until the first command's time is over; -1 without one.
+    fn next_deadline(&self) -> i32 {
+        let pending = self.running.iter().filter(|command| !command.timed_out);
+        let Some(first) = pending.map(|command| command.deadline).min() else { return -1 };
+        let left = first.saturating_duration_since(Instant::now()).as_millis().saturating_add(1);
+        i32::try_from(left).unwrap_or(i32::MAX)
+    }
+
+    fn enforce_deadlines(&mut self) {
+        let now = Instant::now();
+        for command in self.running.iter_mut().filter(|command| !command.timed_out) {
+            if command.deadline <= now {
+                command.timed_out = true;
+                sys::kill_now(command.init);
+            }
+        }
+    }
+
+    fn send(&mut self) {
+        while let Some(rest) = self.outgoing.get(self.sent..).filter(|rest| !rest.is_empty()) {
+            match sys::write_fd(SOCKET, rest) {
+                Ok(count) => self.sent += count,
+                Err(Errno::AGAIN) => return,
+                Err(Errno::INTR) => {}
+                Err(_) => {
+                    self.host_gone = true;
+                    return;
+                }
+            }
+        }
+        self.outgoing.clear();
+        self.sent = 0;
+    }
+
+    fn receive(&mut self) {
+        let mut chunk = [0u8; 64 << 10];
+        match sys::read_fd(SOCKET, &mut chunk) {
+            Ok(0) => self.host_gone = true,
+            Ok(count) => self.incoming.extend_from_slice(chunk.get(..count).unwrap_or_default()),
+            Err(Errno::AGAIN | Errno::INTR) => return,
+            Err(_) => self.host_gone = true,
+        }
+        let incoming = std::mem::take(&mut self.incoming);
+        let mut done = 0;
+        while !self.host_gone {
+            match wire::split_frame(incoming.get(done..).unwrap_or_default()) {
+                Ok(Some(frame)) => {
+                    self.dispatch(frame.kind, frame.id, frame.body);
+                    done += frame.length;
+                }
+                Ok(None) => break,
+                Err(_) => self.host_gone = true,
+            }
+        }
+        self.incoming = incoming;
+        self.incoming.drain(..done);
+    }
+
+    fn dispatch(&mut self, kind: u8, id: u32, body: &[u8]) {
+        let outcome = match kind {
+            request::EXEC => self.exec(id, body),
+            request::KILL => {
+                for command in self.running.iter().filter(|command| command.id == id) {
+                    sys::kill_now(command.init);
+                }
+                Ok(())
+            }
+            request::READ => self.read(id, body),
+            request::WRITE => self.write(id, body),
+            request::CHANGES => self.changes(id),
+            _ => Err(malformed()),
+        };
+        if let Err(refused) = outcome {
+            self.refuse(id, &refused);
+        }
+        self.send();
+    }
+
+    fn refuse(&mut self, id: u32, refused: &Refusal) {
+        self.outgoing.extend(refusal_frame(id, refused));
+    }
+
+    fn exec(&mut self, id: u32, body: &[u8]) -> Result<(), Refusal> {
+        let mut command = Command::decode(body).ok_or_else(malformed)?;
+        let Started { init, stdin, stdout, stderr, notes } =
+            command::start(&command, self.limits, &self.filter).map_err(|failure| Refusal {
+                code: refusal::SYSTEM,
+                errno: failure.errno,
+                text: failure.step,
+            })?;
+        self.running.push(Running {
+            id,
+            init,
+            stdin,
+            stdin_left: std::mem::take(&mut command.stdin),
+            stdout: Stream::new(stdout, reply::STDOUT, command.output_bytes),
+            stderr: Stream::new(stderr, reply::STDERR, command.output_bytes),
+            notes,
+            deadline: Instant::now() + Duration::from_millis(command.timeout_ms),
+            timed_out: false,
+            refused: false,
+            status: None,
+        });
+        Ok(())
+    }
+
+    fn read(&mut self, id: u32, body: &[u8]) -> Result<(), Refusal> {
+        let mut body = Decoder::new(body);
+        let (Some(path), Some(most)) = (body.bytes(), body.u64()) else { return Err(malformed()) };
+        let content = files::read(self.session.workspace.as_fd(), path, most)?;
+        self.outgoing.extend(Encoder::new(reply::CONTENT, id).bytes(&content).finish());
+        Ok(())
+    }
+
+    fn write(&mut self, id: u32, body: &[u8]) -> Result<(), Refusal> {
+        let mut body = Decoder::new(body);
+        let (Some(path), Some(content), Some(executable)) = (body.bytes(), body.bytes(), body.u8()) else {
+            return Err(malformed());
+        };
+        files::write(self.session.workspace.as_fd(), path, content, executable != 0)?;
+        self.outgoing.extend(Encoder::new(reply::DONE, id).finish());
+        Ok(())
+    }
+
+    fn changes(&mut self, id: u32) -> Result<(), Refusal> {
+        for (path, (kind, content)) in changes::list(self.session)? {
+            self.outgoing.extend(Encoder::new(reply::CHANGE, id).bytes(&path).u8(kind).bytes(&content).finish());
+        }
+        self.outgoing.extend(Encoder::new(reply::DONE, id).finish());
+        Ok(())
+    }
+
+    /// Ends the commands whose process 1 is gone. The kernel reports that only after all their processes are.
+    fn reap(&mut self, children: &OwnedFd) {
+        let mut signals = [0u8; 1024];
+        let _ = sys::read_fd(children.as_raw_fd(), &mut signals);
+        while let Ok(Some((ended, _))) = sys::reap(-1, false) {
+            if let Some(at) = self.running.iter().position(|command| command.init == ended) {
+                self.running.swap_remove(at).finish(&mut self.outgoing);
+            }
+        }
+        self.send();
+    }
+}
+
+impl Running {
+    /// Moves bytes and notes as far as they go.
+    fn advance(&mut self, happened: &dyn Fn(i32) -> bool, out: &mut Vec<u8>) {
+        if happened(self.notes.as_raw_fd()) {
+            self.read_notes(out);
+        }
+        if self.stdin.as_ref().is_some_and(|fd| happened(fd.as_raw_fd())) {
+            self.feed();
+        }
+        for stream in [&mut self.stdout, &mut self.stderr] {
+            if stream.raw().is_some_and(happened) {
+                stream.pump(self.id, false, out);
+            }
+        }
+    }
+
+    fn feed(&mut self) {
+        let Some(fd) = &self.stdin else { return };
+        match sys::write_fd(fd.as_raw_fd(), &self.stdin_left) {
+            Ok(count) => {
+                self.stdin_left.drain(..count);
+            }
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(_) => self.stdin_left.clear(),
+        }
+        if self.stdin_left.is_empty() {
+            self.stdin = None;
+        }
+    }
+
+    fn read_notes(&mut self, out: &mut Vec<u8>) {
+        let mut bytes = [0u8; 8];
+        while sys::read_fd(self.notes.as_raw_fd(), &mut bytes) == Ok(bytes.len()) {
+            let mut body = Decoder::new(&bytes);
+            let (Some(kind), Some(value)) = (body.u32(), body.u32()) else { return };
+            match kind {
+                note::STARTED => out.extend(Encoder::new(reply::STARTED, self.id).finish()),
+                note::ENDED => self.status = Some(value),
+                note::NO_PROGRAM | note::NO_NAMESPACE => {
+                    self.refused = true;
+                    let (code, text) = if kind == note::NO_PROGRAM {
+                        (refusal::INVALID, "the program cannot be run")
+                    } else {
+                        (refusal::SYSTEM, "isolate the command")
+                    };
+                    let errno = Errno(i32::try_from(value).unwrap_or(0));
+                    out.extend(refusal_frame(self.id, &Refusal { code, errno, text }));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn finish(mut self, out: &mut Vec<u8>) {
+        self.read_notes(out);
+        if self.refused {
+            return;
+        }
+        for stream in [&mut self.stdout, &mut self.stderr] {
+            stream.pump(self.id, true, out);
+            stream.finish(self.id, out);
+        }
+        let status = self.status.unwrap_or(SIGKILL_STATUS);
+        out.extend(Exit { status, timed_out: self.timed_out && self.status.is_none() }.encode(self.id));
+    }
+}
+
+const fn malformed() -> Refusal {
+    Refusal::new(refusal::INVALID, "the request is malformed")
+}
+
+fn refusal_frame(id: u32, refused: &Refusal) -> Vec<u8> {
+    Encoder::new(reply::REFUSED, id)
+        .u8(refused.code)
+        .u32(u32::try_from(refused.errno.0).unwrap_or(0))
+        .bytes(refused.text.as_bytes())
+        .finish()
+}

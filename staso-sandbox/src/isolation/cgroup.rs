@@ -1,0 +1,275 @@
+//! Control groups: bounds for a session as a whole, where the host may make them.
+//!
+//! Versions 1 and 2, below the host's own group so that its own limits hold as well. Groups of hosts that were killed
+//! are removed by the next host.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use staso_core::sandbox::SandboxLimits;
+
+const PREFIX: &str = "staso-sandbox-";
+/// Processes of the helper itself, so that it can start commands when the session's are used up.
+const SPARE_PIDS: u64 = 32;
+/// Memory of the helper itself.
+const SPARE_BYTES: u64 = 32 << 20;
+const REMOVAL_ATTEMPTS: u32 = 100;
+const REMOVAL_PAUSE: Duration = Duration::from_millis(2);
+
+/// The groups of one session. Dropping removes them.
+#[derive(Debug, Default)]
+pub(super) struct Cgroups {
+    groups: Vec<Group>,
+}
+
+#[derive(Debug)]
+struct Group {
+    path: PathBuf,
+    /// The file that counts processes killed for want of memory, if this group has one.
+    oom_file: Option<&'static str>,
+}
+
+/// What a group bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Controller {
+    Memory,
+    Pids,
+}
+
+impl Cgroups {
+    /// Makes the groups of a session. `in_memory` are the bytes that its file systems may take. Bounds that cannot be set
+    /// are named in `missing`.
+    pub(super) fn create(limits: &SandboxLimits, in_memory: u64, missing: &mut Vec<String>) -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("{}{}", own_prefix(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let mut this = Self::default();
+        let bytes = limits.memory_bytes.saturating_add(in_memory).saturating_add(SPARE_BYTES);
+        let pids = u64::from(limits.pids).saturating_add(SPARE_PIDS);
+        if !this.bound(Controller::Memory, &name, bytes) {
+            missing.push(
+                "memory is bounded for each process, not for all together: no writable control group"
+                    .to_owned(),
+            );
+        }
+        if !this.bound(Controller::Pids, &name, pids) {
+            missing
+                .push("processes are bounded by a resource limit only: no writable control group".to_owned());
+        }
+        this
+    }
+
+    fn bound(&mut self, controller: Controller, name: &str, limit: u64) -> bool {
+        for parent in parents(controller) {
+            remove_abandoned(&parent.path);
+            let path = parent.path.join(name);
+            let known = self.groups.iter().any(|group| group.path == path);
+            if !known && fs::create_dir(&path).is_err() {
+                continue;
+            }
+            let set = set_limit(&path, controller, parent.version, limit).is_ok();
+            if set {
+                let oom_file = match (controller, parent.version) {
+                    (Controller::Memory, 1) => Some("memory.oom_control"),
+                    (Controller::Memory, _) => Some("memory.events"),
+                    (Controller::Pids, _) => None,
+                };
+                match self.groups.iter_mut().find(|group| group.path == path) {
+                    Some(group) => group.oom_file = group.oom_file.or(oom_file),
+                    None => self.groups.push(Group { path, oom_file }),
+                }
+                return true;
+            }
+            if !known {
+                drop(fs::remove_dir(&path));
+            }
+        }
+        false
+    }
+
+    /// The files through which a process joins.
+    pub(super) fn join_files(&self) -> Vec<PathBuf> {
+        self.groups.iter().map(|group| group.path.join("cgroup.procs")).collect()
+    }
+
+    /// Notices processes that are killed for want of memory from now on.
+    pub(super) fn oom_watch(&self) -> OomWatch {
+        let files =
+            self.groups.iter().filter_map(|group| Some(group.path.join(group.oom_file?))).collect::<Vec<_>>();
+        let seen = AtomicU64::new(oom_kills(&files));
+        OomWatch { files, seen }
+    }
+}
+
+/// Counts processes that were killed for want of memory.
+#[derive(Debug)]
+pub(super) struct OomWatch {
+    files: Vec<PathBuf>,
+    seen: AtomicU64,
+}
+
+impl OomWatch {
+    /// Whether there were any since the last call.
+    pub(super) fn any_new(&self) -> bool {
+        let now = oom_kills(&self.files);
+        self.seen.swap(now, Ordering::Relaxed) < now
+    }
+}
+
+fn oom_kills(files: &[PathBuf]) -> u64 {
+    let count = |file: &PathBuf| {
+        let text = fs::read_to_string(file).ok()?;
+        text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse::<u64>().ok())
+    };
+    files.iter().filter_map(count).sum()
+}
+
+impl Drop for Cgroups {
+    fn drop(&mut self) {
+        for group in &self.groups {
+            for _ in 0..REMOVAL_ATTEMPTS {
+                match fs::remove_dir(&group.path) {
+                    // The last process may still be on its way out.
+                    Err(error) if error.kind() == io::ErrorKind::ResourceBusy => thread::sleep(REMOVAL_PAUSE),
+                    _ => break,
+                }
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Parent {
+    path: PathBuf,
+    version: u8,
+}
+
+/// Where a group for the controller may be made, best first.
+fn parents(controller: Controller) -> Vec<Parent> {
+    let name = match controller {
+        Controller::Memory => "memory",
+        Controller::Pids => "pids",
+    };
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    if let (Some(mount), Some(path)) = (mount_point(&mounts, "cgroup", Some(name)), own_path(&own, name)) {
+        return vec![Parent { path: mount.join(path), version: 1 }];
+    }
+    let (Some(mount), Some(path)) = (mount_point(&mounts, "cgroup2", None), own_path(&own, "")) else {
+        return Vec::new();
+    };
+    // A group with processes of its own cannot bound its children: one of the groups above may.
+    let own = mount.join(path);
+    let above = own.ancestors().take_while(|path| path.starts_with(&mount));
+    above.map(|path| Parent { path: path.to_path_buf(), version: 2 }).collect()
+}
+
+/// Where a control-group file system is mounted: the fifth field; its kind and options follow the dash.
+fn mount_point(mounts: &str, kind: &str, controller: Option<&str>) -> Option<PathBuf> {
+    mounts.lines().find_map(|line| {
+        let (place, system) = line.split_once(" - ")?;
+        let mut system = system.split(' ');
+        let options = (system.next()? == kind).then(|| system.nth(1)).flatten()?;
+        let found = controller.is_none_or(|name| options.split(',').any(|option| option == name));
+        found.then(|| place.split(' ').nth(4).map(PathBuf::from)).flatten()
+    })
+}
+
+/// The host's own group of a controller, relative to the mount; `controller` is empty for version 2.
+fn own_path(own: &str, controller: &str) -> Option<PathBuf> {
+    own.lines().find_map(|line| {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let controllers = fields.next()?;
+        let path = fields.next()?;
+        let found = controllers.split(',').any(|name| name == controller);
+        found.then(|| PathBuf::from(path.trim_start_matches('/')))
+    })
+}
+
+fn set_limit(path: &Path, controller: Controller, version: u8, limit: u64) -> io::Result<()> {
+    // Files of a control group cannot be made: a controller that is off has none, and nothing may be made there.
+    let write = |file: &str, value: &str| {
+        let mut options = fs::OpenOptions::new();
+        io::Write::write_all(&mut options.write(true).open(path.join(file))?, value.as_bytes())
+    };
+    let limit = limit.to_string();
+    match (controller, version) {
+        (Controller::Pids, _) => write("pids.max", &limit)?,
+        (Controller::Memory, 1) => {
+            write("memory.limit_in_bytes", &limit)?;
+            // Only there when swap is counted.
+            drop(write("memory.memsw.limit_in_bytes", &limit));
+        }
+        (Controller::Memory, _) => {
+            write("memory.max", &limit)?;
+            drop(write("memory.swap.max", "0"));
+        }
+    }
+    fs::OpenOptions::new().write(true).open(path.join("cgroup.procs")).map(|_| ())
+}
+
+/// Names of this host's groups: with the start time, because process numbers come again.
+fn own_prefix() -> String {
+    let pid = std::process::id();
+    format!("{PREFIX}{pid}-{}-", start_time(pid).unwrap_or(0))
+}
+
+/// When a process started, in clock ticks since boot: field 22, counted after the name, which may hold anything.
+fn start_time(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+}
+
+/// Removes the groups of hosts that are no more.
+fn remove_abandoned(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(owner) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else { continue };
+        let mut parts = owner.split('-').map(str::parse::<u64>);
+        let (Some(Ok(pid)), Some(Ok(started))) = (parts.next(), parts.next()) else { continue };
+        let lives = u32::try_from(pid).is_ok_and(|pid| start_time(pid) == Some(started));
+        if !lives {
+            drop(fs::remove_dir(entry.path()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HYBRID: &str = "\
+30 29 0:26 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755
+31 30 0:27 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct
+32 30 0:28 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+33 30 0:29 / /sys/fs/cgroup/unified rw shared:9 - cgroup2 cgroup2 rw
+";
+
+    #[test]
+    fn mounts_are_found_by_kind_and_controller() {
+        let found = |kind, name| mount_point(HYBRID, kind, name).map(|path| path.display().to_string());
+        assert_eq!(found("cgroup", Some("memory")).as_deref(), Some("/sys/fs/cgroup/memory"));
+        assert_eq!(found("cgroup", Some("cpuacct")).as_deref(), Some("/sys/fs/cgroup/cpu,cpuacct"));
+        assert_eq!(found("cgroup", Some("pids")), None);
+        assert_eq!(found("cgroup2", None).as_deref(), Some("/sys/fs/cgroup/unified"));
+    }
+
+    #[test]
+    fn the_own_group_is_found_by_controller() {
+        let own = "5:cpu,memory:/a/b\n0::/user.slice/x:y\n";
+        assert_eq!(own_path(own, "memory"), Some(PathBuf::from("a/b")));
+        assert_eq!(own_path(own, ""), Some(PathBuf::from("user.slice/x:y")));
+        assert_eq!(own_path(own, "pids"), None);
+    }
+
+    #[test]
+    fn the_start_time_of_a_process_is_known_and_lasting() {
+        let own = start_time(std::process::id());
+        assert!(own.is_some_and(|ticks| ticks > 0));
+        assert_eq!(own, start_time(std::process::id()));
+    }
+}

@@ -1,0 +1,108 @@
+//! The helper program as something that can be executed.
+#![expect(unsafe_code, reason = "the standard library has no sealed memory files and no effective user")]
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::fd::{AsRawFd as _, FromRawFd as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The program, built by `build.rs`; empty when it could not be built.
+const PROGRAM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/helper"));
+
+/// A path that executes the helper. A file on disk is removed with it.
+#[derive(Debug)]
+pub(super) struct Executable {
+    path: PathBuf,
+    on_disk: bool,
+}
+
+impl Executable {
+    /// The helper in sealed memory, or in a file of its own where memory cannot be executed.
+    pub(super) fn new() -> io::Result<Self> {
+        static MEMORY: OnceLock<Option<File>> = OnceLock::new();
+        if PROGRAM.is_empty() {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "the helper was not built for this machine",
+            ));
+        }
+        match MEMORY.get_or_init(|| sealed_memory().ok()) {
+            Some(file) => {
+                Ok(Self { path: format!("/proc/self/fd/{}", file.as_raw_fd()).into(), on_disk: false })
+            }
+            None => Self::on_disk(),
+        }
+    }
+
+    /// The helper in a file that only this user can read and run.
+    pub(super) fn on_disk() -> io::Result<Self> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        const ATTEMPTS: usize = 16;
+        let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
+        for _ in 0..ATTEMPTS {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("staso-sandbox-{}-{count}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            // A file that is there already is someone else's: it is neither used nor removed.
+            match OpenOptions::new().write(true).create_new(true).mode(0o700).open(&path) {
+                Ok(mut file) => {
+                    let this = Self { path, on_disk: true };
+                    file.write_all(PROGRAM)?;
+                    return Ok(this);
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    /// The path to execute.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it is a file on disk already.
+    pub(super) const fn is_on_disk(&self) -> bool {
+        self.on_disk
+    }
+}
+
+impl Drop for Executable {
+    fn drop(&mut self) {
+        if self.on_disk {
+            drop(fs::remove_file(&self.path));
+        }
+    }
+}
+
+fn sealed_memory() -> io::Result<File> {
+    const MFD_EXEC: libc::c_uint = 0x10;
+    let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+    // SAFETY: the name is a C string. Kernels before 6.3 do not know MFD_EXEC and need none.
+    let raw = match unsafe { libc::memfd_create(c"staso-sandbox".as_ptr(), flags | MFD_EXEC) } {
+        // SAFETY: as above.
+        -1 => unsafe { libc::memfd_create(c"staso-sandbox".as_ptr(), flags) },
+        raw => raw,
+    };
+    if raw < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel just made this descriptor for us.
+    let mut file = unsafe { File::from_raw_fd(raw) };
+    file.write_all(PROGRAM)?;
+    let seals = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
+    // SAFETY: takes no pointers.
+    if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(file)
+}
+
+/// The user and group that this process acts as.
+pub(super) fn effective_ids() -> (u32, u32) {
+    // SAFETY: neither call has arguments or can fail.
+    unsafe { (libc::geteuid(), libc::getegid()) }
+}

@@ -1,0 +1,105 @@
+//! The helper as a child process of the host, and its end.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::cgroup::Cgroups;
+use super::helper::Executable;
+
+/// How long the helper may take to end by itself after its socket was closed.
+const PATIENCE: Duration = Duration::from_secs(1);
+const FIRST_PAUSE: Duration = Duration::from_micros(100);
+const LONGEST_PAUSE: Duration = Duration::from_millis(5);
+
+/// A running helper. Dropping it waits for its end on a thread of its own, kills it if need be, and removes its control
+/// groups. Close the socket first: that is what tells the helper to end.
+#[derive(Debug)]
+pub(super) struct HelperProcess {
+    child: Option<Child>,
+    cgroups: Option<Cgroups>,
+    gone: watch::Sender<bool>,
+}
+
+impl HelperProcess {
+    /// Starts the helper and gives the host's end of the socket.
+    ///
+    /// Nothing runs between fork and exec, so that the standard library can start the process without copying the host's
+    /// page tables: the time does not grow with the host's memory.
+    pub(super) fn start(cgroups: Cgroups) -> io::Result<(Self, UnixStream)> {
+        let executable = Executable::new()?;
+        let (helper, host) = match spawn(&executable) {
+            // Memory that may not be executed shows only here.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !executable.is_on_disk() => {
+                spawn(&Executable::on_disk()?)?
+            }
+            other => other?,
+        };
+        host.set_nonblocking(true)?;
+        let (gone, _) = watch::channel(false);
+        Ok((Self { child: Some(helper), cgroups: Some(cgroups), gone }, host))
+    }
+
+    /// Turns true when nothing of the helper is left.
+    pub(super) fn gone(&self) -> watch::Receiver<bool> {
+        self.gone.subscribe()
+    }
+}
+
+fn spawn(executable: &Executable) -> io::Result<(Child, UnixStream)> {
+    let (host, helper) = UnixStream::pair()?;
+    let child = Command::new(executable.path())
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::from(OwnedFd::from(helper)))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    Ok((child, host))
+}
+
+impl Drop for HelperProcess {
+    fn drop(&mut self) {
+        let Some(child) = self.child.take() else { return };
+        let mut end = End { child, cgroups: self.cgroups.take(), gone: self.gone.clone() };
+        let started = thread::Builder::new().name("staso-sandbox-end".to_owned()).stack_size(64 << 10);
+        // Without a thread the end of this function kills the helper and leaves the rest to the next start.
+        drop(started.spawn(move || end.wait()));
+    }
+}
+
+struct End {
+    child: Child,
+    cgroups: Option<Cgroups>,
+    gone: watch::Sender<bool>,
+}
+
+impl End {
+    fn wait(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut pause = FIRST_PAUSE;
+        while let Ok(None) = self.child.try_wait() {
+            if Instant::now() >= deadline {
+                break;
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+            drop(self.child.kill());
+            drop(self.child.wait());
+        }
+        drop(self.cgroups.take());
+        self.gone.send_replace(true);
+    }
+}

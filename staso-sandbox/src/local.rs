@@ -1,0 +1,159 @@
+//! [`LocalSandbox`]: sessions on this machine.
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use staso_core::run::RunContext;
+use staso_core::sandbox::{
+    ExecRequest, Sandbox, SandboxCapabilities, SandboxError, SandboxSession, SandboxSessionExt as _,
+    SandboxSpec,
+};
+
+use crate::isolation;
+use crate::toolchain::ReadOnlyMount;
+
+/// How [`LocalSandbox`] builds its sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LocalSandboxOptions {
+    /// Directories of the host that sessions may read beside the system, such as an interpreter that is not installed
+    /// under `/usr`. The `bin` directory of each comes first on `PATH`. Default none.
+    pub mounts: Vec<ReadOnlyMount>,
+    /// User and group of the host that sessions run as when the host is root; else they run as the host's own user.
+    /// Default 65534 for both.
+    pub session_user: (u32, u32),
+    /// Size of `/tmp` in bytes; `/dev/shm` gets a quarter of it. Default 256 MiB.
+    pub tmp_bytes: u64,
+    /// Files that one process may have open. Default 4,096.
+    pub open_files: u64,
+}
+
+impl Default for LocalSandboxOptions {
+    fn default() -> Self {
+        Self { mounts: Vec::new(), session_user: (65_534, 65_534), tmp_bytes: 256 << 20, open_files: 4_096 }
+    }
+}
+
+impl LocalSandboxOptions {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets sessions read one more directory of the host.
+    #[must_use]
+    pub fn with_toolchain(mut self, mount: ReadOnlyMount) -> Self {
+        self.mounts.push(mount);
+        self
+    }
+
+    /// Sets the user and group of the host that sessions run as when the host is root. Neither may be 0.
+    #[must_use]
+    pub const fn with_session_user(mut self, uid: u32, gid: u32) -> Self {
+        self.session_user = (uid, gid);
+        self
+    }
+
+    /// Sets the size of `/tmp`, in bytes.
+    #[must_use]
+    pub const fn with_tmp_bytes(mut self, bytes: u64) -> Self {
+        self.tmp_bytes = bytes;
+        self
+    }
+}
+
+/// Runs sessions on this machine, each in Linux namespaces of its own.
+///
+/// A session sees its checkout at `/workspace` (writes go to a layer in memory above it), the host's `/usr` and a few
+/// files of `/etc` read-only, an empty `/tmp`, and its own processes. It has no network but its own loopback, no
+/// capabilities, no way to make namespaces, and a user of the host other than root.
+///
+/// When the host is root, the owner of the checkout directory is mapped to the session's user, so that sessions can
+/// change what they were given; the checkout must then have one owner and lie on a file system that can map owners
+/// (ext4, xfs, btrfs, tmpfs; Linux 5.19). When it is not, the host's user must be able to read the checkout. Linux 5.12
+/// or newer is needed in any case. Elsewhere, and where the kernel refuses any step,
+/// [`open`](Sandbox::open) fails with [`SandboxError::Unavailable`]; nothing runs without the isolation.
+///
+/// ```no_run
+/// # async fn example(ctx: &staso_core::run::RunContext) -> Result<(), staso_core::sandbox::SandboxError> {
+/// use staso_core::sandbox::{ExecRequest, Sandbox, SandboxSessionExt, SandboxSpec};
+/// use staso_sandbox::LocalSandbox;
+///
+/// let session = LocalSandbox::new().open(&SandboxSpec::new("/var/cache/checkout"), ctx).await?;
+/// let output = session.run(&ExecRequest::new(["python3", "-m", "unittest"]), ctx).await?;
+/// assert!(output.exit.success());
+/// session.close().await
+/// # }
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct LocalSandbox {
+    options: LocalSandboxOptions,
+}
+
+impl LocalSandbox {
+    /// With the default options.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With other options.
+    #[must_use]
+    pub const fn with_options(options: LocalSandboxOptions) -> Self {
+        Self { options }
+    }
+
+    fn check(&self) -> Result<(), SandboxError> {
+        let invalid = |reason: &str| SandboxError::InvalidRequest {
+            operation: "open a session",
+            reason: reason.to_owned(),
+        };
+        if self.options.session_user.0 == 0 || self.options.session_user.1 == 0 {
+            return Err(invalid("sessions may not run as root or in its group"));
+        }
+        if self.options.tmp_bytes == 0 || self.options.open_files == 0 {
+            return Err(invalid("the size of /tmp or the number of open files is 0"));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Sandbox for LocalSandbox {
+    async fn capabilities(&self, ctx: &RunContext) -> Result<SandboxCapabilities, SandboxError> {
+        // The empty path stands for an empty checkout; a caller's checkout must be absolute.
+        self.check()?;
+        let session = isolation::open(&self.options, &SandboxSpec::new(PathBuf::new()), ctx).await?;
+        let output = session.run(&ExecRequest::new(["true"]), ctx).await?;
+        let isolation = session.isolation().clone();
+        session.close().await?;
+        if !output.exit.success() {
+            return Err(SandboxError::Unavailable {
+                wanted: isolation.tier,
+                reason: "a session was built but `true` does not run in it".to_owned(),
+                remedy:
+                    "make sure that /usr/bin/true and its libraries are under /usr and readable by everyone"
+                        .to_owned(),
+            });
+        }
+        let mut capabilities = SandboxCapabilities::new(isolation.tier);
+        capabilities.missing = isolation.missing;
+        Ok(capabilities)
+    }
+
+    async fn open(
+        &self,
+        spec: &SandboxSpec,
+        ctx: &RunContext,
+    ) -> Result<Box<dyn SandboxSession>, SandboxError> {
+        self.check()?;
+        if !spec.checkout.is_absolute() {
+            return Err(SandboxError::InvalidRequest {
+                operation: "open a session",
+                reason: format!("the checkout {} is no absolute path", spec.checkout.display()),
+            });
+        }
+        isolation::open(&self.options, spec, ctx).await
+    }
+}

@@ -1,0 +1,266 @@
+//! What test tools print, as counts and names. Pure functions over hostile text: they never fail and are bounded.
+//!
+//! A hostile project can print whatever it likes; a result read here is a claim of the code that ran, and gains weight
+//! only by comparison with a run of the code before the change.
+
+mod cargo;
+mod go;
+mod node;
+mod pytest;
+mod unittest;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use regex::Regex;
+use staso_core::verify::{TestCounts, TestFramework, TestStatus};
+
+/// Tests by name that are kept.
+const MAX_TESTS: usize = 50_000;
+/// Longest line that is looked at, in bytes.
+const MAX_LINE_BYTES: usize = 4_096;
+
+/// What was read from the output of a test command.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ParsedTests {
+    /// How many tests did what; `None` when the output does not say. All zero when it says that none ran.
+    pub counts: Option<TestCounts>,
+    /// Every test that the output names. A test that failed once failed.
+    pub tests: BTreeMap<String, TestStatus>,
+}
+
+impl ParsedTests {
+    /// Notes a result.
+    fn add(&mut self, name: impl Into<String>, status: TestStatus) {
+        let name = name.into();
+        if self.tests.len() >= MAX_TESTS && !self.tests.contains_key(&name) {
+            return;
+        }
+        let kept = self.tests.entry(name).or_insert(status);
+        if status == TestStatus::Failed {
+            *kept = status;
+        }
+    }
+
+    /// Adds numbers to those of earlier summaries.
+    fn count(&mut self, more: TestCounts) {
+        let counts = self.counts.get_or_insert_default();
+        counts.passed = counts.passed.saturating_add(more.passed);
+        counts.failed = counts.failed.saturating_add(more.failed);
+        counts.skipped = counts.skipped.saturating_add(more.skipped);
+    }
+
+    fn merge(mut self, other: Self) -> Self {
+        if let Some(counts) = other.counts {
+            self.count(counts);
+        }
+        for (name, status) in other.tests {
+            self.add(name, status);
+        }
+        self
+    }
+}
+
+/// Reads the output of a test command: terminal colours, invalid UTF-8 and unrelated text may be in it. For
+/// [`TestFramework::Unknown`] the forms of all known tools are looked for.
+#[must_use]
+pub fn parse_test_output(framework: TestFramework, output: &[u8]) -> ParsedTests {
+    let text = String::from_utf8_lossy(output);
+    let text = without_colours(&text);
+    let lines: Vec<&str> = text.lines().filter(|line| line.len() <= MAX_LINE_BYTES).collect();
+    match framework {
+        TestFramework::Unittest => unittest::parse(&lines),
+        // A project may run the one by the other.
+        TestFramework::Pytest => pytest::parse(&lines).merge(unittest::parse(&lines)),
+        TestFramework::NodeTest => node::parse(&lines),
+        TestFramework::CargoTest => cargo::parse(&lines),
+        _ => [unittest::parse, pytest::parse, node::parse, cargo::parse, go::parse]
+            .into_iter()
+            .fold(ParsedTests::default(), |all, parse| all.merge(parse(&lines))),
+    }
+}
+
+fn without_colours(text: &str) -> Cow<'_, str> {
+    static COLOUR: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\x1b\[[0-9;]*[A-Za-z]").ok());
+    COLOUR.as_ref().map_or(Cow::Borrowed(text), |colour| colour.replace_all(text, ""))
+}
+
+/// The numbers before or after words, as in `2 passed; 1 failed` or `failures=2`.
+fn number(text: &str) -> u64 {
+    text.trim().parse().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn shown(framework: TestFramework, output: &str) -> String {
+        use std::fmt::Write as _;
+        let parsed = parse_test_output(framework, output.as_bytes());
+        let mut text = match parsed.counts {
+            Some(counts) => {
+                format!("{} passed, {} failed, {} skipped\n", counts.passed, counts.failed, counts.skipped)
+            }
+            None => "no counts\n".to_owned(),
+        };
+        for (name, status) in parsed.tests {
+            let _ = writeln!(text, "{status:?} {name}");
+        }
+        text
+    }
+
+    macro_rules! recording {
+        ($name:literal) => {
+            include_str!(concat!("../../../tests/recordings/", $name, ".txt"))
+        };
+    }
+
+    #[test]
+    fn unittest_output_is_read() {
+        insta::assert_snapshot!(shown(TestFramework::Unittest, recording!("unittest")), @r"
+        4 passed, 3 failed, 1 skipped
+        Passed test_a.Adds.test_adds
+        Passed test_a.Adds.test_doc
+        Failed test_a.Adds.test_error
+        Passed test_a.Adds.test_expected
+        Passed test_a.Adds.test_prints
+        Skipped test_a.Adds.test_skipped
+        Failed test_a.Adds.test_sub
+        Failed test_a.Adds.test_wrong
+        ");
+        insta::assert_snapshot!(shown(TestFramework::Unittest, recording!("unittest_none")), @"0 passed, 0 failed, 0 skipped");
+        insta::assert_snapshot!(shown(TestFramework::Unittest, recording!("unittest_import")), @r"
+        0 passed, 1 failed, 0 skipped
+        Failed unittest.loader._FailedTest.test_import
+        ");
+    }
+
+    #[test]
+    fn pytest_output_is_read() {
+        insta::assert_snapshot!(shown(TestFramework::Pytest, recording!("pytest")), @r"
+        7 passed, 5 failed, 2 skipped
+        Passed tests/test_a.py::Adds::test_adds
+        Passed tests/test_a.py::Adds::test_doc
+        Failed tests/test_a.py::Adds::test_error
+        Passed tests/test_a.py::Adds::test_expected
+        Passed tests/test_a.py::Adds::test_prints
+        Skipped tests/test_a.py::Adds::test_skipped
+        Failed tests/test_a.py::Adds::test_sub
+        Failed tests/test_a.py::Adds::test_wrong
+        Passed tests/test_b.py::test_param[1]
+        Failed tests/test_b.py::test_param[2]
+        Failed tests/test_b.py::test_setup
+        Skipped tests/test_b.py::test_skip
+        Passed tests/test_b.py::test_xfail
+        ");
+        insta::assert_snapshot!(shown(TestFramework::Pytest, recording!("pytest_quiet")), @r"
+        7 passed, 5 failed, 2 skipped
+        Failed tests/test_a.py::Adds::test_error
+        Failed tests/test_a.py::Adds::test_sub
+        Failed tests/test_a.py::Adds::test_wrong
+        Failed tests/test_b.py::test_param[2]
+        Failed tests/test_b.py::test_setup
+        ");
+        insta::assert_snapshot!(shown(TestFramework::Pytest, recording!("pytest_none")), @"0 passed, 0 failed, 0 skipped");
+    }
+
+    #[test]
+    fn node_output_is_read_in_both_forms() {
+        insta::assert_snapshot!(shown(TestFramework::NodeTest, recording!("node_tap")), @r"
+        2 passed, 2 failed, 2 skipped
+        Passed adds
+        Failed group > inner bad
+        Passed group > inner ok
+        Skipped is skipped
+        Skipped is todo
+        Failed is wrong
+        ");
+        assert_eq!(
+            shown(TestFramework::NodeTest, recording!("node_spec")),
+            shown(TestFramework::NodeTest, recording!("node_tap"))
+        );
+    }
+
+    #[test]
+    fn cargo_output_is_read() {
+        insta::assert_snapshot!(shown(TestFramework::CargoTest, recording!("cargo")), @r"
+        2 passed, 1 failed, 1 skipped
+        Passed tests::adds
+        Skipped tests::is_left_out
+        Failed tests::is_wrong
+        Passed tests::panics
+        ");
+    }
+
+    #[test]
+    fn go_output_is_read() {
+        let output = "=== RUN   TestA\n--- PASS: TestA (0.00s)\n=== RUN   TestB\n    --- FAIL: TestB/x (0.00s)\n\
+                      --- FAIL: TestB (0.00s)\n--- SKIP: TestC (0.00s)\nFAIL\nFAIL\texample.com/x\t0.002s\n";
+        insta::assert_snapshot!(shown(TestFramework::Unknown, output), @r"
+        1 passed, 2 failed, 1 skipped
+        Passed TestA
+        Failed TestB
+        Failed TestB/x
+        Skipped TestC
+        ");
+    }
+
+    #[test]
+    fn an_unknown_tool_is_read_like_the_known_ones() {
+        for (framework, output) in [
+            (TestFramework::Unittest, recording!("unittest")),
+            (TestFramework::Pytest, recording!("pytest")),
+            (TestFramework::NodeTest, recording!("node_tap")),
+            (TestFramework::NodeTest, recording!("node_spec")),
+            (TestFramework::CargoTest, recording!("cargo")),
+        ] {
+            assert_eq!(shown(TestFramework::Unknown, output), shown(framework, output), "{framework:?}");
+        }
+    }
+
+    #[test]
+    fn colours_do_not_hide_a_result() {
+        assert_eq!(
+            shown(TestFramework::CargoTest, "test a ... \u{1b}[32mok\u{1b}[0m\n"),
+            shown(TestFramework::CargoTest, "test a ... ok\n")
+        );
+    }
+
+    const FRAMEWORKS: [TestFramework; 5] = [
+        TestFramework::Unittest,
+        TestFramework::Pytest,
+        TestFramework::NodeTest,
+        TestFramework::CargoTest,
+        TestFramework::Unknown,
+    ];
+
+    proptest! {
+        #[test]
+        fn bytes_of_any_kind_do_no_harm(bytes in proptest::collection::vec(any::<u8>(), 0..2_000)) {
+            for framework in FRAMEWORKS {
+                drop(parse_test_output(framework, &bytes));
+            }
+        }
+
+        #[test]
+        fn pieces_of_real_output_in_any_order_do_no_harm(
+            pieces in proptest::collection::vec((0usize..5, 0usize..200, "[ -~\u{e9}\u{2714}]{0,8}"), 0..40)
+        ) {
+            let recordings = [
+                recording!("unittest"), recording!("pytest"), recording!("node_tap"), recording!("node_spec"),
+                recording!("cargo"),
+            ];
+            let mut text = String::new();
+            for (which, line, noise) in pieces {
+                text.push_str(recordings[which].lines().nth(line).unwrap_or(" ... ok"));
+                text.push_str(&noise);
+                text.push('\n');
+            }
+            for framework in FRAMEWORKS {
+                drop(parse_test_output(framework, text.as_bytes()));
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Interpreters that are not installed under `/usr`.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A directory of the host that sessions may read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadOnlyMount {
+    /// Where it is on the host. It and everything in it must be readable by the session's user.
+    pub host: PathBuf,
+    /// Where sessions see it, absolute.
+    pub inside: PathBuf,
+}
+
+impl ReadOnlyMount {
+    /// A directory that sessions see where the host has it.
+    pub fn same_place(path: impl Into<PathBuf>) -> Self {
+        let host = path.into();
+        Self { inside: host.clone(), host }
+    }
+}
+
+/// The directories of interpreters that sessions would lack.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Toolchains {
+    /// One for each interpreter that was found outside of `/usr`.
+    pub mounts: Vec<ReadOnlyMount>,
+}
+
+/// How long an interpreter may take to say where it lives.
+const ASK_LIMIT: Duration = Duration::from_secs(5);
+const SYSTEM: &str = "/usr";
+/// Each interpreter with its question: what is its installation directory?
+const INTERPRETERS: [(&str, &[&str]); 2] = [
+    ("python3", &["-I", "-c", "import sys; print(sys.base_prefix)"]),
+    ("node", &["-p", "require('path').dirname(require('path').dirname(process.execPath))"]),
+];
+
+impl Toolchains {
+    /// Finds `python3` and `node` for sessions. An interpreter in `/usr/bin` needs nothing; of another one on the host's
+    /// `PATH` the installation directory is asked for, by running it outside of any session in `/`: it is the host's
+    /// own program. An interpreter that does not answer within five seconds is left out.
+    ///
+    /// Blocks: call it once, at start.
+    #[must_use]
+    pub fn detect() -> Self {
+        let found = INTERPRETERS.iter().filter(|(name, _)| !Path::new("/usr/bin").join(name).exists());
+        let mounts = found.filter_map(|(name, question)| installation(name, question)).collect();
+        Self { mounts }
+    }
+}
+
+/// The installation directory of a program on `PATH`, when it answers with one outside of `/usr`.
+fn installation(program: &str, question: &[&str]) -> Option<ReadOnlyMount> {
+    let answer = ask(program, question)?;
+    let path = Path::new(answer.trim()).canonicalize().ok()?;
+    let usable = path.is_absolute() && path.join("bin").is_dir() && !path.starts_with(SYSTEM);
+    (usable && path != Path::new("/")).then(|| ReadOnlyMount::same_place(path))
+}
+
+fn ask(program: &str, question: &[&str]) -> Option<String> {
+    use std::io::Read as _;
+    use std::process::{Command, Stdio};
+    use std::time::Instant;
+    const PAUSE: Duration = Duration::from_millis(5);
+    const MAX_ANSWER_BYTES: u64 = 4096;
+    let mut child = Command::new(program)
+        .args(question)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    let deadline = Instant::now() + ASK_LIMIT;
+    let status = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => break Some(status),
+            Ok(None) if Instant::now() < deadline => std::thread::sleep(PAUSE),
+            _ => break None,
+        }
+    };
+    if status.is_none() {
+        drop(child.kill());
+        drop(child.wait());
+    }
+    let mut answer = String::new();
+    status.filter(std::process::ExitStatus::success)?;
+    child.stdout?.take(MAX_ANSWER_BYTES).read_to_string(&mut answer).ok()?;
+    Some(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_asked_for_its_place() {
+        assert_eq!(ask("echo", &["/opt/python"]).as_deref(), Some("/opt/python\n"));
+        assert_eq!(ask("false", &[]), None);
+        assert_eq!(ask("no-such-interpreter", &[]), None);
+    }
+
+    #[test]
+    fn only_an_installation_outside_of_the_system_is_mounted() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join("bin")).unwrap();
+        let place = home.path().canonicalize().unwrap();
+        let found = installation("echo", &[place.to_str().unwrap()]);
+        assert_eq!(found, Some(ReadOnlyMount::same_place(place)));
+        assert_eq!(installation("echo", &["/usr"]), None);
+        assert_eq!(installation("echo", &["/"]), None);
+        assert_eq!(installation("echo", &["relative"]), None);
+    }
+}

@@ -1,0 +1,8 @@
+//! The crate through its public API, on this machine's kernel.
+#![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
+
+mod conformance;
+mod escape;
+mod host;
+mod lifecycle;
+mod project_tests;
