@@ -40,7 +40,7 @@ pub mod store;
 
 #[cfg(feature = "capture")]
 pub use capture::{BuildFacts, CapturePolicy, agent, llm, tool};
-#[cfg(feature = "capture")]
+#[cfg(any(feature = "capture", feature = "build"))]
 pub use environment::{Environment, ProcessEnvironment};
 #[cfg(feature = "capture")]
 pub use error::InitError;

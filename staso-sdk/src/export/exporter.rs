@@ -59,6 +59,9 @@ impl ExportError {
 /// Do not record spans inside; the thread has no `tracing` subscriber, so that they would go nowhere.
 pub trait SpanExporter: Debug + Send + 'static {
     /// Delivers one batch.
+    ///
+    /// # Errors
+    /// When the batch was not taken as a whole.
     fn export(&mut self, batch: &TraceBatch, timeout: Duration) -> Result<(), ExportError>;
 }
 

@@ -153,7 +153,7 @@ impl Worker {
             let redaction = (dropped > 0).then_some((FailureKind::Redaction, false));
             match self.deliver(&batch) {
                 Delivery::Acknowledged => {
-                    self.queue.settle(taken.saturating_sub(dropped), dropped, redaction)
+                    self.queue.settle(taken.saturating_sub(dropped), dropped, redaction);
                 }
                 Delivery::Failed(error) => self.queue.settle(0, taken, Some((error.kind, error.retryable))),
                 Delivery::Stopped => return,

@@ -31,7 +31,6 @@ pub use install::Installed;
 /// What the builder does not say comes from the environment: `STASO_API_KEY`, `STASO_BASE_URL`, `STASO_AGENT_NAME`,
 /// `STASO_AGENT_VERSION`, `STASO_ENVIRONMENT`, `STASO_WORKSPACE_SLUG`, `STASO_SESSION_ID`, `STASO_CAPTURE_*` and
 /// `STASO_VCS_*`. `STASO_ENABLED=0` switches recording off.
-#[must_use]
 pub fn init() -> Builder {
     Builder {
         said: Said::default(),
@@ -330,10 +329,10 @@ async fn waiting(
 ) -> DeliveryReport {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let waited_for = recorder.clone();
-    let spawned = std::thread::Builder::new().name("staso-flush".to_owned()).spawn(move || {
-        // The receiver is gone when nobody waits any more.
-        drop(sender.send(wait(&waited_for)));
-    });
+    // The receiver is gone when nobody waits any more.
+    let spawned = std::thread::Builder::new()
+        .name("staso-flush".to_owned())
+        .spawn(move || sender.send(wait(&waited_for)).is_ok());
     let answer = match spawned {
         Ok(_) => receiver.await.ok(),
         Err(_) => None,

@@ -178,7 +178,8 @@ fn the_queue_is_bounded_by_bytes_too() {
     let text = "x".repeat(20_000);
     recording(&staso, || {
         for _ in 0..100 {
-            let _: Result<(), Infallible> = staso::tool("big").args(&text).in_scope(|| Ok(()));
+            let done: Result<(), Infallible> = staso::tool("big").args(&text).in_scope(|| Ok(()));
+            assert_eq!(done, Ok(()));
         }
     });
     let report = staso.report();

@@ -22,9 +22,10 @@ fn leaky_run() {
         ]));
         call.output(&json!({"content": "OUTPUT-CANARY", "tool_calls": [{"arguments": "ARGUMENTS-CANARY"}]}));
         drop(call);
-        let _: Result<&str, io::Error> =
-            staso::tool("send").args(&json!({"to": "ARGUMENTS-CANARY"})).in_scope(|| Ok("OUTPUT-CANARY"));
-        let _: Result<(), io::Error> = staso::tool("fail").in_scope(|| Err(io::Error::other("ERROR-CANARY")));
+        let sent = staso::tool("send").args(&json!({"to": "ARGUMENTS-CANARY"}));
+        assert!(sent.in_scope(|| io::Result::Ok("OUTPUT-CANARY")).is_ok());
+        let failed: io::Result<()> = staso::tool("fail").in_scope(|| Err(io::Error::other("ERROR-CANARY")));
+        assert!(failed.is_err());
         let foreign = tracing::info_span!(
             "foreign",
             gen_ai.operation.name = "chat",
@@ -125,8 +126,8 @@ fn a_redactor_that_fails_lets_nothing_through() {
     let service = Service::start([]);
     let staso = client(&service).redactor(Masking).start().unwrap();
     recording(&staso, || {
-        let _: Result<&str, io::Error> = staso::tool("bad").in_scope(|| Ok("POISON"));
-        let _: Result<&str, io::Error> = staso::tool("good").in_scope(|| Ok("fine"));
+        assert!(staso::tool("bad").in_scope(|| io::Result::Ok("POISON")).is_ok());
+        assert!(staso::tool("good").in_scope(|| io::Result::Ok("fine")).is_ok());
     });
     let report = staso.shutdown_blocking(LONG);
     assert_eq!((report.failed, report.last_failure), (1, Some(FailureKind::Redaction)));
