@@ -1,0 +1,3 @@
+//! failing_execution
+use crate::quick::rule::{Explains, Rule};
+pub(super) const RULE: Rule = Rule { id: "failing_execution", version: 1, number: None, generic: false, reads: &[], explains: Explains::Nothing, detect: |_| Vec::new() };
