@@ -34,6 +34,34 @@ pub struct TraceBatch {
     pub parts: Vec<TracePart>,
 }
 
+impl TraceBatch {
+    /// Whether a store may take the batch.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] for an empty key, no parts, or a part without spans.
+    pub fn check(&self) -> Result<(), StoreError> {
+        let invalid = |reason: String| Err(StoreError::Invalid { what: "batch", reason });
+        if self.idempotency_key.is_empty() {
+            return invalid("its idempotency key is empty".to_owned());
+        }
+        if self.parts.is_empty() {
+            return invalid("it holds no trace".to_owned());
+        }
+        match self.parts.iter().find(|part| part.spans.is_empty()) {
+            Some(part) => invalid(format!("its part of trace {} has no spans", part.trace_id)),
+            None => Ok(()),
+        }
+    }
+
+    /// What a store answers that takes the batch for the first time. Two parts of one trace are two traces here, as
+    /// they are for the sender.
+    #[must_use]
+    pub fn receipt(&self) -> PutReceipt {
+        let spans = self.parts.iter().map(|part| part.spans.len()).sum();
+        PutReceipt { traces: self.parts.len(), spans, replayed: false }
+    }
+}
+
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PutReceipt {
@@ -64,10 +92,20 @@ impl Default for TraceFilter {
 }
 
 impl TraceFilter {
+    /// The most that one call finds, whatever `limit` says.
+    pub const MAX_LIMIT: usize = 1_000;
+
     /// Only traces with a failed span.
     #[must_use]
     pub const fn failed(mut self) -> Self {
         self.failed_only = true;
+        self
+    }
+
+    /// Only traces of this conversation.
+    #[must_use]
+    pub fn of_conversation(mut self, id: ConversationId) -> Self {
+        self.conversation_id = Some(id);
         self
     }
 
@@ -140,7 +178,8 @@ impl StoreError {
 ///
 /// # Contract
 /// [`put`](Self::put) takes all of a batch or nothing, and is durable when it returns. It is idempotent by (workspace,
-/// idempotency key). Within a trace the last span of an id wins, but a provisional root never replaces a final span.
+/// idempotency key): a replay answers as the first time and writes nothing. A batch with an empty key, without parts or
+/// with a part without spans is [`StoreError::Invalid`]. Within a trace the last span of an id wins, but a provisional root never replaces a final span.
 /// Workspaces never see each other's traces.
 ///
 /// # Cancellation
@@ -148,7 +187,8 @@ impl StoreError {
 /// `put` takes no context: it is called where no run exists.
 ///
 /// # Errors
-/// One [`StoreError`].
+/// One [`StoreError`]. A trace that exceeds [`TraceLimits`](crate::trace::TraceLimits) is taken, but `get` finds it
+/// [`StoreError::Invalid`].
 ///
 /// # Implementing
 /// Run `staso_core::conformance::trace_store` against your store.

@@ -6,3 +6,4 @@ mod store;
 mod vcs;
 
 pub use clock::{TestClock, test_context};
+pub use store::{MemoryRunStore, MemoryTraceStore};

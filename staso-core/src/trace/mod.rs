@@ -2,6 +2,7 @@
 //!
 //! This module describes and indexes traces. Reading them from a wire format is the work of `staso-sdk`.
 
+mod assemble;
 mod captured;
 mod pointer;
 mod source;
