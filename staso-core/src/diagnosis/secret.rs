@@ -140,7 +140,9 @@ mod tests {
 
     #[test]
     fn ordinary_words_are_left_alone() {
-        for text in ["task-0123456789abcdef0123", "sk-learn-compatible-estimators", "risk-free", "eyJ", "AKIA", ""] {
+        for text in
+            ["task-0123456789abcdef0123", "sk-learn-compatible-estimators", "risk-free", "eyJ", "AKIA", ""]
+        {
             assert!(!contains_secret(text), "{text}");
             assert_eq!(redact(text), text);
         }

@@ -3,13 +3,13 @@
 use super::failure::{Failure, clip};
 use super::finding::Remedy;
 use super::input::RuleInput;
+use super::missing;
 use super::quote;
 use super::rank::Ranked;
 use super::rules::REGISTRY;
-use super::missing;
 use crate::diagnosis::{
-    Calibrator, Causality, ChainStep, Confidence, Depth, DetectionTiming, DiagnoseRequest, Diagnosis, FixKind,
-    Hypothesis, HypothesisState, Propagation, Receipt, RepairHint, RootCause, SuggestedFix, Summary,
+    Calibrator, Causality, ChainStep, Confidence, Depth, DetectionTiming, DiagnoseRequest, Diagnosis,
+    FixKind, Hypothesis, HypothesisState, Propagation, Receipt, RepairHint, RootCause, SuggestedFix, Summary,
     check_receipts, contains_secret, redact,
 };
 use crate::id::SpanId;
@@ -68,7 +68,9 @@ fn receipts(input: &RuleInput<'_>, ranked: &[Ranked]) -> Vec<Receipt> {
             let found = quote::receipt(input, evidence, id, &hypothesis);
             let known = |new: &Receipt| {
                 receipts.iter().any(|old| {
-                    old.locator == new.locator && old.quote == new.quote && old.for_hypothesis == new.for_hypothesis
+                    old.locator == new.locator
+                        && old.quote == new.quote
+                        && old.for_hypothesis == new.for_hypothesis
                 })
             };
             if made < limit
@@ -90,7 +92,8 @@ fn without_cause(
     ranked: &[Ranked],
     receipts: Vec<Receipt>,
 ) -> Diagnosis {
-    let propagation = if input.run_failed() { Propagation::TaskTermination } else { Propagation::QualityDegradation };
+    let propagation =
+        if input.run_failed() { Propagation::TaskTermination } else { Propagation::QualityDegradation };
     Diagnosis {
         trace_id: input.trace.trace().trace_id,
         summary: Summary::new(&nothing_found(input)),
@@ -116,7 +119,11 @@ fn without_cause(
 
 fn nothing_found(input: &RuleInput<'_>) -> String {
     match input.failures.iter().find(|failure| failure.ended_run).or(input.failures.first()) {
-        Some(failure) => redact(&format!("No cause found: `{}` failed with {}", clip(&failure.span.name, 60), failure.title())),
+        Some(failure) => redact(&format!(
+            "No cause found: `{}` failed with {}",
+            clip(&failure.span.name, 60),
+            failure.title()
+        )),
         None => "No cause found: no step of this run reports an error".to_owned(),
     }
 }
@@ -197,7 +204,8 @@ fn clean(fix: &SuggestedFix) -> SuggestedFix {
             *message = clip(message, 500);
         }
     }
-    fix.oracle = fix.oracle.filter(|oracle| serde_json::to_string(oracle).is_ok_and(|text| !contains_secret(&text)));
+    fix.oracle =
+        fix.oracle.filter(|oracle| serde_json::to_string(oracle).is_ok_and(|text| !contains_secret(&text)));
     fix
 }
 
@@ -230,7 +238,11 @@ fn step(span_id: SpanId, what: &str, origin: bool) -> ChainStep {
     ChainStep { span_id, what: Summary::new(&redact(what)).into(), origin }
 }
 
-fn course(input: &RuleInput<'_>, top: &Ranked, failure: Option<&Failure<'_>>) -> (Propagation, DetectionTiming) {
+fn course(
+    input: &RuleInput<'_>,
+    top: &Ranked,
+    failure: Option<&Failure<'_>>,
+) -> (Propagation, DetectionTiming) {
     let noticed = failure.or_else(|| input.failures.iter().find(|failure| failure.ended_run));
     let is_root = |id: SpanId| input.trace.root().is_some_and(|root| root.span_id == id);
     let timing = match noticed {
@@ -244,7 +256,9 @@ fn course(input: &RuleInput<'_>, top: &Ranked, failure: Option<&Failure<'_>>) ->
     let propagation = match (failure, input.run_failed()) {
         (Some(failure), _) if failure.recovered => Propagation::NoPropagation,
         (_, false) => Propagation::QualityDegradation,
-        (None, true) if noticed.is_none_or(|failure| is_root(failure.span.span_id)) => Propagation::IncorrectPath,
+        (None, true) if noticed.is_none_or(|failure| is_root(failure.span.span_id)) => {
+            Propagation::IncorrectPath
+        }
         (_, true) => Propagation::TaskTermination,
     };
     (propagation, timing)
@@ -278,7 +292,11 @@ fn explanation(diagnosis: &Diagnosis, top: &Ranked) -> String {
 }
 
 fn clip_text(text: String) -> String {
-    if text.chars().count() <= MAX_EXPLANATION_CHARS { text } else { text.chars().take(MAX_EXPLANATION_CHARS).collect() }
+    if text.chars().count() <= MAX_EXPLANATION_CHARS {
+        text
+    } else {
+        text.chars().take(MAX_EXPLANATION_CHARS).collect()
+    }
 }
 
 fn escalation(diagnosis: &Diagnosis) -> Option<String> {

@@ -6,6 +6,7 @@ use super::functions::SourceCode;
 use super::input::Facts;
 use super::pattern::pattern;
 use super::stack::{self, StackTrace, class_of};
+use super::tree::outward;
 use crate::diagnosis::{FrameRef, redact};
 use crate::id::SpanId;
 use crate::trace::{JsonPointer, Span, SpanStatus, TraceView};
@@ -65,7 +66,15 @@ impl Failure<'_> {
 
 /// At most `limit` characters in one line that can stand between backticks; what is cut is marked.
 pub(super) fn clip(text: &str, limit: usize) -> String {
-    let plain = |c: char| if c == '`' { '\'' } else if c.is_control() { ' ' } else { c };
+    let plain = |c: char| {
+        if c == '`' {
+            '\''
+        } else if c.is_control() {
+            ' '
+        } else {
+            c
+        }
+    };
     let kept: String = text.chars().take(limit + 1).map(plain).collect();
     if kept.chars().count() <= limit {
         return kept;
@@ -113,7 +122,8 @@ fn is_same_error(inner: &Span, outer: &Span) -> bool {
     match (inner.1.as_str(), outer.1.as_str()) {
         (_, "") => outer.0.is_none() || outer.0 == inner.0,
         ("", _) => inner.0.is_some() && inner.0 == outer.0,
-        (inner, outer) => inner == outer || (inner.len() >= 8 && outer.contains(inner)),
+        (a, b) if a.len().min(b.len()) >= 8 => b.contains(a) || (inner.0 == outer.0 && a.contains(b)),
+        (a, b) => a == b,
     }
 }
 
@@ -123,7 +133,9 @@ fn described(span: &Span) -> (Option<String>, String) {
     let message = error.message.value().map(|text| prefix(text, 8_192)).unwrap_or_default();
     let kind = error.kind.as_deref().map(class_of).filter(|kind| !kind.is_empty());
     match split_class(message) {
-        Some((class, rest)) if kind.is_none_or(|kind| kind == class) => (Some(class.to_owned()), rest.to_owned()),
+        Some((class, rest)) if kind.is_none_or(|kind| kind == class) => {
+            (Some(class.to_owned()), rest.to_owned())
+        }
         _ => (kind.map(str::to_owned), message.trim().to_owned()),
     }
 }
@@ -134,16 +146,15 @@ fn split_class(message: &str) -> Option<(&str, &str)> {
     let class = class_of(head);
     let known = ["Error", "Exception", "Timeout", "Exit", "Interrupt", "Warning"];
     let named = known.iter().any(|ending| class.ends_with(ending));
-    (named && head.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.'))).then(|| (class, rest.trim()))
+    (named && head.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.')))
+        .then(|| (class, rest.trim()))
 }
 
 fn hard<'a>(trace: &TraceView<'a>, facts: &Facts<'a>, code: Option<&SourceCode<'_>>) -> Failure<'a> {
     let span = facts.span;
     let (kind, message) = described(span);
     let (stacks, stack_pointer) = recorded_stacks(facts);
-    let carriers: Vec<SpanId> = trace
-        .ancestors(span)
-        .into_iter()
+    let carriers: Vec<SpanId> = outward(trace, span)
         .take_while(|outer| outer.is_failed() && is_same_error(span, outer))
         .map(|outer| outer.span_id)
         .collect();
@@ -168,7 +179,10 @@ fn hard<'a>(trace: &TraceView<'a>, facts: &Facts<'a>, code: Option<&SourceCode<'
     };
     if failure.message.is_empty()
         && let Some(kind) = &failure.kind
-        && span.error.as_ref().is_some_and(|error| error.kind.as_deref().is_some_and(|text| text.contains(kind)))
+        && span
+            .error
+            .as_ref()
+            .is_some_and(|error| error.kind.as_deref().is_some_and(|text| text.contains(kind)))
     {
         failure.message_pointer = JsonPointer::from("/error_type");
     }
@@ -226,7 +240,9 @@ fn recorded_stacks(facts: &Facts<'_>) -> (Vec<StackTrace>, Option<JsonPointer>) 
 
 /// Most outputs hold none; this cheap test keeps long traces fast.
 fn may_hold_stack(raw: &str) -> bool {
-    ["Traceback (most recent", "    at ", "\\tat ", "panicked at", "goroutine "].iter().any(|mark| raw.contains(mark))
+    ["Traceback (most recent", "    at ", "\\tat ", "panicked at", "goroutine "]
+        .iter()
+        .any(|mark| raw.contains(mark))
 }
 
 fn output_stacks(facts: &Facts<'_>) -> Option<(Vec<StackTrace>, JsonPointer)> {

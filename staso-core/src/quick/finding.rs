@@ -1,7 +1,7 @@
 //! What a rule reports.
 
 use crate::code::RepoPath;
-use crate::diagnosis::{FixKind, RepairHint, SuggestedFix, FailureOracle};
+use crate::diagnosis::{FailureOracle, FixKind, RepairHint, SuggestedFix};
 use crate::id::SpanId;
 use crate::trace::JsonPointer;
 
@@ -131,7 +131,13 @@ impl Remedy {
         }
         target_files.truncate(10);
         let description = description.into();
-        Self::Change(Box::new(SuggestedFix { kind, description, target_files, hints: Vec::new(), oracle: None }))
+        Self::Change(Box::new(SuggestedFix {
+            kind,
+            description,
+            target_files,
+            hints: Vec::new(),
+            oracle: None,
+        }))
     }
 
     pub(super) fn with_hint(mut self, hint: RepairHint) -> Self {

@@ -3,6 +3,7 @@
 use super::failure::Failure;
 use super::functions::{Function, SourceCode, strip_comment};
 use super::stack::{Frame, StackTrace, class_of};
+use super::tree::outward;
 use crate::code::{CodeSnapshot, RepoPath};
 use crate::diagnosis::FrameRef;
 use crate::trace::{Span, TraceView};
@@ -49,7 +50,11 @@ pub(super) fn frame_of(span: &Span, code: &SourceCode<'_>) -> Option<FrameRef> {
     }
     let place = span.code.as_ref()?;
     let path: &RepoPath = code.snapshot.resolve_recorded_path(&place.path)?;
-    Some(FrameRef { path: path.clone(), line: place.line.unwrap_or(1).max(1), function: place.function.clone() })
+    Some(FrameRef {
+        path: path.clone(),
+        line: place.line.unwrap_or(1).max(1),
+        function: place.function.clone(),
+    })
 }
 
 fn definition(function: &Function) -> FrameRef {
@@ -62,19 +67,25 @@ fn at_line(function: &Function, line: u32) -> FrameRef {
 
 /// Without a stack: the step's function and what it calls is searched for lines that can raise this error. The
 /// likely lines come first, then the functions themselves, then the enclosing steps.
-pub(super) fn from_code(failure: &Failure<'_>, trace: &TraceView<'_>, code: &SourceCode<'_>) -> Vec<FrameRef> {
+pub(super) fn from_code(
+    failure: &Failure<'_>,
+    trace: &TraceView<'_>,
+    code: &SourceCode<'_>,
+) -> Vec<FrameRef> {
     let needles = Needles::of(failure.kind.as_deref().unwrap_or_default(), &failure.message);
     let mut found = Vec::new();
     if let Some(function) = function_of(failure.span, code) {
         let reached = reachable(function, code);
         for (function, _) in &reached {
-            found.extend(needles.lines(function, code).into_iter().take(3).map(|line| at_line(function, line)));
+            found.extend(
+                needles.lines(function, code).into_iter().take(3).map(|line| at_line(function, line)),
+            );
         }
         found.extend(reached.iter().map(|(function, _)| definition(function)));
     } else {
         found.extend(frame_of(failure.span, code));
     }
-    found.extend(trace.ancestors(failure.span).into_iter().take(MAX_FRAMES).filter_map(|outer| frame_of(outer, code)));
+    found.extend(outward(trace, failure.span).take(MAX_FRAMES).filter_map(|outer| frame_of(outer, code)));
     unique(found)
 }
 
@@ -116,9 +127,13 @@ struct Needles {
 impl Needles {
     fn of(kind: &str, message: &str) -> Self {
         let texts: Vec<String> = match class_of(kind) {
-            "KeyError" => quoted(message).map(|key| vec![format!("'{key}'"), format!("\"{key}\"")]).unwrap_or_default(),
+            "KeyError" => {
+                quoted(message).map(|key| vec![format!("'{key}'"), format!("\"{key}\"")]).unwrap_or_default()
+            }
             "AttributeError" => last_quoted(message).map(|name| vec![format!(".{name}")]).unwrap_or_default(),
-            "NameError" | "UnboundLocalError" => quoted(message).map(|name| vec![name.to_owned()]).unwrap_or_default(),
+            "NameError" | "UnboundLocalError" => {
+                quoted(message).map(|name| vec![name.to_owned()]).unwrap_or_default()
+            }
             "ZeroDivisionError" => owned(&["/", "%"]),
             "IndexError" => owned(&["[", ".pop("]),
             "AssertionError" => owned(&["assert "]),
@@ -156,7 +171,11 @@ fn owned(texts: &[&str]) -> Vec<String> {
 
 fn type_error(message: &str) -> Vec<String> {
     if let Some(rest) = message.split("operand type(s) for ").nth(1) {
-        return rest.split(':').next().map(|operator| vec![format!(" {} ", operator.trim())]).unwrap_or_default();
+        return rest
+            .split(':')
+            .next()
+            .map(|operator| vec![format!(" {} ", operator.trim())])
+            .unwrap_or_default();
     }
     if message.contains("subscriptable") || message.contains("indices must be") {
         return owned(&["["]);
@@ -183,7 +202,10 @@ fn value_error(message: &str) -> Vec<String> {
         owned(&["float("])
     } else if message.contains("to unpack") {
         owned(&[" = "])
-    } else if message.contains("empty sequence") || message.contains("empty iterable") || message.contains("arg is an empty") {
+    } else if message.contains("empty sequence")
+        || message.contains("empty iterable")
+        || message.contains("arg is an empty")
+    {
         owned(&["max(", "min("])
     } else {
         Vec::new()

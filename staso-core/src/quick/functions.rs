@@ -73,7 +73,8 @@ impl<'a> SourceCode<'a> {
         let mut found: Vec<(&Function, u32)> = Vec::new();
         for (line, text) in self.body(function).into_iter().skip(1) {
             for call in CALL.all(strip_comment(text)) {
-                let callee = call.get(1).and_then(|name| self.functions().unique(name.as_str(), &function.path));
+                let callee =
+                    call.get(1).and_then(|name| self.functions().unique(name.as_str(), &function.path));
                 if let Some(callee) = callee
                     && callee != function
                     && !found.iter().any(|(known, _)| *known == callee)

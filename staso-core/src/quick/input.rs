@@ -1,8 +1,12 @@
 //! What rules read: the trace with its payloads parsed once and its errors found, and the code.
 
+use std::cell::OnceCell;
+
+use super::attribution::{self, Suspect};
 use super::document::Document;
 use super::failure::{self, Failure};
 use super::functions::SourceCode;
+use super::tree::{Tree, outward};
 use crate::diagnosis::DiagnoseRequest;
 use crate::guard::GuardViolation;
 use crate::id::SpanId;
@@ -25,6 +29,9 @@ pub(super) struct RuleInput<'a> {
     pub(super) failures: Vec<Failure<'a>>,
     /// Steps of which only the beginning was read.
     pub(super) cut_spans: usize,
+    /// How the steps nest.
+    pub(super) tree: Tree,
+    suspects: OnceCell<Vec<Suspect>>,
 }
 
 /// A span with its payloads.
@@ -48,12 +55,19 @@ impl<'a> RuleInput<'a> {
             facts,
             failures,
             cut_spans,
+            tree: Tree::new(request.trace),
+            suspects: OnceCell::new(),
         }
     }
 
     /// The facts about a span.
     pub(super) fn facts_of(&self, id: SpanId) -> Option<&Facts<'a>> {
         self.trace.position(id).and_then(|at| self.facts.get(at))
+    }
+
+    /// Messages of a team of agents that may have led to a wrong result, best first.
+    pub(super) fn suspects(&self) -> &[Suspect] {
+        self.suspects.get_or_init(|| attribution::suspects(self))
     }
 
     /// Failures with their numbers.
@@ -74,7 +88,7 @@ impl<'a> RuleInput<'a> {
     /// The agent of a step, or of the nearest enclosing step that names one.
     pub(super) fn agent(&self, span: &Span) -> Option<String> {
         let named = |span: &Span| span.agent.name.clone().filter(|name| !name.is_empty());
-        named(span).or_else(|| self.trace.ancestors(span).into_iter().find_map(named))
+        named(span).or_else(|| outward(self.trace, span).find_map(named))
     }
 
     /// Steps that had ended when `span` failed and so may have fed it: its own descendants and everything before,
@@ -82,13 +96,19 @@ impl<'a> RuleInput<'a> {
     pub(super) fn before(&self, span: &Span) -> impl Iterator<Item = &Facts<'a>> {
         let end = span.end();
         let (id, start) = (span.span_id, span.start);
-        let ancestors: Vec<SpanId> = self.trace.ancestors(span).iter().map(|outer| outer.span_id).collect();
-        self.facts.iter().rev().filter(move |facts| {
-            let other = facts.span;
-            let ended = other.end() <= end && other.start <= end;
-            let first = other.start < start || other.end() <= start || other.parent_span_id == Some(id);
-            other.span_id != id && ended && first && !ancestors.contains(&other.span_id)
-        })
+        let at = self.trace.position(id);
+        self.facts
+            .iter()
+            .enumerate()
+            .rev()
+            .filter(move |(place, facts)| {
+                let other = facts.span;
+                let ended = other.end() <= end && other.start <= end;
+                let first = other.start < start || other.end() <= start || other.parent_span_id == Some(id);
+                let encloses = at.is_some_and(|at| self.tree.is_inside(at, *place));
+                other.span_id != id && ended && first && !encloses
+            })
+            .map(|(_, facts)| facts)
     }
 
     /// Whether the run as a whole reports failure.

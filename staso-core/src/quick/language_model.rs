@@ -49,7 +49,9 @@ pub(super) fn tool_definitions(facts: &Facts<'_>) -> Vec<ToolDefinition> {
 
 fn definition(entry: &Value) -> Option<ToolDefinition> {
     let name = entry.get("name")?.as_str()?.to_owned();
-    let schema = ["parameters", "input_schema", "inputSchema", "parametersJsonSchema"].iter().find_map(|key| entry.get(*key));
+    let schema = ["parameters", "input_schema", "inputSchema", "parametersJsonSchema"]
+        .iter()
+        .find_map(|key| entry.get(*key));
     Some(ToolDefinition { name, schema: schema.cloned().unwrap_or(Value::Null) })
 }
 
@@ -58,12 +60,17 @@ pub(super) fn tool_requests(output: &Document<'_>) -> Vec<ToolRequest> {
     let mut found = Vec::new();
     output.objects(|path, object| {
         let in_calls = path.iter().any(|part| matches!(part, Part::Key("tool_calls" | "function_call")));
-        let is_block = object.get("type").and_then(Value::as_str).is_some_and(|kind| kind == "tool_use" || kind == "tool_call");
+        let is_block = object
+            .get("type")
+            .and_then(Value::as_str)
+            .is_some_and(|kind| kind == "tool_use" || kind == "tool_call");
         let Some(name) = object.get("name").and_then(Value::as_str) else { return };
         if !in_calls && !is_block {
             return;
         }
-        let Some((key, arguments)) = ["arguments", "input", "args"].iter().find_map(|key| Some((*key, object.get(*key)?))) else {
+        let Some((key, arguments)) =
+            ["arguments", "input", "args"].iter().find_map(|key| Some((*key, object.get(*key)?)))
+        else {
             return;
         };
         let arguments = match arguments {
@@ -83,7 +90,8 @@ pub(super) fn tool_requests(output: &Document<'_>) -> Vec<ToolRequest> {
 
 /// The text of a model's reply: the longest text under a key that providers use for it.
 pub(super) fn reply(output: &Document<'_>) -> Option<(JsonPointer, String)> {
-    const KEYS: [&str; 8] = ["content", "text", "message", "output", "completion", "result", "response", "answer"];
+    const KEYS: [&str; 8] =
+        ["content", "text", "message", "output", "completion", "result", "response", "answer"];
     let mut best: Option<(JsonPointer, String)> = None;
     output.texts(|path, text| {
         let fits = path.iter().rev().find_map(|part| match part {
@@ -105,11 +113,16 @@ pub(super) fn finish_reasons(facts: &Facts<'_>) -> Vec<(String, JsonPointer)> {
         model.map(|reason| (reason.clone(), JsonPointer::from("/finish_reasons"))).collect();
     for key in ["finish_reason", "stop_reason", "gen_ai.response.finish_reasons", "llm.finish_reason"] {
         let value = facts.span.attributes.get(key);
-        let text = value.and_then(|value| value.as_str().map(str::to_owned).or_else(|| value.as_array().map(|_| value.to_string())));
+        let text = value.and_then(|value| {
+            value.as_str().map(str::to_owned).or_else(|| value.as_array().map(|_| value.to_string()))
+        });
         found.extend(text.map(|text| (text, JsonPointer::from_parts(["attributes", key]))));
     }
     facts.output.texts(|path, text| {
-        if matches!(path.last(), Some(Part::Key("finish_reason" | "stop_reason" | "finishReason" | "done_reason"))) {
+        if matches!(
+            path.last(),
+            Some(Part::Key("finish_reason" | "stop_reason" | "finishReason" | "done_reason"))
+        ) {
             found.push((text.to_owned(), facts.output.pointer_to(path)));
         }
         ControlFlow::Continue(())
@@ -129,7 +142,9 @@ pub(super) fn output_limit(facts: &Facts<'_>) -> Option<(u64, JsonPointer)> {
     }
     let mut found = None;
     facts.input.objects(|path, object| {
-        for key in ["max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens", "num_predict"] {
+        for key in
+            ["max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens", "num_predict"]
+        {
             if let (None, Some(limit)) = (&found, object.get(key).and_then(Value::as_u64)) {
                 let whole: Vec<Part<'_>> = path.iter().copied().chain([Part::Key(key)]).collect();
                 found = Some((limit, facts.input.pointer_to(&whole)));

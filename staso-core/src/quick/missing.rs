@@ -16,7 +16,8 @@ const CUT_LIMIT: f64 = 0.7;
 pub(super) fn list(input: &RuleInput<'_>) -> Vec<MissingEvidence> {
     let mut found = Vec::new();
     code(input, &mut found);
-    for reads in [Reads::ErrorMessage, Reads::Request, Reads::ToolArguments, Reads::Output, Reads::ToolSchema] {
+    for reads in [Reads::ErrorMessage, Reads::Request, Reads::ToolArguments, Reads::Output, Reads::ToolSchema]
+    {
         let states: Vec<CapturedState> = input.facts.iter().filter_map(|facts| state(facts, reads)).collect();
         let count = |wanted| states.iter().filter(|state| **state == wanted).count();
         let suppressed = count(CapturedState::Suppressed);
@@ -80,7 +81,12 @@ fn code(input: &RuleInput<'_>, found: &mut Vec<MissingEvidence>) {
     let skipped = code.snapshot.skipped();
     if let Some(first) = skipped.first() {
         found.push(MissingEvidence {
-            what: format!("{} of the repository that were not read, such as {}: {}", files(skipped.len()), first.path, first.why),
+            what: format!(
+                "{} of the repository that were not read, such as {}: {}",
+                files(skipped.len()),
+                first.path,
+                first.why
+            ),
             how_to_get: "Raise the limits of what is read of a repository.".to_owned(),
         });
     }
@@ -97,7 +103,8 @@ fn stacks(input: &RuleInput<'_>, found: &mut Vec<MissingEvidence>) {
     if input.failures.iter().filter(without).any(|failure| failure.kind.is_some()) {
         found.push(MissingEvidence {
             what: "a stack trace of the error".to_owned(),
-            how_to_get: "Record it as exception.stacktrace; without it the line is read off the code.".to_owned(),
+            how_to_get: "Record it as exception.stacktrace; without it the line is read off the code."
+                .to_owned(),
         });
     }
 }

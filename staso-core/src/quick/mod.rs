@@ -5,6 +5,7 @@
 //! thread order. It asks no model and runs nothing; what it cannot settle it hands on with a reason.
 
 mod assemble;
+mod attribution;
 mod diagnoser;
 mod document;
 mod failure;
@@ -25,5 +26,6 @@ mod schema;
 mod settings;
 mod signal;
 mod stack;
+mod tree;
 
 pub use diagnoser::{QuickDiagnoser, rules_digest};

@@ -23,8 +23,10 @@ pub(super) fn similarity(a: &str, b: &str) -> f64 {
 
 /// The names once each, nearest to `wanted` first, equal ones in alphabetical order, without `wanted` itself.
 pub(super) fn nearest<'n>(wanted: &str, names: impl IntoIterator<Item = &'n str>) -> Vec<String> {
-    let unique: BTreeSet<&str> = names.into_iter().filter(|name| *name != wanted && name.len() <= 128).collect();
-    let mut scored: Vec<(f64, &str)> = unique.into_iter().map(|name| (similarity(wanted, name), name)).collect();
+    let unique: BTreeSet<&str> =
+        names.into_iter().filter(|name| *name != wanted && name.len() <= 128).collect();
+    let mut scored: Vec<(f64, &str)> =
+        unique.into_iter().map(|name| (similarity(wanted, name), name)).collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     scored.into_iter().take(MAX_NAMES).map(|(_, name)| name.to_owned()).collect()
 }
@@ -45,7 +47,9 @@ fn folded(name: &str) -> String {
 
 /// Half the share of words in common: `order_total` and `total_amount` share one of three.
 fn shared_words(a: &str, b: &str) -> f64 {
-    let words = |name: &str| name.split('_').filter(|word| word.len() > 1).map(str::to_owned).collect::<BTreeSet<_>>();
+    let words = |name: &str| {
+        name.split('_').filter(|word| word.len() > 1).map(str::to_owned).collect::<BTreeSet<_>>()
+    };
     let (a, b) = (words(a), words(b));
     let number = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
     let all = a.union(&b).count();

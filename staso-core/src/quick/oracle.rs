@@ -10,9 +10,12 @@ use super::frames::function_of;
 use super::functions::Function;
 use super::input::RuleInput;
 use super::pattern::pattern;
+use super::tree::outward;
 use crate::diagnosis::{FailureOracle, RecordedCall, contains_secret};
 use crate::trace::Span;
 
+/// How many enclosing steps are looked at.
+const MAX_STEPS: usize = 200;
 /// The most calls that are offered.
 const MAX_CALLS: usize = 8;
 /// Larger arguments are not repeated in a diagnosis, in bytes.
@@ -40,7 +43,7 @@ pub(super) fn unfilled(input: &RuleInput<'_>, span: &Span, placeholder: &str) ->
 
 /// The recorded call of a step, then those of the enclosing steps up to the root.
 fn calls_around(input: &RuleInput<'_>, span: &Span) -> Vec<RecordedCall> {
-    let steps = std::iter::once(span).chain(input.trace.ancestors(span));
+    let steps = std::iter::once(span).chain(outward(input.trace, span).take(MAX_STEPS));
     let mut calls: Vec<RecordedCall> = Vec::new();
     for call in steps.filter_map(|step| recorded_call(input, step)) {
         if calls.len() < MAX_CALLS && !calls.contains(&call) {
@@ -69,7 +72,8 @@ fn arguments(document: &Document<'_>, function: Option<&Function>) -> Option<BTr
     let object = document.json()?.as_object()?;
     let positional = object.get("args").and_then(Value::as_array);
     let named = object.get("kwargs").and_then(Value::as_object);
-    let wrapped = object.keys().all(|key| key == "args" || key == "kwargs") && (positional.is_some() || named.is_some());
+    let wrapped = object.keys().all(|key| key == "args" || key == "kwargs")
+        && (positional.is_some() || named.is_some());
     let mut arguments = if wrapped { named.cloned().unwrap_or_default() } else { object.clone() };
     if wrapped {
         place_positional(&mut arguments, positional?, function)?;
@@ -78,7 +82,11 @@ fn arguments(document: &Document<'_>, function: Option<&Function>) -> Option<BTr
     Some(arguments.into_iter().collect())
 }
 
-fn place_positional(named: &mut Map<String, Value>, positional: &[Value], function: Option<&Function>) -> Option<()> {
+fn place_positional(
+    named: &mut Map<String, Value>,
+    positional: &[Value],
+    function: Option<&Function>,
+) -> Option<()> {
     if positional.is_empty() {
         return Some(());
     }
@@ -119,7 +127,7 @@ mod tests {
         assert_eq!(stable_part("'total'").as_deref(), Some("'total'"));
         assert_eq!(
             stable_part("cannot read /srv/app/x.json: no such order 1234567").as_deref(),
-            Some(": no such order")
+            Some("no such order")
         );
         assert_eq!(stable_part("<Order object at 0x7f00aa> is bad").as_deref(), Some("<Order object at"));
         assert_eq!(stable_part("/tmp/x"), None);

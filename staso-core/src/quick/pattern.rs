@@ -16,10 +16,6 @@ impl Pattern {
         self.0.is_some()
     }
 
-    pub(super) fn is_match(&self, text: &str) -> bool {
-        self.0.as_ref().is_some_and(|regex| regex.is_match(text))
-    }
-
     pub(super) fn captures<'t>(&self, text: &'t str) -> Option<Captures<'t>> {
         self.0.as_ref()?.captures(text)
     }

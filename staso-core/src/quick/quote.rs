@@ -25,7 +25,16 @@ pub(super) fn receipt(
     let digest = Digest::of(fold(&quote));
     let verdict = ReceiptVerdict::Rejected { why: "not checked".to_owned() };
     let claim = redact(&evidence.claim);
-    Some(Receipt { id, kind, locator, quote, digest, claim, for_hypothesis: for_hypothesis.to_owned(), verdict })
+    Some(Receipt {
+        id,
+        kind,
+        locator,
+        quote,
+        digest,
+        claim,
+        for_hypothesis: for_hypothesis.to_owned(),
+        verdict,
+    })
 }
 
 fn locate(input: &RuleInput<'_>, place: &Place) -> Option<(ReceiptKind, Locator, String)> {

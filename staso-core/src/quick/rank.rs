@@ -49,9 +49,15 @@ pub(super) fn rank(
     discount_consequences(input, &mut ranked);
     ranked.sort_by(|a, b| {
         let by_time = || position(input, a).cmp(&position(input, b));
-        b.score.total_cmp(&a.score).then_with(by_time).then(a.order.cmp(&b.order)).then_with(|| a.finding.cause.cmp(&b.finding.cause))
+        b.score
+            .total_cmp(&a.score)
+            .then_with(by_time)
+            .then(a.order.cmp(&b.order))
+            .then_with(|| a.finding.cause.cmp(&b.finding.cause))
     });
-    ranked.dedup_by(|b, a| a.rule.id == b.rule.id && a.finding.span == b.finding.span && a.finding.cause == b.finding.cause);
+    ranked.dedup_by(|b, a| {
+        a.rule.id == b.rule.id && a.finding.span == b.finding.span && a.finding.cause == b.finding.cause
+    });
     ranked.truncate(MAX_HYPOTHESES);
     ranked
 }
@@ -70,7 +76,9 @@ fn without_generic(findings: Vec<(usize, Finding)>) -> Vec<(usize, Finding)> {
         .collect();
     findings
         .into_iter()
-        .filter(|(order, finding)| !generic(*order) || !finding.failure.is_some_and(|at| explained.contains(&at)))
+        .filter(|(order, finding)| {
+            !generic(*order) || !finding.failure.is_some_and(|at| explained.contains(&at))
+        })
         .collect()
 }
 
@@ -127,7 +135,9 @@ fn is_consequence(input: &RuleInput<'_>, earlier: &Ranked, later: &Ranked) -> bo
 /// Whether the first step was over or inside when the second one went wrong.
 fn precedes(input: &RuleInput<'_>, first: &Span, second: &Span) -> bool {
     let inside = |inner: &Span, outer: &Span| {
-        input.trace.ancestors(inner).iter().any(|ancestor| ancestor.span_id == outer.span_id)
+        let (inner, outer) = (input.trace.position(inner.span_id), input.trace.position(outer.span_id));
+        inner.zip(outer).is_some_and(|(inner, outer)| input.tree.is_inside(inner, outer))
     };
-    inside(first, second) || (!inside(second, first) && first.start <= second.start && first.end() <= second.end())
+    inside(first, second)
+        || (!inside(second, first) && first.start <= second.start && first.end() <= second.end())
 }

@@ -65,7 +65,9 @@ impl Reads {
     /// The switch of the recorder that lets it through.
     pub(super) const fn switch(self) -> &'static str {
         match self {
-            Self::ErrorMessage => "all of STASO_CAPTURE_REQUEST, _SYSTEM_PROMPT, _TOOL_SCHEMA, _TOOL_ARGUMENTS and _OUTPUT",
+            Self::ErrorMessage => {
+                "all of STASO_CAPTURE_REQUEST, _SYSTEM_PROMPT, _TOOL_SCHEMA, _TOOL_ARGUMENTS and _OUTPUT"
+            }
             Self::Request => "STASO_CAPTURE_REQUEST",
             Self::ToolArguments => "STASO_CAPTURE_TOOL_ARGUMENTS",
             Self::Output => "STASO_CAPTURE_OUTPUT",

@@ -35,7 +35,8 @@ fn check(schema: &Value, value: &Value, path: &mut Vec<String>, found: &mut Vec<
     let report = |path: &[String], what: String, found: &mut Vec<Violation>| {
         found.push(Violation { pointer: JsonPointer::from_parts(path), what });
     };
-    let place = if path.is_empty() { "the arguments".to_owned() } else { format!("`{}`", clip(&path.join("."), 60)) };
+    let place =
+        if path.is_empty() { "the arguments".to_owned() } else { format!("`{}`", clip(&path.join("."), 60)) };
     if let Some(expected) = rules.get("type")
         && !type_fits(expected, value)
     {
@@ -44,7 +45,9 @@ fn check(schema: &Value, value: &Value, path: &mut Vec<String>, found: &mut Vec<
     }
     for key in ["anyOf", "oneOf"] {
         let options = rules.get(key).and_then(Value::as_array);
-        if options.is_some_and(|options| !options.iter().any(|option| violations_below(option, value, path.len()))) {
+        if options
+            .is_some_and(|options| !options.iter().any(|option| violations_below(option, value, path.len())))
+        {
             report(path, format!("{place} fits none of the allowed forms, got {}", described(value)), found);
         }
     }
@@ -83,7 +86,8 @@ fn members(
 ) {
     let Some(object) = value.as_object() else { return };
     let properties = rules.get("properties").and_then(Value::as_object);
-    let required = rules.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let required =
+        rules.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     for name in required.filter(|name| !object.contains_key(*name)) {
         let what = format!("{place} must have `{}`, which is missing", clip(name, 60));
         found.push(Violation { pointer: JsonPointer::from_parts(&*path), what });
@@ -120,7 +124,9 @@ fn type_fits(expected: &Value, value: &Value) -> bool {
         // Gemini writes the names in capitals.
         Value::String(name) => match name.to_ascii_lowercase().as_str() {
             "string" => value.is_string(),
-            "integer" => value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|number| number.fract() == 0.0),
+            "integer" => {
+                value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|number| number.fract() == 0.0)
+            }
             "number" => value.is_number(),
             "boolean" => value.is_boolean(),
             "object" => value.is_object(),
@@ -163,7 +169,8 @@ mod tests {
         let schema = json!({"type": "object", "required": ["id", "qty"], "additionalProperties": false, "properties": {
             "id": {"type": "string"}, "qty": {"type": "integer", "minimum": 1}, "unit": {"enum": ["kg", "lb"]},
             "tags": {"type": "array", "items": {"type": "string"}}, "note": {"anyOf": [{"type": "string"}, {"type": "null"}]}}});
-        let found = violations(&schema, &json!({"id": 7, "unit": "g", "tags": ["a", 1], "note": 3, "extra": 1}));
+        let found =
+            violations(&schema, &json!({"id": 7, "unit": "g", "tags": ["a", 1], "note": 3, "extra": 1}));
         let what: Vec<_> = found.iter().map(|violation| violation.what.as_str()).collect();
         assert_eq!(
             what,

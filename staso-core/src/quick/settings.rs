@@ -75,16 +75,22 @@ pub(super) fn find(
 ) -> Vec<Setting> {
     let mut found = Vec::new();
     for (path, file) in code.files().filter(|(_, file)| file.text.len() <= MAX_FILE_BYTES) {
-        if rank(path) > 3 || !wanted(&file.text) {
+        if rank(path) > TEST_RANK || !wanted(&file.text) {
             continue;
         }
-        for (line, text) in (1..).zip(file.text.lines()).filter(|(_, text)| text.len() <= 2_000 && wanted(text)) {
+        for (line, text) in
+            (1..).zip(file.text.lines()).filter(|(_, text)| text.len() <= 2_000 && wanted(text))
+        {
             if found.len() < MAX_SETTINGS {
                 found.extend(on_line(path, line, text).into_iter().filter(&matches));
             }
         }
     }
     found.sort_by_key(|setting| rank(&setting.path));
+    // A test may repeat a value on purpose; it is no place to change it.
+    if found.first().is_some_and(|first| rank(&first.path) < TEST_RANK) {
+        found.retain(|setting| rank(&setting.path) < TEST_RANK);
+    }
     found
 }
 
@@ -104,9 +110,13 @@ fn on_line(path: &RepoPath, line: u32, text: &str) -> Vec<Setting> {
     SETTING.all(text).filter_map(setting).collect()
 }
 
-/// Where a setting is looked for first. Files above 3 are not settings at all.
+/// The rank of tests.
+const TEST_RANK: u8 = 3;
+
+/// Where a setting is looked for first. Files above the rank of tests are no settings at all.
 fn rank(path: &RepoPath) -> u8 {
-    let is_test = path.components().any(|part| part == "tests" || part == "test" || part.starts_with("test_"));
+    let is_test =
+        path.components().any(|part| part == "tests" || part == "test" || part.starts_with("test_"));
     let base = match path.extension() {
         Some("yaml" | "yml" | "toml" | "json" | "ini" | "cfg" | "env" | "conf" | "properties") => 0,
         _ if path.file_name().starts_with(".env") => 0,
@@ -117,7 +127,7 @@ fn rank(path: &RepoPath) -> u8 {
     if path.file_name().ends_with("lock.json") || path.file_name().ends_with(".lock") {
         4
     } else if is_test {
-        base.max(3)
+        base.max(TEST_RANK)
     } else {
         base
     }
@@ -142,7 +152,10 @@ mod tests {
         assert_eq!(values("\"model\": \"gpt-4-0613\","), [pair("model", "\"gpt-4-0613\"")]);
         assert_eq!(values("MODEL = 'x-1'"), [pair("MODEL", "'x-1'")]);
         assert_eq!(values("timeout: float = 2.5"), [pair("timeout", "2.5")]);
-        assert_eq!(values("call(model=\"a\", max_tokens=1_024)"), [pair("model", "\"a\""), pair("max_tokens", "1_024")]);
+        assert_eq!(
+            values("call(model=\"a\", max_tokens=1_024)"),
+            [pair("model", "\"a\""), pair("max_tokens", "1_024")]
+        );
         assert_eq!(values("# model: old"), []);
         assert!(SETTING.is_valid());
     }
@@ -151,7 +164,9 @@ mod tests {
     fn proposals_are_written_like_the_value() {
         let path = RepoPath::new("x.yaml").unwrap();
         let setting = Setting { path, line: 1, key: "limit".into(), value: "'2_000'".into() };
-        let RepairHint::Setting { proposed, .. } = setting.multiplied(&[2.0, 4.0]) else { panic!("a setting") };
+        let RepairHint::Setting { proposed, .. } = setting.multiplied(&[2.0, 4.0]) else {
+            panic!("a setting")
+        };
         assert_eq!(proposed, ["'4000'", "'8000'"]);
     }
 }

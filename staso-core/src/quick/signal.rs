@@ -1,8 +1,8 @@
 //! Recognises errors by class, status and words.
 
 use super::failure::Failure;
-use super::input::RuleInput;
 use super::finding::{Evidence, Place};
+use super::input::RuleInput;
 use crate::trace::{JsonPointer, SpanKind};
 
 /// What gives an error away. Any of the three is enough.
@@ -38,7 +38,10 @@ impl Signal {
             }
         }
         let by_kind = failure.is_kind(self.kinds)
-            || failure.kind.as_deref().is_some_and(|kind| self.words.contains(&kind.to_ascii_lowercase().as_str()));
+            || failure
+                .kind
+                .as_deref()
+                .is_some_and(|kind| self.words.contains(&kind.to_ascii_lowercase().as_str()));
         let by_status = failure.http_status.is_some_and(|status| self.statuses.contains(&status));
         (by_kind || by_status).then(String::new)
     }
@@ -68,7 +71,10 @@ impl Hit<'_, '_> {
             }
             (SpanKind::Llm | SpanKind::Embedding, _) => "the model provider".to_owned(),
             (SpanKind::Tool, _) => {
-                format!("the service behind the tool `{}`", super::failure::clip(span.tool_name().unwrap_or("?"), 60))
+                format!(
+                    "the service behind the tool `{}`",
+                    super::failure::clip(span.tool_name().unwrap_or("?"), 60)
+                )
             }
             _ => format!("a service that `{}` calls", super::failure::clip(&span.name, 60)),
         }
@@ -95,7 +101,9 @@ pub(super) fn evidence(failure: &Failure<'_>, words: &str, claim: &str) -> Vec<E
     } else if !line.is_empty() {
         found.push(place(super::document::prefix(line, 120)));
     }
-    if let Some(kind) = failure.span.error.as_ref().and_then(|error| error.kind.as_deref()).filter(|kind| !kind.is_empty()) {
+    if let Some(kind) =
+        failure.span.error.as_ref().and_then(|error| error.kind.as_deref()).filter(|kind| !kind.is_empty())
+    {
         found.push(cite("/error_type", super::document::prefix(kind, 120)));
     }
     if found.is_empty() || (line.is_empty() && words.is_empty()) {

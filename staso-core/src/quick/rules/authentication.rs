@@ -7,7 +7,16 @@ use crate::quick::signal::Signal;
 const SIGNAL: Signal = Signal {
     kinds: &["AuthenticationError", "PermissionDeniedError", "UnauthorizedError"],
     statuses: &[401, 403],
-    words: &["invalid_api_key", "incorrect api key", "invalid x-api-key", "authentication_error", "invalid api key", "api key expired", "401 unauthorized", "403 forbidden"],
+    words: &[
+        "invalid_api_key",
+        "incorrect api key",
+        "invalid x-api-key",
+        "authentication_error",
+        "invalid api key",
+        "api key expired",
+        "401 unauthorized",
+        "403 forbidden",
+    ],
 };
 
 pub(super) const RULE: Rule = Rule {

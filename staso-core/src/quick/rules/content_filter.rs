@@ -11,7 +11,13 @@ pub(super) const RULE: Rule = Rule {
     number: Some(9),
     generic: false,
     reads: &[Reads::Output],
-    explains: Explains::These(&["user_code_exception", "output_not_json", "none_access", "key_missing", "type_mismatch"]),
+    explains: Explains::These(&[
+        "user_code_exception",
+        "output_not_json",
+        "none_access",
+        "key_missing",
+        "type_mismatch",
+    ]),
     detect: |input| {
         let mut found = Vec::new();
         for facts in input.model_calls() {
@@ -27,7 +33,12 @@ pub(super) const RULE: Rule = Rule {
                 );
                 let cause = format!("The model's answer was withheld: it stopped with `{reason}`");
                 let id = facts.span.span_id;
-                found.push(Finding::new(id, cause, remedy).cite(id, pointer, reason, "The model stopped for this reason"));
+                found.push(Finding::new(id, cause, remedy).cite(
+                    id,
+                    pointer,
+                    reason,
+                    "The model stopped for this reason",
+                ));
             }
         }
         found

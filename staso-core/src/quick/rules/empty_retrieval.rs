@@ -20,11 +20,15 @@ pub(super) const RULE: Rule = Rule {
     explains: Explains::These(&["none_access", "key_missing", "user_code_exception"]),
     detect: |input| {
         let mut found = Vec::new();
-        let searches = input.facts.iter().filter(|facts| facts.span.kind == SpanKind::Retriever && !facts.span.is_failed());
+        let searches = input
+            .facts
+            .iter()
+            .filter(|facts| facts.span.kind == SpanKind::Retriever && !facts.span.is_failed());
         for facts in searches.filter(|facts| facts.output.json().is_some_and(is_empty)).take(MAX_FINDINGS) {
             let name = clip(&facts.span.name, 60);
             let cause = format!("The search `{name}` found nothing, and the run went on without");
-            let description = format!("Check index, filter and query of `{name}`, and add a branch for an empty result.");
+            let description =
+                format!("Check index, filter and query of `{name}`, and add a branch for an empty result.");
             let id = facts.span.span_id;
             found.push(
                 Finding::new(id, cause, Remedy::change(FixKind::Code, description, Vec::new()))
@@ -40,9 +44,10 @@ pub(super) const RULE: Rule = Rule {
 fn is_empty(output: &Value) -> bool {
     match output {
         Value::Array(list) => list.is_empty(),
-        Value::Object(map) => {
-            ["documents", "results", "matches", "docs", "chunks", "hits"].iter().filter_map(|key| map.get(*key)).any(is_empty)
-        }
+        Value::Object(map) => ["documents", "results", "matches", "docs", "chunks", "hits"]
+            .iter()
+            .filter_map(|key| map.get(*key))
+            .any(is_empty),
         _ => false,
     }
 }

@@ -11,7 +11,10 @@ use crate::quick::oracle;
 use crate::quick::pattern::pattern;
 use crate::quick::rule::{Explains, Reads, Rule};
 
-pattern!(NAMED_AFTER = r#"(?i:environment variables?|env var(?:iable)?s?|os\.environ)[ :=\[(]*['"`]?([A-Z][A-Z0-9_]{2,})"#);
+pattern!(
+    NAMED_AFTER =
+        r#"(?i:environment variables?|env var(?:iable)?s?|os\.environ)[ :=\[(]*['"`]?([A-Z][A-Z0-9_]{2,})"#
+);
 pattern!(
     NAMED_BEFORE = r#"\b([A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z]{4,})\b['"`]?\s+(?i:environment variable|env(?:ironment)? var|(?:is |was |must be |has )?(?:not (?:been )?set|unset|missing|required|undefined|not defined))"#
 );
@@ -23,17 +26,21 @@ pub(super) const RULE: Rule = Rule {
     generic: false,
     reads: &[Reads::ErrorMessage, Reads::Code],
     explains: Explains::Everything,
-    detect: |input| input.failures().filter_map(|(number, failure)| explain(input, number, failure)).collect(),
+    detect: |input| {
+        input.failures().filter_map(|(number, failure)| explain(input, number, failure)).collect()
+    },
 };
 
 fn explain(input: &RuleInput<'_>, number: usize, failure: &Failure<'_>) -> Option<Finding> {
     let (name, certain) = variable(failure)?;
     let readers = readers(input, &name);
-    let through_environ = failure.stacks.iter().flat_map(|stack| &stack.frames).any(|frame| frame.path.ends_with("os.py"));
+    let through_environ =
+        failure.stacks.iter().flat_map(|stack| &stack.frames).any(|frame| frame.path.ends_with("os.py"));
     if !certain && readers.is_empty() && !through_environ {
         return None;
     }
-    let place = readers.first().map(|frame| format!(" (read at {})", exception::spot(frame))).unwrap_or_default();
+    let place =
+        readers.first().map(|frame| format!(" (read at {})", exception::spot(frame))).unwrap_or_default();
     let cause = format!("The environment variable `{name}` is not set where the agent runs{place}");
     let description = format!(
         "Set `{name}` where the agent runs. In the repository: name it in the example environment and give it a \
@@ -66,7 +73,8 @@ fn variable(failure: &Failure<'_>) -> Option<(String, bool)> {
         return None;
     }
     let name = quoted(message)?;
-    let upper = name.len() >= 3 && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+    let upper =
+        name.len() >= 3 && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
     upper.then(|| (name.to_owned(), false))
 }
 
@@ -76,9 +84,12 @@ fn readers(input: &RuleInput<'_>, name: &str) -> Vec<FrameRef> {
     let mut found = Vec::new();
     for (path, file) in code.snapshot.files().filter(|(_, file)| file.text.contains(name)) {
         for (line, text) in (1..).zip(file.text.lines()) {
-            let reads = ["environ", "getenv", "process.env", "env::var", "Getenv"].iter().any(|word| text.contains(word));
+            let reads = ["environ", "getenv", "process.env", "env::var", "Getenv"]
+                .iter()
+                .any(|word| text.contains(word));
             if reads && text.contains(name) && found.len() < 10 {
-                let function = code.functions().at(path, None, Some(line)).map(|function| function.qualified.clone());
+                let function =
+                    code.functions().at(path, None, Some(line)).map(|function| function.qualified.clone());
                 found.push(FrameRef { path: path.clone(), line, function });
             }
         }
@@ -88,7 +99,12 @@ fn readers(input: &RuleInput<'_>, name: &str) -> Vec<FrameRef> {
 
 fn examples(input: &RuleInput<'_>) -> Vec<RepoPath> {
     let paths = input.code.as_ref().map(|code| code.snapshot.paths()).unwrap_or_default();
-    paths.iter().filter(|path| path.file_name().starts_with(".env") || path.file_name() == "README.md").take(3).cloned().collect()
+    paths
+        .iter()
+        .filter(|path| path.file_name().starts_with(".env") || path.file_name() == "README.md")
+        .take(3)
+        .cloned()
+        .collect()
 }
 
 #[cfg(test)]

@@ -23,30 +23,44 @@ pub(super) const RULE: Rule = Rule {
     reads: &[Reads::Output],
     explains: Explains::Nothing,
     detect: |input| {
-        let called = input.facts.iter().filter(|facts| matches!(facts.span.kind, SpanKind::Tool | SpanKind::Retriever));
-        called.filter(|facts| !facts.span.is_failed()).filter_map(|facts| explain(input, facts)).take(MAX_FINDINGS).collect()
+        let called = input
+            .facts
+            .iter()
+            .filter(|facts| matches!(facts.span.kind, SpanKind::Tool | SpanKind::Retriever));
+        called
+            .filter(|facts| !facts.span.is_failed())
+            .filter_map(|facts| explain(input, facts))
+            .take(MAX_FINDINGS)
+            .collect()
     },
 };
 
 fn explain(input: &RuleInput<'_>, facts: &Facts<'_>) -> Option<Finding> {
     let (pointer, text) = reported_error(facts)?;
     let name = clip(facts.span.tool_name().unwrap_or(&facts.span.name), 60);
-    let cause = format!("The tool `{name}` reported an error as a normal result: `{}`", clip(text.trim(), 100));
-    let description = format!("Let `{name}` raise or mark the error, and say in the prompt what to do when it fails.");
+    let cause =
+        format!("The tool `{name}` reported an error as a normal result: `{}`", clip(text.trim(), 100));
+    let description =
+        format!("Let `{name}` raise or mark the error, and say in the prompt what to do when it fails.");
     let files = super::tool_arguments::files_naming(input, facts.span.tool_name().unwrap_or_default());
     let id = facts.span.span_id;
     Some(
         Finding::new(id, cause, Remedy::change(FixKind::Code, description, files))
             .with_strength(if input.run_failed() { 0.8 } else { 0.65 })
             .cite(id, pointer, prefix(text.trim(), 120), "The result says that the call failed")
-            .decided_by(format!("Call `{name}` with the recorded arguments: it returns an error text instead of failing.")),
+            .decided_by(format!(
+                "Call `{name}` with the recorded arguments: it returns an error text instead of failing."
+            )),
     )
 }
 
 fn reported_error(facts: &Facts<'_>) -> Option<(JsonPointer, String)> {
     if let Some(Value::Object(map)) = facts.output.json() {
         let failed = ["success", "ok"].iter().any(|key| map.get(*key) == Some(&Value::Bool(false)))
-            || map.get("status").and_then(Value::as_str).is_some_and(|status| matches!(status, "error" | "failed" | "failure"));
+            || map
+                .get("status")
+                .and_then(Value::as_str)
+                .is_some_and(|status| matches!(status, "error" | "failed" | "failure"));
         let stated = ["error", "error_message", "exception"].iter().find_map(|key| {
             let text = match map.get(*key)? {
                 Value::String(text) if !text.trim().is_empty() => text.clone(),
@@ -60,7 +74,10 @@ fn reported_error(facts: &Facts<'_>) -> Option<(JsonPointer, String)> {
     let mut found = None;
     facts.output.texts(|path, text| {
         let start = prefix(text.trim_start(), 60);
-        if ["Error:", "ERROR:", "Exception:", "Traceback (most recent", "Error executing"].iter().any(|word| start.starts_with(word)) {
+        if ["Error:", "ERROR:", "Exception:", "Traceback (most recent", "Error executing"]
+            .iter()
+            .any(|word| start.starts_with(word))
+        {
             let line = text.trim().lines().last().unwrap_or(text).to_owned();
             found = Some((facts.output.pointer_to(path), line));
             return ControlFlow::Break(());

@@ -30,7 +30,8 @@ pub(super) fn place(failure: &Failure<'_>) -> String {
 
 /// `path:line` with the function.
 pub(super) fn spot(frame: &FrameRef) -> String {
-    let function = frame.function.as_deref().map(|name| format!(" in `{}`", clip(name, 60))).unwrap_or_default();
+    let function =
+        frame.function.as_deref().map(|name| format!(" in `{}`", clip(name, 60))).unwrap_or_default();
     format!("`{}:{}`{function}", frame.path, frame.line)
 }
 
@@ -55,7 +56,11 @@ pub(super) fn evidence(input: &RuleInput<'_>, failure: &Failure<'_>) -> Vec<Evid
     if let Some(frame) = failure.frames.first()
         && input.code.as_ref().is_some_and(|code| code.snapshot.line(&frame.path, frame.line).is_some())
     {
-        let claim = if failure.frames_recorded { "The error was raised here" } else { "This code can raise the error" };
+        let claim = if failure.frames_recorded {
+            "The error was raised here"
+        } else {
+            "This code can raise the error"
+        };
         found.push(Evidence {
             place: Place::Line(frame.path.clone(), frame.line),
             needle: String::new(),
@@ -63,7 +68,10 @@ pub(super) fn evidence(input: &RuleInput<'_>, failure: &Failure<'_>) -> Vec<Evid
         });
     }
     let printed = failure.stacks.iter().flat_map(|stack| &stack.frames).find(|printed| {
-        failure.frames.first().is_some_and(|frame| printed.line == frame.line && printed.path.ends_with(frame.path.file_name()))
+        failure
+            .frames
+            .first()
+            .is_some_and(|frame| printed.line == frame.line && printed.path.ends_with(frame.path.file_name()))
     });
     if let (Some(pointer), Some(printed)) = (&failure.stack_pointer, printed) {
         found.push(Evidence {
@@ -84,18 +92,32 @@ pub(super) fn files(failure: &Failure<'_>) -> Vec<RepoPath> {
 pub(super) fn hint(failure: &Failure<'_>) -> Option<RepairHint> {
     let exception = failure.root_kind.clone().or_else(|| failure.kind.clone())?;
     let message = redact(&failure.root_message).chars().take(500).collect();
-    (!failure.frames.is_empty()).then(|| RepairHint::Exception { exception, message, frames: failure.frames.clone() })
+    (!failure.frames.is_empty()).then(|| RepairHint::Exception {
+        exception,
+        message,
+        frames: failure.frames.clone(),
+    })
 }
 
 /// A change of the code with the exception as hint and the recorded calls as oracle.
-pub(super) fn change(input: &RuleInput<'_>, failure: &Failure<'_>, kind: FixKind, description: String) -> Remedy {
+pub(super) fn change(
+    input: &RuleInput<'_>,
+    failure: &Failure<'_>,
+    kind: FixKind,
+    description: String,
+) -> Remedy {
     Remedy::change(kind, description, files(failure))
         .with_hints(hint(failure))
         .with_oracle(oracle::raises(input, failure))
 }
 
 /// A finding at the step that failed.
-pub(super) fn finding(input: &RuleInput<'_>, number: usize, cause: String, remedy: Remedy) -> Option<Finding> {
+pub(super) fn finding(
+    input: &RuleInput<'_>,
+    number: usize,
+    cause: String,
+    remedy: Remedy,
+) -> Option<Finding> {
     let failure = input.failures.get(number)?;
     let mut finding = Finding::new(failure.span.span_id, cause, remedy)
         .of_failure(number)

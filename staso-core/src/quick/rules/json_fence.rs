@@ -15,7 +15,11 @@ pub(super) const RULE: Rule = Rule {
     detect: |input| {
         let mut found = Vec::new();
         for (number, failure) in parse_failures(input) {
-            let Some(answer) = answer_before(input, failure).filter(super::output_not_json::Answer::is_fenced) else { continue };
+            let Some(answer) =
+                answer_before(input, failure).filter(super::output_not_json::Answer::is_fenced)
+            else {
+                continue;
+            };
             let cause = format!("The model wrapped its JSON in a fence of Markdown: {}", failure.title());
             let description = "Strip the fence before parsing, or ask for structured output.".to_owned();
             let remedy = exception::change(input, failure, FixKind::Code, description);

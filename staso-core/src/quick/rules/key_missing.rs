@@ -45,14 +45,22 @@ fn explain(input: &RuleInput<'_>, number: usize, failure: &Failure<'_>) -> Optio
     let meant = available.first().filter(|name| similarity(&key, name) >= ALIKE);
     let shown = clip(&key, 60);
     let cause = match meant {
-        Some(meant) => format!("The code {place} asks for the key `{shown}`; the data has `{}`", clip(meant, 60)),
+        Some(meant) => {
+            format!("The code {place} asks for the key `{shown}`; the data has `{}`", clip(meant, 60))
+        }
         None => format!("The code {place} asks for the key `{shown}`, which the data does not have"),
     };
     let description = match meant {
-        Some(meant) => format!("Use the key `{}` that the data has instead of `{shown}` {place}.", clip(meant, 60)),
+        Some(meant) => {
+            format!("Use the key `{}` that the data has instead of `{shown}` {place}.", clip(meant, 60))
+        }
         None => format!("Handle data without the key `{shown}` {place}, or ask for a key that it has."),
     };
-    let wrong = RepairHint::WrongKey { used: key.clone(), available: available.clone(), frames: failure.frames.clone() };
+    let wrong = RepairHint::WrongKey {
+        used: key.clone(),
+        available: available.clone(),
+        frames: failure.frames.clone(),
+    };
     let mut remedy = exception::change(input, failure, FixKind::Code, description);
     if let crate::quick::finding::Remedy::Change(fix) = &mut remedy
         && !failure.frames.is_empty()
@@ -63,8 +71,12 @@ fn explain(input: &RuleInput<'_>, number: usize, failure: &Failure<'_>) -> Optio
     let mut finding = exception::finding(input, number, cause, remedy)?;
     finding.evidence.splice(1..1, seen.map(|known| known.evidence.clone()));
     if !available.is_empty() {
-        let list: Vec<String> = available.iter().take(10).map(|name| format!("`{}`", clip(name, 40))).collect();
-        finding = finding.with_detail(format!("Keys recorded before the failure, nearest spelling first: {}.", list.join(", ")));
+        let list: Vec<String> =
+            available.iter().take(10).map(|name| format!("`{}`", clip(name, 40))).collect();
+        finding = finding.with_detail(format!(
+            "Keys recorded before the failure, nearest spelling first: {}.",
+            list.join(", ")
+        ));
     }
     Some(finding)
 }
@@ -140,7 +152,8 @@ fn nested(document: &Document<'_>, mut see: impl FnMut(&[Part<'_>], &str)) {
 fn index(input: &RuleInput<'_>, number: usize, failure: &Failure<'_>) -> Option<Finding> {
     let place = exception::place(failure);
     let cause = format!("The code {place} asks for an element beyond the end: {}", failure.title());
-    let description = format!("Keep the index {place} inside the list, and handle a list that is shorter or empty.");
+    let description =
+        format!("Keep the index {place} inside the list, and handle a list that is shorter or empty.");
     let remedy = exception::change(input, failure, FixKind::Code, description);
     let words = signal::evidence(failure, "", "The list was shorter than the code expects");
     exception::finding(input, number, cause, remedy).map(|mut finding| {

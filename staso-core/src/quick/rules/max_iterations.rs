@@ -4,18 +4,34 @@ use crate::diagnosis::{FixKind, RepairHint};
 use crate::quick::failure::{Failure, clip};
 use crate::quick::finding::{Finding, Remedy};
 use crate::quick::input::RuleInput;
+use crate::quick::oracle;
 use crate::quick::pattern::pattern;
 use crate::quick::rule::{Explains, Reads, Rule};
 use crate::quick::settings::{self, Setting};
 use crate::quick::signal::Signal;
-use crate::quick::oracle;
 
 const SIGNAL: Signal = Signal {
-    kinds: &["GraphRecursionError", "MaxIterationsError", "MaxTurnsExceeded", "MaxStepsError", "RecursionError"],
+    kinds: &[
+        "GraphRecursionError",
+        "MaxIterationsError",
+        "MaxTurnsExceeded",
+        "MaxStepsError",
+        "RecursionError",
+    ],
     statuses: &[],
     words: &[
-        "maximum iterations", "max iterations", "max_iterations", "recursion limit", "max turns", "max_turns", "maximum number of turns",
-        "iteration limit", "max steps", "max_steps", "step limit", "too many iterations",
+        "maximum iterations",
+        "max iterations",
+        "max_iterations",
+        "recursion limit",
+        "max turns",
+        "max_turns",
+        "maximum number of turns",
+        "iteration limit",
+        "max steps",
+        "max_steps",
+        "step limit",
+        "too many iterations",
     ],
 };
 
@@ -33,7 +49,9 @@ pub(super) const RULE: Rule = Rule {
     generic: false,
     reads: &[Reads::ErrorMessage, Reads::Code],
     explains: Explains::Nothing,
-    detect: |input| input.failures().filter_map(|(number, failure)| explain(input, number, failure)).collect(),
+    detect: |input| {
+        input.failures().filter_map(|(number, failure)| explain(input, number, failure)).collect()
+    },
 };
 
 fn explain(input: &RuleInput<'_>, number: usize, failure: &Failure<'_>) -> Option<Finding> {
@@ -45,7 +63,10 @@ fn explain(input: &RuleInput<'_>, number: usize, failure: &Failure<'_>) -> Optio
         (None, None) => return None,
     };
     let places = if named.is_empty() { turn_limits(input, failure) } else { named };
-    let at = places.first().map(|place| format!(" (`{}` at `{}:{}`)", place.key, place.path, place.line)).unwrap_or_default();
+    let at = places
+        .first()
+        .map(|place| format!(" (`{}` at `{}:{}`)", place.key, place.path, place.line))
+        .unwrap_or_default();
     let cause = format!("The run reached a limit{at}: {}", failure.title());
     let name = places.first().map(|place| format!("`{}` in `{}`", place.key, place.path));
     let description = format!(
@@ -54,14 +75,19 @@ fn explain(input: &RuleInput<'_>, number: usize, failure: &Failure<'_>) -> Optio
     );
     let files = places.iter().map(|place| place.path.clone()).collect();
     let hints: Vec<RepairHint> = places.iter().take(3).map(|place| place.multiplied(&FACTORS)).collect();
-    let remedy = Remedy::change(FixKind::Config, description, files).with_hints(hints).with_oracle(oracle::raises(input, failure));
+    let remedy = Remedy::change(FixKind::Config, description, files)
+        .with_hints(hints)
+        .with_oracle(oracle::raises(input, failure));
     let mut finding = Finding::new(failure.span.span_id, cause, remedy)
         .of_failure(number)
         .with_evidence(crate::quick::signal::evidence(failure, &words, "The limit was reached"));
     for place in places.iter().take(2) {
         finding = finding.cite_line(&place.path, place.line, "The limit is set here");
     }
-    Some(finding.decided_by(format!("Run again with a higher limit: `{}` does not come back.", clip(failure.kind.as_deref().unwrap_or("the error"), 60))))
+    Some(finding.decided_by(format!(
+        "Run again with a higher limit: `{}` does not come back.",
+        clip(failure.kind.as_deref().unwrap_or("the error"), 60)
+    )))
 }
 
 /// Settings that the message names with the value that the repository gives them.
@@ -76,7 +102,8 @@ fn named_settings(input: &RuleInput<'_>, failure: &Failure<'_>) -> Vec<Setting> 
     for named in NAMED_SETTING.all(message).take(5) {
         let (Some(key), Some(value)) = (named.get(1), named.get(2)) else { continue };
         let value: Option<f64> = value.as_str().trim_end_matches('.').replace('_', "").parse().ok();
-        let fits = |setting: &Setting| setting.key == key.as_str() && value.is_some() && setting.number() == value;
+        let fits =
+            |setting: &Setting| setting.key == key.as_str() && value.is_some() && setting.number() == value;
         found.extend(settings::find(code.snapshot, |text| text.contains(key.as_str()), fits));
     }
     found
@@ -87,10 +114,30 @@ fn turn_limits(input: &RuleInput<'_>, failure: &Failure<'_>) -> Vec<Setting> {
     let Some(code) = &input.code else { return Vec::new() };
     let about_turns = |text: &str| {
         let text = text.to_ascii_lowercase();
-        ["max_iterations", "max_turns", "recursion_limit", "max_steps", "max_rounds", "maxiterations", "maxturns", "maxsteps"].iter().any(|word| text.contains(word))
+        [
+            "max_iterations",
+            "max_turns",
+            "recursion_limit",
+            "max_steps",
+            "max_rounds",
+            "maxiterations",
+            "maxturns",
+            "maxsteps",
+        ]
+        .iter()
+        .any(|word| text.contains(word))
     };
-    let said: Vec<f64> = NUMBER.all(&failure.message).filter_map(|found| found.get(1)?.as_str().replace('_', "").parse().ok()).collect();
-    let all = settings::find(code.snapshot, about_turns, |setting| about_turns(&setting.key) && setting.number().is_some());
-    let exact: Vec<Setting> = all.iter().filter(|setting| setting.number().is_some_and(|number| said.contains(&number))).cloned().collect();
+    let said: Vec<f64> = NUMBER
+        .all(&failure.message)
+        .filter_map(|found| found.get(1)?.as_str().replace('_', "").parse().ok())
+        .collect();
+    let all = settings::find(code.snapshot, about_turns, |setting| {
+        about_turns(&setting.key) && setting.number().is_some()
+    });
+    let exact: Vec<Setting> = all
+        .iter()
+        .filter(|setting| setting.number().is_some_and(|number| said.contains(&number)))
+        .cloned()
+        .collect();
     if exact.is_empty() { all } else { exact }
 }

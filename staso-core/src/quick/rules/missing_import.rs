@@ -26,7 +26,9 @@ pub(super) const RULE: Rule = Rule {
 
 fn explain(input: &RuleInput<'_>, number: usize, failure: &Failure<'_>) -> Option<Finding> {
     let message = failure.root_message.as_str();
-    let module = ["No module named", "Cannot find module", "Cannot find package"].iter().any(|words| message.contains(words));
+    let module = ["No module named", "Cannot find module", "Cannot find package"]
+        .iter()
+        .any(|words| message.contains(words));
     if !module && !message.contains("cannot import name") {
         return None;
     }
@@ -35,9 +37,20 @@ fn explain(input: &RuleInput<'_>, number: usize, failure: &Failure<'_>) -> Optio
     let place = exception::place(failure);
     let own = module && is_own_module(input, name);
     let (kind, description) = match (module, own) {
-        (true, false) => (FixKind::Config, format!("Add the package that provides `{shown}` to the dependencies, with a version.")),
-        (true, true) => (FixKind::Code, format!("Correct the import of `{shown}` {place}: the repository has a module of a like name.")),
-        (false, _) => (FixKind::Code, format!("Import a name that exists instead of `{shown}` {place}, or pin the version that has it.")),
+        (true, false) => (
+            FixKind::Config,
+            format!("Add the package that provides `{shown}` to the dependencies, with a version."),
+        ),
+        (true, true) => (
+            FixKind::Code,
+            format!("Correct the import of `{shown}` {place}: the repository has a module of a like name."),
+        ),
+        (false, _) => (
+            FixKind::Code,
+            format!(
+                "Import a name that exists instead of `{shown}` {place}, or pin the version that has it."
+            ),
+        ),
     };
     let remedy = match kind {
         FixKind::Config => Remedy::change(kind, description, manifests(input)),
@@ -50,7 +63,8 @@ fn is_own_module(input: &RuleInput<'_>, name: &str) -> bool {
     let top = name.split(['.', '/']).find(|part| !part.is_empty()).unwrap_or(name);
     let Some(code) = &input.code else { return false };
     code.snapshot.paths().iter().any(|path| {
-        path.components().any(|part| part == top || part.strip_suffix(".py").is_some_and(|module| module == top))
+        path.components()
+            .any(|part| part == top || part.strip_suffix(".py").is_some_and(|module| module == top))
     })
 }
 

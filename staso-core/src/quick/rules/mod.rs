@@ -11,6 +11,7 @@ mod error_as_success;
 mod exact_loop;
 mod exception;
 mod failing_execution;
+mod guard_violation;
 mod json_fence;
 mod key_missing;
 mod max_iterations;
@@ -68,6 +69,7 @@ pub(super) const REGISTRY: &[Rule] = &[
     exact_loop::RULE,
     max_iterations::RULE,
     user_code::RULE,
+    guard_violation::RULE,
     empty_retrieval::RULE,
     error_as_success::RULE,
     tool_error_ignored::RULE,

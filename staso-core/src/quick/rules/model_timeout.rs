@@ -10,6 +10,13 @@ pub(super) const RULE: Rule = Rule {
     number: Some(17),
     generic: false,
     reads: &[Reads::ErrorMessage, Reads::Code],
-    explains: Explains::These(&["user_code_exception", "output_not_json", "none_access", "key_missing", "exact_loop", "max_iterations"]),
+    explains: Explains::These(&[
+        "user_code_exception",
+        "output_not_json",
+        "none_access",
+        "key_missing",
+        "exact_loop",
+        "max_iterations",
+    ]),
     detect: |input| tool_timeout::find(input, |kind| matches!(kind, SpanKind::Llm | SpanKind::Embedding)),
 };

@@ -5,9 +5,31 @@ use crate::quick::rule::{Explains, Reads, Rule};
 use crate::quick::signal::Signal;
 
 const SIGNAL: Signal = Signal {
-    kinds: &["APIConnectionError", "ConnectError", "ConnectionRefusedError", "ConnectionResetError", "SSLError", "SSLCertVerificationError", "gaierror", "NewConnectionError"],
+    kinds: &[
+        "APIConnectionError",
+        "ConnectError",
+        "ConnectionRefusedError",
+        "ConnectionResetError",
+        "SSLError",
+        "SSLCertVerificationError",
+        "gaierror",
+        "NewConnectionError",
+    ],
     statuses: &[],
-    words: &["econnrefused", "econnreset", "enotfound", "getaddrinfo", "name or service not known", "temporary failure in name resolution", "connection refused", "connection reset by peer", "certificate verify failed", "network is unreachable", "no route to host", "certificate has expired"],
+    words: &[
+        "econnrefused",
+        "econnreset",
+        "enotfound",
+        "getaddrinfo",
+        "name or service not known",
+        "temporary failure in name resolution",
+        "connection refused",
+        "connection reset by peer",
+        "certificate verify failed",
+        "network is unreachable",
+        "no route to host",
+        "certificate has expired",
+    ],
 };
 
 pub(super) const RULE: Rule = Rule {

@@ -51,7 +51,8 @@ fn explain(input: &RuleInput<'_>, number: usize, failure: &Failure<'_>) -> Optio
 fn null_before(input: &RuleInput<'_>, failure: &Failure<'_>) -> Option<Evidence> {
     input.before(failure.span).take(MAX_STEPS).find_map(|facts| {
         let json = facts.output.json()?;
-        let nothing = json.is_null() || json.as_object().is_some_and(|object| object.values().any(serde_json::Value::is_null));
+        let nothing = json.is_null()
+            || json.as_object().is_some_and(|object| object.values().any(serde_json::Value::is_null));
         nothing.then(|| Evidence {
             place: Place::Span(facts.span.span_id, facts.output.pointer()),
             needle: "null".to_owned(),

@@ -14,8 +14,17 @@ use crate::trace::{JsonPointer, SpanKind};
 
 const KINDS: [&str; 4] = ["JSONDecodeError", "OutputParserException", "JsonParseError", "OutputParsingError"];
 const WORDS: [&str; 12] = [
-    "Expecting value: line", "Expecting property name", "Expecting ',' delimiter", "Unterminated string", "Extra data: line",
-    "Unexpected token", "Unexpected end of JSON", "nvalid JSON", "not valid JSON", "json_invalid", "Invalid control character",
+    "Expecting value: line",
+    "Expecting property name",
+    "Expecting ',' delimiter",
+    "Unterminated string",
+    "Extra data: line",
+    "Unexpected token",
+    "Unexpected end of JSON",
+    "nvalid JSON",
+    "not valid JSON",
+    "json_invalid",
+    "Invalid control character",
     "EOF while parsing",
 ];
 

@@ -5,9 +5,26 @@ use crate::quick::rule::{Explains, Reads, Rule};
 use crate::quick::signal::Signal;
 
 const SIGNAL: Signal = Signal {
-    kinds: &["InternalServerError", "ServiceUnavailableError", "OverloadedError", "BadGatewayError", "ServiceUnavailable"],
+    kinds: &[
+        "InternalServerError",
+        "ServiceUnavailableError",
+        "OverloadedError",
+        "BadGatewayError",
+        "ServiceUnavailable",
+    ],
     statuses: &[500, 502, 503, 504, 529],
-    words: &["overloaded_error", "overloaded", "service unavailable", "service_unavailable", "bad gateway", "internal server error", "temporarily unavailable", "upstream connect error", "gateway timeout", "server_error"],
+    words: &[
+        "overloaded_error",
+        "overloaded",
+        "service unavailable",
+        "service_unavailable",
+        "bad gateway",
+        "internal server error",
+        "temporarily unavailable",
+        "upstream connect error",
+        "gateway timeout",
+        "server_error",
+    ],
 };
 
 pub(super) const RULE: Rule = Rule {

@@ -7,7 +7,14 @@ use crate::quick::signal::Signal;
 pub(super) const SIGNAL: Signal = Signal {
     kinds: &["InsufficientQuotaError", "QuotaExceededError", "BillingError"],
     statuses: &[402],
-    words: &["insufficient_quota", "exceeded your current quota", "credit balance is too low", "billing_hard_limit", "payment required", "billing_not_active"],
+    words: &[
+        "insufficient_quota",
+        "exceeded your current quota",
+        "credit balance is too low",
+        "billing_hard_limit",
+        "payment required",
+        "billing_not_active",
+    ],
 };
 
 pub(super) const RULE: Rule = Rule {

@@ -7,7 +7,14 @@ use crate::quick::signal::Signal;
 const SIGNAL: Signal = Signal {
     kinds: &["RateLimitError", "TooManyRequests", "ThrottlingException", "RateLimitExceeded"],
     statuses: &[429],
-    words: &["rate_limit", "rate limit", "too many requests", "tokens per min", "requests per min", "resource_exhausted"],
+    words: &[
+        "rate_limit",
+        "rate limit",
+        "too many requests",
+        "tokens per min",
+        "requests per min",
+        "resource_exhausted",
+    ],
 };
 
 pub(super) const RULE: Rule = Rule {

@@ -13,10 +13,13 @@ use crate::quick::input::{Facts, RuleInput};
 use crate::quick::names::{nearest, similarity};
 use crate::quick::oracle;
 use crate::quick::rule::{Explains, Reads, Rule};
+use crate::quick::tree::outward;
 use crate::trace::{Span, SpanKind, Timestamp};
 use placeholder::Placeholder;
 use source::{Template, templates};
 
+/// How many enclosing steps may have rendered.
+const MAX_STEPS: usize = 50;
 /// The most variables that are reported.
 const MAX_FINDINGS: usize = 5;
 
@@ -29,7 +32,9 @@ pub(super) const RULE: Rule = Rule {
     explains: Explains::Everything,
     detect: |input| {
         let mut found = left_unfilled(input);
-        found.extend(exception::candidates(input).filter_map(|(number, failure)| not_passed(input, number, failure)));
+        found.extend(
+            exception::candidates(input).filter_map(|(number, failure)| not_passed(input, number, failure)),
+        );
         found.truncate(MAX_FINDINGS);
         found
     },
@@ -46,15 +51,24 @@ struct Sighting<'i, 'a> {
 fn rendered<'i, 'a>(input: &'i RuleInput<'a>) -> Vec<Sighting<'i, 'a>> {
     let sighting = |facts: &'i Facts<'a>| match facts.span.kind {
         SpanKind::Llm => Some(Sighting { at: facts.span.start, facts, document: &facts.input }),
-        SpanKind::Chain | SpanKind::Custom | SpanKind::Agent => {
+        SpanKind::Chain | SpanKind::Custom => {
+            Some(Sighting { at: facts.span.end(), facts, document: &facts.output })
+        }
+        // An agent's output may be anything; only the code tells whether it is a template's.
+        SpanKind::Agent if input.code.is_some() => {
             Some(Sighting { at: facts.span.end(), facts, document: &facts.output })
         }
         _ => None,
     };
-    let mut found: Vec<_> = input.facts.iter().filter_map(sighting).filter(|seen| placeholder::may_hold(seen.document.raw())).collect();
-    let depth = |span: &Span| input.trace.ancestors(span).len();
+    let mut found: Vec<_> = input
+        .facts
+        .iter()
+        .filter_map(sighting)
+        .filter(|seen| placeholder::may_hold(seen.document.raw()))
+        .collect();
     found.sort_by_cached_key(|seen| {
-        (seen.at, std::cmp::Reverse(depth(seen.facts.span)), input.trace.position(seen.facts.span.span_id))
+        let place = input.trace.position(seen.facts.span.span_id).unwrap_or_default();
+        (seen.at, std::cmp::Reverse(input.tree.depth(place)), place)
     });
     found
 }
@@ -96,22 +110,33 @@ fn explain(input: &RuleInput<'_>, sighting: &Sighting<'_, '_>, placeholder: &Pla
     let name = clip(&placeholder.name, 60);
     let available = nearest(&placeholder.name, passed(input, span).iter().map(String::as_str));
     let meant = available.first().filter(|other| similarity(&placeholder.name, other) >= 0.5);
-    let file = templates.first().map(|template| format!(" of `{}:{}`", template.path, template.line)).unwrap_or_default();
-    let mut cause = format!("The variable `{}`{file} was left unfilled in the prompt", clip(&placeholder.literal, 60));
+    let file = templates
+        .first()
+        .map(|template| format!(" of `{}:{}`", template.path, template.line))
+        .unwrap_or_default();
+    let mut cause =
+        format!("The variable `{}`{file} was left unfilled in the prompt", clip(&placeholder.literal, 60));
     if let Some(meant) = meant {
         cause.push_str(&format!("; `{}` is passed", clip(meant, 60)));
     }
     let frames = frames(input, span);
-    let remedy = remedy(input, placeholder, &templates, &available, frames)
-        .with_oracle(oracle::unfilled(input, span, &placeholder.literal));
-    let mut finding = Finding::new(span.span_id, cause, remedy)
-        .with_strength(strength)
-        .cite(span.span_id, placeholder.pointer.clone(), placeholder.literal.as_str(), "The rendered prompt still holds the variable");
+    let remedy = remedy(input, placeholder, &templates, &available, frames).with_oracle(oracle::unfilled(
+        input,
+        span,
+        &placeholder.literal,
+    ));
+    let mut finding = Finding::new(span.span_id, cause, remedy).with_strength(strength).cite(
+        span.span_id,
+        placeholder.pointer.clone(),
+        placeholder.literal.as_str(),
+        "The rendered prompt still holds the variable",
+    );
     for template in templates.iter().take(2) {
         finding = finding.cite_line(&template.path, template.line, "The template names the variable");
     }
     if !available.is_empty() {
-        let list: Vec<String> = available.iter().take(10).map(|name| format!("`{}`", clip(name, 40))).collect();
+        let list: Vec<String> =
+            available.iter().take(10).map(|name| format!("`{}`", clip(name, 40))).collect();
         finding = finding.with_detail(format!("Passed to the template: {}.", list.join(", ")));
     }
     Some(finding.decided_by(format!("Render the prompt with the recorded values: `{name}` stays in it.")))
@@ -129,14 +154,18 @@ fn remedy(
     let kind = if prompt_file { FixKind::Prompt } else { FixKind::Code };
     let meant = available.first().filter(|other| similarity(&placeholder.name, other) >= 0.5);
     let description = match meant {
-        Some(meant) => format!("Name the variable `{}` in the template, as the code passes it, or pass `{name}`.", clip(meant, 60)),
+        Some(meant) => format!(
+            "Name the variable `{}` in the template, as the code passes it, or pass `{name}`.",
+            clip(meant, 60)
+        ),
         None => format!("Pass `{name}` to the template, or remove it from the template."),
     };
     let mut files: Vec<_> = templates.iter().map(|template| template.path.clone()).collect();
     files.extend(frames.iter().map(|frame| frame.path.clone()));
     let mut template_files: Vec<_> = templates.iter().map(|template| template.path.clone()).collect();
     template_files.dedup();
-    let available = if available.is_empty() { source::names_in_code(input, &frames) } else { available.to_vec() };
+    let available =
+        if available.is_empty() { source::names_in_code(input, &frames) } else { available.to_vec() };
     Remedy::change(kind, description, files).with_hint(RepairHint::TemplateVariable {
         name: placeholder.name.clone(),
         available,
@@ -148,12 +177,17 @@ fn remedy(
 /// The code that renders: the step itself, then the enclosing ones.
 fn frames(input: &RuleInput<'_>, span: &Span) -> Vec<FrameRef> {
     let Some(code) = &input.code else { return Vec::new() };
-    let steps = std::iter::once(span).chain(input.trace.ancestors(span));
+    let steps = std::iter::once(span).chain(outward(input.trace, span).take(MAX_STEPS));
     let mut found = Vec::new();
     for step in steps {
         if let Some(function) = function_of(step, code) {
-            let fills = code.body(function).into_iter().filter(|(_, text)| source::fills(text)).map(|(line, _)| line);
-            found.extend(fills.map(|line| FrameRef { path: function.path.clone(), line, function: Some(function.qualified.clone()) }));
+            let fills =
+                code.body(function).into_iter().filter(|(_, text)| source::fills(text)).map(|(line, _)| line);
+            found.extend(fills.map(|line| FrameRef {
+                path: function.path.clone(),
+                line,
+                function: Some(function.qualified.clone()),
+            }));
         }
         found.extend(frame_of(step, code));
     }
@@ -163,7 +197,7 @@ fn frames(input: &RuleInput<'_>, span: &Span) -> Vec<FrameRef> {
 /// Names that the rendering step and its surroundings were given.
 fn passed(input: &RuleInput<'_>, span: &Span) -> Vec<String> {
     let mut names = Vec::new();
-    for step in std::iter::once(span).chain(input.trace.ancestors(span).into_iter().take(2)) {
+    for step in std::iter::once(span).chain(outward(input.trace, span).take(2)) {
         if let Some(facts) = input.facts_of(step.span_id).filter(|facts| facts.span.kind != SpanKind::Llm) {
             facts.input.objects(|path, object| {
                 if path.len() <= 2 {
@@ -185,18 +219,28 @@ fn not_passed(input: &RuleInput<'_>, number: usize, failure: &Failure<'_>) -> Op
     }
     let name = quoted(&failure.root_message).unwrap_or(failure.root_message.trim()).to_owned();
     let code = input.code.as_ref()?;
-    let formats = failure.frames.first().and_then(|frame| code.snapshot.line(&frame.path, frame.line)).is_some_and(source::formats);
-    let literals = [format!("{{{name}}}"), format!("{{{{{name}}}}}"), format!("${{{name}}}"), format!("${name}")];
-    let placeholders = literals.map(|literal| Placeholder::named(&name, literal, failure.message_pointer.clone()));
+    let formats = failure
+        .frames
+        .first()
+        .and_then(|frame| code.snapshot.line(&frame.path, frame.line))
+        .is_some_and(source::formats);
+    let literals =
+        [format!("{{{name}}}"), format!("{{{{{name}}}}}"), format!("${{{name}}}"), format!("${name}")];
+    let placeholders =
+        literals.map(|literal| Placeholder::named(&name, literal, failure.message_pointer.clone()));
     let (placeholder, templates) = placeholders
         .into_iter()
-        .map(|placeholder| { let found = templates(input, &placeholder); (placeholder, found) })
-        .find(|(_, found)| !found.is_empty())?;
-    let renders = formats || failure.frames.iter().take(3).any(|frame| {
-        code.functions().at(&frame.path, frame.function.as_deref(), Some(frame.line)).is_some_and(|function| {
-            code.body(function).iter().any(|(_, text)| source::formats(text))
+        .map(|placeholder| {
+            let found = templates(input, &placeholder);
+            (placeholder, found)
         })
-    });
+        .find(|(_, found)| !found.is_empty())?;
+    let renders = formats
+        || failure.frames.iter().take(3).any(|frame| {
+            code.functions()
+                .at(&frame.path, frame.function.as_deref(), Some(frame.line))
+                .is_some_and(|function| code.body(function).iter().any(|(_, text)| source::formats(text)))
+        });
     if !renders {
         return None;
     }
@@ -204,10 +248,16 @@ fn not_passed(input: &RuleInput<'_>, number: usize, failure: &Failure<'_>) -> Op
     available.extend(source::names_in_code(input, &failure.frames));
     let available = nearest(&name, available.iter().map(String::as_str));
     let template = templates.first()?;
-    let cause = format!("The template `{}:{}` names `{}`, which is not passed", template.path, template.line, clip(&name, 60));
+    let cause = format!(
+        "The template `{}:{}` names `{}`, which is not passed",
+        template.path,
+        template.line,
+        clip(&name, 60)
+    );
     let mut frames = failure.frames.clone();
     frames.extend(frames_of_failure(input, failure));
-    let remedy = remedy(input, &placeholder, &templates, &available, unique(frames)).with_oracle(oracle::raises(input, failure));
+    let remedy = remedy(input, &placeholder, &templates, &available, unique(frames))
+        .with_oracle(oracle::raises(input, failure));
     let finding = exception::finding(input, number, cause, remedy)?;
     Some(finding.cite_line(&template.path, template.line, "The template names the variable"))
 }

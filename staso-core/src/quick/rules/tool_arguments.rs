@@ -25,8 +25,14 @@ pub(super) const RULE: Rule = Rule {
     generic: false,
     reads: &[Reads::ToolSchema, Reads::ToolArguments],
     explains: Explains::These(&[
-        "user_code_exception", "key_missing", "none_access", "type_mismatch", "exact_loop", "max_iterations",
-        "tool_error_ignored", "error_as_success",
+        "user_code_exception",
+        "key_missing",
+        "none_access",
+        "type_mismatch",
+        "exact_loop",
+        "max_iterations",
+        "tool_error_ignored",
+        "error_as_success",
     ]),
     detect,
 };
@@ -41,7 +47,14 @@ fn detect(input: &RuleInput<'_>) -> Vec<Finding> {
             offered = if tools.is_empty() { offered } else { tools };
             for request in tool_requests(&facts.output).into_iter().take(MAX_CALLS) {
                 if let Ok(arguments) = request.arguments {
-                    found.extend(explain(input, facts, &offered, &request.name, &arguments, &request.arguments_pointer));
+                    found.extend(explain(
+                        input,
+                        facts,
+                        &offered,
+                        &request.name,
+                        &arguments,
+                        &request.arguments_pointer,
+                    ));
                     asked.push((request.name, arguments));
                 }
             }
@@ -80,10 +93,13 @@ fn explain(
     let below: Vec<String> = pointer.parts().into_iter().chain(first.pointer.parts()).collect();
     let text_arguments = input.trace.text_at(id, &JsonPointer::from_parts(&below)).is_none();
     let pointer = if text_arguments { pointer.clone() } else { JsonPointer::from_parts(&below) };
-    let mut finding = Finding::new(id, cause, Remedy::change(FixKind::Prompt, description, files_naming(input, name)))
-        .with_strength(if failed { 1.0 } else { 0.6 })
-        .cite(id, pointer, "", "These arguments were passed")
-        .decided_by(format!("Check the recorded arguments against the schema of `{shown}`: they do not fit."));
+    let mut finding =
+        Finding::new(id, cause, Remedy::change(FixKind::Prompt, description, files_naming(input, name)))
+            .with_strength(if failed { 1.0 } else { 0.6 })
+            .cite(id, pointer, "", "These arguments were passed")
+            .decided_by(format!(
+                "Check the recorded arguments against the schema of `{shown}`: they do not fit."
+            ));
     if facts.span.model.is_some() {
         finding = finding.cite(id, "/tool_definitions", name, "The schema that was offered");
     }
@@ -101,7 +117,8 @@ fn explain(
 fn outcome(input: &RuleInput<'_>, asked_at: SpanId, name: &str) -> (bool, Option<usize>) {
     let from = input.trace.position(asked_at).unwrap_or_default();
     let call = input.failures().find(|(_, failure)| {
-        failure.span.tool_name() == Some(name) && input.trace.position(failure.span.span_id).is_some_and(|at| at >= from)
+        failure.span.tool_name() == Some(name)
+            && input.trace.position(failure.span.span_id).is_some_and(|at| at >= from)
     });
     (call.is_some(), call.map(|(number, _)| number))
 }
@@ -109,8 +126,12 @@ fn outcome(input: &RuleInput<'_>, asked_at: SpanId, name: &str) -> (bool, Option
 /// Files that name the tool, tests last.
 pub(super) fn files_naming(input: &RuleInput<'_>, tool: &str) -> Vec<RepoPath> {
     let Some(code) = input.code.as_ref().filter(|_| tool.len() >= 3) else { return Vec::new() };
-    let mut files: Vec<RepoPath> =
-        code.snapshot.files().filter(|(_, file)| file.text.contains(tool)).map(|(path, _)| path.clone()).collect();
+    let mut files: Vec<RepoPath> = code
+        .snapshot
+        .files()
+        .filter(|(_, file)| file.text.contains(tool))
+        .map(|(path, _)| path.clone())
+        .collect();
     files.sort_by_key(|path| path.components().any(|part| part.starts_with("test")));
     files.truncate(5);
     files

@@ -25,7 +25,8 @@ fn explain(input: &RuleInput<'_>, number: usize, failure: &Failure<'_>) -> Optio
     }
     let place = exception::place(failure);
     let cause = format!("{} was raised {place}", failure.title());
-    let description = format!("Change the code {place} so that {} is no longer raised for this input.", failure.title());
+    let description =
+        format!("Change the code {place} so that {} is no longer raised for this input.", failure.title());
     let mut remedy = exception::change(input, failure, FixKind::Code, description);
     if raised_by_a_check(input, failure) {
         remedy = remedy.with_hints(wrong_result::hint(input, failure));
@@ -45,6 +46,7 @@ fn explain(input: &RuleInput<'_>, number: usize, failure: &Failure<'_>) -> Optio
 
 /// Whether the code raised the error on purpose; then what it checked is wrong, not the check.
 fn raised_by_a_check(input: &RuleInput<'_>, failure: &Failure<'_>) -> bool {
-    let line = failure.frames.first().and_then(|frame| input.code.as_ref()?.snapshot.line(&frame.path, frame.line));
+    let line =
+        failure.frames.first().and_then(|frame| input.code.as_ref()?.snapshot.line(&frame.path, frame.line));
     line.is_some_and(|line| line.contains("raise ") || line.contains("throw "))
 }

@@ -23,9 +23,11 @@ pub(super) const RULE: Rule = Rule {
             if failure.is_kind(&["AssertionError", "AssertionException"]) {
                 let place = exception::place(failure);
                 let cause = format!("The check {place} failed: {}", failure.title());
-                let description =
-                    format!("Correct the function whose result the check {place} looks at; leave the check as it is.");
-                let remedy = exception::change(input, failure, FixKind::Code, description).with_hints(hint(input, failure));
+                let description = format!(
+                    "Correct the function whose result the check {place} looks at; leave the check as it is."
+                );
+                let remedy = exception::change(input, failure, FixKind::Code, description)
+                    .with_hints(hint(input, failure));
                 found.extend(exception::finding(input, number, cause, remedy));
             }
         }
@@ -47,7 +49,9 @@ pub(super) fn hint(input: &RuleInput<'_>, failure: &Failure<'_>) -> Option<Repai
             });
         }
     }
-    frames.extend(input.before(failure.span).filter_map(|facts| frame_of(facts.span, code)).take(MAX_EARLIER_STEPS));
+    frames.extend(
+        input.before(failure.span).filter_map(|facts| frame_of(facts.span, code)).take(MAX_EARLIER_STEPS),
+    );
     frames.extend(failure.frames.iter().cloned());
     let frames = unique(frames);
     (!frames.is_empty()).then_some(RepairHint::WrongResult { frames })

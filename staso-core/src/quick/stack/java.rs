@@ -22,7 +22,10 @@ pub(super) fn parse(lines: &[&str]) -> Vec<StackTrace> {
             }
         } else {
             let bare = text.trim_start_matches("Caused by: ");
-            let bare = bare.strip_prefix("Exception in thread ").and_then(|rest| rest.split_once("\" ")).map_or(bare, |(_, rest)| rest);
+            let bare = bare
+                .strip_prefix("Exception in thread ")
+                .and_then(|rest| rest.split_once("\" "))
+                .map_or(bare, |(_, rest)| rest);
             head = exception_line(bare).filter(|(name, _)| name.contains('.')).or(head);
         }
     }

@@ -29,8 +29,12 @@ fn panic(place: &str, next: Option<String>) -> StackTrace {
         Some((message, place)) => (Some(message.to_owned()), place),
         None => (next.filter(|text| !text.is_empty() && !text.starts_with("stack backtrace")), place),
     };
-    let frames = path_and_line(place.trim().trim_end_matches(':'))
-        .map(|(path, line)| Frame { path: path.to_owned(), line, function: None, text: None });
+    let frames = path_and_line(place.trim().trim_end_matches(':')).map(|(path, line)| Frame {
+        path: path.to_owned(),
+        line,
+        function: None,
+        text: None,
+    });
     StackTrace { exception: Some("panic".to_owned()), message, frames: frames.into_iter().collect() }
 }
 

@@ -25,7 +25,10 @@ fn brief(traces: &[StackTrace]) -> Vec<String> {
 fn python_with_markers_inside_other_text() {
     let text = "exitcode: 1\nCode output: Traceback (most recent call last):\n  File \"/srv/app/run.py\", line 9, in <module>\n    main()\n    ~~~~^^\n  File \"/srv/app/support/tools.py\", line 42, in refund\n    return order[\"total\"]\n           ~~~~~^^^^^^^^^\nKeyError: 'total'\nmore text: here";
     let traces = parse(text);
-    assert_eq!(brief(&traces), ["KeyError | 'total' | /srv/app/support/tools.py:42 refund < /srv/app/run.py:9 <module>"]);
+    assert_eq!(
+        brief(&traces),
+        ["KeyError | 'total' | /srv/app/support/tools.py:42 refund < /srv/app/run.py:9 <module>"]
+    );
     assert_eq!(traces[0].frames[0].text.as_deref(), Some("return order[\"total\"]"));
 }
 

@@ -50,7 +50,9 @@ pub(super) fn scan(document: &Document<'_>) -> Vec<Placeholder> {
     let mut found: Vec<Placeholder> = Vec::new();
     document.texts(|path, text| {
         for hit in PLACEHOLDER.all(text) {
-            let (Some(whole), Some(name)) = (hit.get(0), hit.iter().skip(1).flatten().next()) else { continue };
+            let (Some(whole), Some(name)) = (hit.get(0), hit.iter().skip(1).flatten().next()) else {
+                continue;
+            };
             if found.len() >= MAX_PLACEHOLDERS {
                 return ControlFlow::Break(());
             }
@@ -79,9 +81,11 @@ fn stands_free(literal: &str, name: &str, before: &str, after: &str) -> bool {
     if literal.starts_with('<') {
         return !after.contains(&format!("</{name}>"));
     }
-    let in_format_string = ["f\"", "f'"].iter().any(|mark| before.rsplit('\n').next().unwrap_or_default().contains(mark));
+    let in_format_string =
+        ["f\"", "f'"].iter().any(|mark| before.rsplit('\n').next().unwrap_or_default().contains(mark));
     let wrapped = before.ends_with(['{', '\\']) || (literal.starts_with('{') && before.ends_with('$'));
-    !in_format_string && !wrapped && !(literal.starts_with('{') && after.starts_with('}'))
+    let in_code_block = before.matches("```").count() % 2 == 1;
+    !in_format_string && !in_code_block && !wrapped && !(literal.starts_with('{') && after.starts_with('}'))
 }
 
 #[cfg(test)]
@@ -97,7 +101,10 @@ mod tests {
 
     #[test]
     fn variables_of_all_languages_are_seen_and_code_is_not() {
-        assert_eq!(names("Hi {name}, {{ order_id }} ${total} $sum %(x)s"), ["{name}", "{{ order_id }}", "${total}", "$sum", "%(x)s"]);
+        assert_eq!(
+            names("Hi {name}, {{ order_id }} ${total} $sum %(x)s"),
+            ["{name}", "{{ order_id }}", "${total}", "$sum", "%(x)s"]
+        );
         assert_eq!(names("{\"a\": 1} {1} $5 {} print(f\"{x}\") <b>x</b>"), Vec::<String>::new());
         assert!(PLACEHOLDER.is_valid());
     }

@@ -26,14 +26,26 @@ pub(super) struct Template {
 pub(super) fn templates(input: &RuleInput<'_>, placeholder: &Placeholder) -> Vec<Template> {
     let Some(code) = &input.code else { return Vec::new() };
     let mut found = Vec::new();
-    for (path, file) in code.snapshot.files().filter(|(path, file)| !is_prose(path) && file.text.contains(&placeholder.literal)) {
+    for (path, file) in code
+        .snapshot
+        .files()
+        .filter(|(path, file)| !is_prose(path) && file.text.contains(&placeholder.literal))
+    {
         for (line, text) in (1..).zip(file.text.lines()) {
             if let Some(before) = before(text, &placeholder.literal) {
                 let context = placeholder.context.trim();
                 let in_context = !context.is_empty() && before.trim_end().ends_with(last_words(context));
-                let is_code = matches!(path.extension(), Some("py" | "js" | "ts" | "mjs" | "tsx" | "rs" | "go" | "java" | "rb"));
+                let is_code = matches!(
+                    path.extension(),
+                    Some("py" | "js" | "ts" | "mjs" | "tsx" | "rs" | "go" | "java" | "rb")
+                );
                 let at_start = context.is_empty() && before.trim().is_empty();
-                found.push(Template { path: path.clone(), line, is_code, in_context: in_context || at_start });
+                found.push(Template {
+                    path: path.clone(),
+                    line,
+                    is_code,
+                    in_context: in_context || at_start,
+                });
             }
         }
     }
@@ -59,7 +71,11 @@ fn last_words(context: &str) -> &str {
 }
 
 /// How sure it is that the text is a variable that should have been filled; `None` when there is no sign of it.
-pub(super) fn strength(input: &RuleInput<'_>, placeholder: &Placeholder, templates: &[Template]) -> Option<f64> {
+pub(super) fn strength(
+    input: &RuleInput<'_>,
+    placeholder: &Placeholder,
+    templates: &[Template],
+) -> Option<f64> {
     match templates.first() {
         Some(template) if template.in_context && placeholder.is_plain() => Some(1.0),
         Some(template) if template.in_context => Some(0.8),
@@ -101,6 +117,7 @@ pub(super) fn names_in_code(input: &RuleInput<'_>, frames: &[FrameRef]) -> Vec<S
 /// Documents and tests also show variables, but nothing is rendered from them.
 fn is_prose(path: &RepoPath) -> bool {
     let name = path.file_name().to_ascii_uppercase();
-    let document = ["README", "CHANGELOG", "CONTRIBUTING", "LICENSE"].iter().any(|start| name.starts_with(start));
+    let document =
+        ["README", "CHANGELOG", "CONTRIBUTING", "LICENSE"].iter().any(|start| name.starts_with(start));
     document || path.components().any(|part| part == "tests" || part == "test" || part == "docs")
 }
