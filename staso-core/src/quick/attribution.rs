@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::document::prefix;
+use super::failure::Failure;
 use super::input::{Facts, RuleInput};
 use super::pattern::pattern;
 use crate::id::SpanId;
@@ -17,6 +18,8 @@ const MAX_MESSAGES: usize = 1_000;
 const MAX_MESSAGE_BYTES: usize = 32 * 1024;
 /// How many messages are named.
 const MAX_NAMED: usize = 5;
+/// A run with fewer turns of agents is no conversation.
+const LEAST_TURNS: usize = 3;
 /// How many messages before a stall may have caused it.
 const BEFORE_STALL: usize = 4;
 /// A message shorter than this says nothing, in characters.
@@ -94,8 +97,8 @@ pub(super) fn suspects(input: &RuleInput<'_>) -> Vec<Suspect> {
     let Some(root) = input.trace.root().filter(|_| fits(input)) else { return Vec::new() };
     let Some(root_facts) = input.facts_of(root.span_id) else { return Vec::new() };
     let messages = messages(input, root.span_id);
-    let agents: BTreeSet<&str> = messages.iter().map(|message| message.agent.as_str()).collect();
-    if agents.len() < 2 || messages.len() < 3 {
+    let turns = messages.iter().filter(|message| message.facts.span.kind == SpanKind::Agent).count();
+    if turns < LEAST_TURNS {
         return Vec::new();
     }
     let question = words(&root_facts.input.plain());
@@ -112,11 +115,9 @@ pub(super) fn suspects(input: &RuleInput<'_>) -> Vec<Suspect> {
 fn fits(input: &RuleInput<'_>) -> bool {
     let root = input.trace.root().map(|root| root.span_id);
     let judged = input.run_failed() || !input.violations.is_empty();
-    judged
-        && input
-            .failures
-            .iter()
-            .all(|failure| Some(failure.span.span_id) == root || (failure.soft && failure.frames.is_empty()))
+    let only_judged = |failure: &Failure<'_>| Some(failure.span.span_id) == root && failure.kind.is_none();
+    let quoted = |failure: &Failure<'_>| failure.soft && failure.frames.is_empty();
+    judged && input.failures.iter().all(|failure| only_judged(failure) || quoted(failure))
 }
 
 fn messages<'i, 'a>(input: &'i RuleInput<'a>, root: SpanId) -> Vec<Message<'i, 'a>> {
@@ -141,7 +142,7 @@ fn messages<'i, 'a>(input: &'i RuleInput<'a>, root: SpanId) -> Vec<Message<'i, '
     let executors: BTreeSet<String> = found
         .iter()
         .filter(|message| {
-            message.facts.span.kind == SpanKind::Tool || EXIT_CODE.first(&message.text).is_some()
+            message.facts.span.kind == SpanKind::Tool || message.text.trim_start().starts_with("exitcode:")
         })
         .map(|message| message.agent.clone())
         .collect();

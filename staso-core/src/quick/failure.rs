@@ -9,7 +9,7 @@ use super::stack::{self, StackTrace, class_of};
 use super::tree::outward;
 use crate::diagnosis::{FrameRef, redact};
 use crate::id::SpanId;
-use crate::trace::{JsonPointer, Span, SpanStatus, TraceView};
+use crate::trace::{JsonPointer, Span, SpanKind, SpanStatus, TraceView};
 
 /// One error of the run.
 #[derive(Debug)]
@@ -234,6 +234,10 @@ fn recorded_stacks(facts: &Facts<'_>) -> (Vec<StackTrace>, Option<JsonPointer>) 
         if !found.is_empty() {
             return (found, Some(JsonPointer::from_parts(["attributes", key])));
         }
+    }
+    if facts.span.kind != SpanKind::Tool {
+        // What an agent says may quote any error; only tools print their own.
+        return (Vec::new(), None);
     }
     output_stacks(facts).map_or((Vec::new(), None), |(stacks, pointer)| (stacks, Some(pointer)))
 }

@@ -89,7 +89,12 @@ fn no_change(
 ) -> Vec<Finding> {
     let mut found = Vec::new();
     for hit in signal.hits(input).into_iter().filter(|hit| fits(hit.failure)) {
-        let strength = if hit.failure.soft { 0.85 } else { 1.0 };
+        // A stack in a result that does not touch the repository is mostly that of code that the agent wrote.
+        let strength = match (hit.failure.soft, hit.failure.frames.is_empty()) {
+            (false, _) => 1.0,
+            (true, false) => 0.85,
+            (true, true) => 0.3,
+        };
         let sentence = capitalised(&cause(&hit.who()));
         found.push(
             Finding::new(hit.failure.span.span_id, sentence, Remedy::Nothing(why.to_owned()))
