@@ -105,6 +105,10 @@ pub(super) fn suspects(input: &RuleInput<'_>) -> Vec<Suspect> {
     let answer: BTreeSet<String> =
         words(&final_answer(root_facts, &messages)).difference(&question).cloned().collect();
     let mut found = score(&messages, &question, &answer);
+    let works = |suspect: &Suspect| {
+        messages.iter().any(|message| message.works && message.facts.span.span_id == suspect.span)
+    };
+    found.retain(|suspect| suspect.reason != Reason::Nothing || works(suspect));
     // `sort_by` is stable: equal ones keep the order of the run.
     found.sort_by(|a, b| b.strength.total_cmp(&a.strength));
     found.truncate(MAX_NAMED);

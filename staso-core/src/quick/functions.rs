@@ -9,7 +9,6 @@ use crate::code::{CodeSnapshot, RepoPath};
 /// Larger files are generated or data; functions in them are not looked for.
 const MAX_FILE_BYTES: usize = 512 * 1024;
 
-pattern!(DEFINITION = r"^(\s*)(?:async\s+)?(def|class)\s+([A-Za-z_]\w*)\s*(\(.*)?");
 pattern!(CALL = r"([A-Za-z_]\w*)\s*\(");
 
 /// The repository at the failing commit, with its functions at hand.
@@ -161,26 +160,50 @@ fn functions_of(path: &RepoPath, text: &str) -> Vec<Function> {
         if !trimmed.contains("def ") && !trimmed.starts_with("class ") {
             continue;
         }
-        let Some(found) = DEFINITION.captures(text) else { continue };
-        let group = |at| found.get(at).map(|group| group.as_str()).unwrap_or_default();
+        let Some(Definition { is_function, name, list }) = definition(trimmed) else { continue };
         let outer: Vec<&str> = open.iter().map(|(_, name, _)| name.as_str()).collect();
-        let qualified = outer.into_iter().chain([group(3)]).collect::<Vec<_>>().join(".");
-        let place = (group(2) == "def").then(|| {
+        let qualified = outer.into_iter().chain([name]).collect::<Vec<_>>().join(".");
+        let place = is_function.then(|| {
             done.push(Function {
                 path: path.clone(),
                 qualified,
                 first_line: line,
                 last_line: line,
-                parameters: parameters(group(4)),
+                parameters: parameters(list),
             });
             done.len() - 1
         });
-        open.push((indent, group(3).to_owned(), place));
+        open.push((indent, name.to_owned(), place));
     }
     for block in open.into_iter().rev() {
         close(Some(block), &mut done, last_code_line);
     }
     done
+}
+
+/// What a line defines.
+struct Definition<'l> {
+    is_function: bool,
+    name: &'l str,
+    /// The parameters, as far as they stand on the line.
+    list: &'l str,
+}
+
+fn definition(line: &str) -> Option<Definition<'_>> {
+    let line = line.strip_prefix("async ").map_or(line, str::trim_start);
+    let (is_function, rest) = match line.strip_prefix("def ") {
+        Some(rest) => (true, rest),
+        None => (false, line.strip_prefix("class ")?),
+    };
+    let rest = rest.trim_start();
+    let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+    let (name, list) = rest.split_at_checked(end)?;
+    let list = list.trim_start();
+    (!name.is_empty()).then_some(Definition {
+        is_function,
+        name,
+        list: if list.starts_with('(') { list } else { "" },
+    })
 }
 
 fn close(block: Option<(usize, String, Option<usize>)>, done: &mut [Function], last_line: u32) {

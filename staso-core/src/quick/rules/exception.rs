@@ -56,10 +56,12 @@ pub(super) fn evidence(input: &RuleInput<'_>, failure: &Failure<'_>) -> Vec<Evid
     if let Some(frame) = failure.frames.first()
         && input.code.as_ref().is_some_and(|code| code.snapshot.line(&frame.path, frame.line).is_some())
     {
-        let claim = if failure.frames_recorded {
-            "The error was raised here"
-        } else {
-            "This code can raise the error"
+        let line = input.code.as_ref().and_then(|code| code.snapshot.line(&frame.path, frame.line));
+        let defines = line.is_some_and(|line| line.contains("def ") || line.contains("function "));
+        let claim = match (failure.frames_recorded, defines) {
+            (true, _) => "The error was raised here",
+            (false, true) => "This function makes the failed step or one around it",
+            (false, false) => "This code can raise the error",
         };
         found.push(Evidence {
             place: Place::Line(frame.path.clone(), frame.line),

@@ -46,6 +46,9 @@ pattern!(NAMED = r#"(?i)\bmodel\b(?:_name|_id)?[`'"]?\s*[:=]?\s*[`'"]?([A-Za-z][
 pattern!(
     INSTEAD_BEFORE = r#"(?i)(?:use|switch to|migrate to|upgrade to|try|replaced by|recommend(?:ed)?(?: replacement)?(?: is|:)?|did you mean|successor(?: is|:)?)\s+(?:the\s+)?(?:model\s+)?[`'"]?([A-Za-z][\w./:@-]*\d[\w./:@-]*|[a-z][a-z]*(?:-[a-z0-9.]+)+)"#
 );
+pattern!(
+    FURTHER = r#"^[`'"]?(?:\s*,\s*(?:or\s+)?|\s+or\s+|\s+and\s+)[`'"]?([A-Za-z][\w./:@-]*[\d-][\w./:@-]*)"#
+);
 pattern!(AVAILABLE = r"(?i)(?:available|supported|valid|allowed)(?: models?)?(?: are| is)?\s*[:=]\s*(.+)");
 pattern!(MODEL_NAME = r"\b([A-Za-z][A-Za-z0-9]*(?:[-./:@_][A-Za-z0-9.]+)+)");
 
@@ -132,7 +135,7 @@ fn places(input: &RuleInput<'_>, model: &str) -> Vec<Setting> {
 fn proposals(input: &RuleInput<'_>, failure: &Failure<'_>, model: &str) -> Vec<String> {
     let message = failure.message.as_str();
     let mut found: Vec<String> =
-        INSTEAD_BEFORE.all(message).filter_map(|found| Some(found.get(1)?.as_str().to_owned())).collect();
+        INSTEAD_BEFORE.all(message).flat_map(|found| named_after(message, found.get(1))).collect();
     if let Some(list) = AVAILABLE.first(message) {
         found.extend(MODEL_NAME.all(list).filter_map(|found| Some(found.get(1)?.as_str().to_owned())));
     }
@@ -153,6 +156,20 @@ fn proposals(input: &RuleInput<'_>, failure: &Failure<'_>, model: &str) -> Vec<S
         .filter(|name| !name.is_empty() && name.len() <= 128 && seen.insert(name.clone()))
         .take(MAX_PROPOSALS)
         .collect()
+}
+
+/// A name and those that follow it in a list: `a`, `b` or `c`.
+fn named_after(message: &str, first: Option<regex::Match<'_>>) -> Vec<String> {
+    let Some(first) = first else { return Vec::new() };
+    let mut names = vec![first.as_str().to_owned()];
+    let mut rest = message.get(first.end()..).unwrap_or_default();
+    while names.len() < MAX_PROPOSALS
+        && let Some(next) = FURTHER.captures(rest).and_then(|found| found.get(1))
+    {
+        names.push(next.as_str().to_owned());
+        rest = rest.get(next.end()..).unwrap_or_default();
+    }
+    names
 }
 
 /// Values of other settings about models, the most alike first.
@@ -180,7 +197,7 @@ mod tests {
     #[test]
     fn every_expression_compiles() {
         assert!(
-            [&ABSENT, &NAMED, &INSTEAD_BEFORE, &AVAILABLE, &MODEL_NAME]
+            [&ABSENT, &NAMED, &INSTEAD_BEFORE, &FURTHER, &AVAILABLE, &MODEL_NAME]
                 .iter()
                 .all(|pattern| pattern.is_valid())
         );
@@ -192,5 +209,8 @@ mod tests {
         assert_eq!(instead("gpt-4-0613 was retired, use gpt-4o instead"), Some("gpt-4o"));
         assert_eq!(instead("please migrate to `claude-sonnet-4-5`."), Some("claude-sonnet-4-5"));
         assert_eq!(instead("use another one"), None);
+        let message = "retired; use `relay-2-mini` or `relay-2`.";
+        let first = INSTEAD_BEFORE.captures(message).and_then(|found| found.get(1));
+        assert_eq!(named_after(message, first), ["relay-2-mini", "relay-2."]);
     }
 }

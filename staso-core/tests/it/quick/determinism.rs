@@ -63,3 +63,42 @@ async fn fifty_runs_in_any_order_on_any_thread_give_the_same_bytes() {
     }
     assert_eq!(rules_digest(), rules_digest());
 }
+
+#[tokio::test]
+async fn the_conformance_suite_holds() {
+    let diagnoser = QuickDiagnoser::new();
+    staso_core::conformance::diagnoser::all(&diagnoser, &test_context).await;
+    staso_core::conformance::diagnoser::equal_requests_give_equal_diagnoses(&diagnoser, &test_context).await;
+}
+
+#[tokio::test]
+async fn a_small_run_with_a_hundred_files_is_quick() {
+    let mut files: Vec<(String, String)> = Vec::new();
+    for number in 0..100 {
+        let body =
+            format!("def helper_{number}(value):\n    return {{\"value\": value, \"n\": {number}}}\n\n\n")
+                .repeat(50);
+        files.push((format!("support/part_{number}.py"), body));
+    }
+    files.push((
+        "support/tools.py".to_owned(),
+        "def refund(order_id):\n    return find(order_id)[\"total_amount\"]\n".to_owned(),
+    ));
+    let borrowed: Vec<(&str, &str)> =
+        files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let snapshot = code(&borrowed);
+    let id = staso_core::id::TraceId::from_bytes([3; 16]);
+    let trace = Trace::new(id, SourceRevision::default(), spans(), TraceLimits::default()).unwrap();
+    let view = TraceView::new(&trace);
+    let request = DiagnoseRequest::new(&view).with_code(Some(&snapshot));
+    let diagnoser = QuickDiagnoser::new();
+    let mut fastest = std::time::Duration::MAX;
+    for _ in 0..5 {
+        let started = std::time::Instant::now();
+        diagnoser.diagnose(&request, &test_context()).await.unwrap();
+        fastest = fastest.min(started.elapsed());
+    }
+    // Without optimisation and on a busy machine; optimised it is some twenty times faster.
+    assert!(fastest < std::time::Duration::from_secs(2), "took {fastest:?}");
+    eprintln!("20 steps, 101 files: {fastest:?}");
+}

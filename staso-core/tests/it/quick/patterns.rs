@@ -53,6 +53,13 @@ def discount(total):
 const CONFIG: &str =
     "model: gpt-4-0613\nfallback_model: gpt-4o\nmax_tokens: 256\ntool_timeout_seconds: 5\nmax_turns: 6\n";
 
+const GREETING: &str = r#"TEMPLATE = "Dear {customer_nam}, hello"
+
+
+def greet(customer_name):
+    return TEMPLATE.format(customer_name=customer_name)
+"#;
+
 const PROMPT: &str = "Dear {{customer_name}},\nwrite about order {{order_id}}.\n";
 
 fn repository() -> staso_core::code::CodeSnapshot {
@@ -60,6 +67,8 @@ fn repository() -> staso_core::code::CodeSnapshot {
         ("config.yaml", CONFIG),
         ("prompts/reply.txt", PROMPT),
         ("support/agent.py", AGENT),
+        ("requirements.txt", "openai==1.0\n"),
+        ("support/greeting.py", GREETING),
         ("support/tools.py", TOOLS),
         ("tests/test_tools.py", "MODEL = \"gpt-4-0613\"\n"),
     ])
@@ -282,3 +291,188 @@ case!(
 );
 
 case!(nothing_to_find, vec![step(1, 0, SpanKind::Agent, "support").output(&json!("done"))]);
+
+fn model_error(kind: &str, message: &str) -> Vec<Step> {
+    vec![root(message, kind), step(2, 1, SpanKind::Llm, "chat").error(kind, message)]
+}
+
+case!(
+    quota_is_not_a_rate_limit,
+    model_error("RateLimitError", "Error code: 429 - {'error': {'code': 'insufficient_quota'}}")
+);
+case!(authentication, model_error("AuthenticationError", "Error code: 401 - invalid x-api-key"));
+case!(network, model_error("APIConnectionError", "[Errno -2] Name or service not known"));
+case!(
+    context_overflow,
+    model_error(
+        "BadRequestError",
+        "This model's maximum context length is 8192 tokens, however you requested 9001"
+    )
+);
+
+case!(
+    none_access_after_an_empty_result,
+    vec![
+        root("'NoneType' object has no attribute 'strip'", "AttributeError"),
+        step(2, 1, SpanKind::Tool, "lookup_user").output(&json!(null)),
+        step(3, 1, SpanKind::Tool, "notify")
+            .input(&json!({"args": [null], "kwargs": {}}))
+            .code("/srv/app/support/tools.py", 15, "notify")
+            .error("AttributeError", "'NoneType' object has no attribute 'strip'"),
+    ]
+);
+
+case!(
+    missing_package,
+    vec![
+        root("No module named 'httpx'", "ModuleNotFoundError"),
+        step(2, 1, SpanKind::Tool, "remote")
+            .code("/srv/app/support/tools.py", 20, "remote")
+            .error("ModuleNotFoundError", "No module named 'httpx'"),
+    ]
+);
+
+case!(
+    other_exception_at_the_deepest_frame,
+    vec![
+        root("division by zero", "ZeroDivisionError"),
+        step(2, 1, SpanKind::Tool, "refund").error("ZeroDivisionError", "division by zero").stack(
+            "Traceback (most recent call last):\n  File \"/srv/app/support/agent.py\", line 6, in handle\n    return tools.refund(ticket[\"order_id\"])\n  File \"/srv/app/support/tools.py\", line 12, in refund\n    return {\"id\": order_id, \"refund\": order[\"total_amount\"]}\n  File \"/usr/lib/python3.12/statistics.py\", line 9, in mean\n    return a / b\nZeroDivisionError: division by zero",
+        ),
+    ]
+);
+
+case!(
+    index_beyond_the_end,
+    vec![
+        root("list index out of range", "IndexError"),
+        step(2, 1, SpanKind::Tool, "refund")
+            .input(&json!({"order_id": "A-1"}))
+            .code("/srv/app/support/tools.py", 10, "refund")
+            .error("IndexError", "list index out of range"),
+    ]
+);
+
+case!(
+    arguments_that_are_no_json,
+    vec![
+        root("Unterminated string", "JSONDecodeError"),
+        step(2, 1, SpanKind::Llm, "chat").output(&call("{\"order_id\": \"A-")),
+    ]
+);
+
+case!(
+    answer_that_is_no_json,
+    vec![
+        root("Expecting value: line 1 column 1 (char 0)", "JSONDecodeError"),
+        step(2, 1, SpanKind::Llm, "chat")
+            .output(&json!({"content": "Sure! Here is the reply: {\"subject\": 1}"})),
+        step(3, 1, SpanKind::Chain, "parse_reply")
+            .error("JSONDecodeError", "Expecting value: line 1 column 1 (char 0)"),
+    ]
+);
+
+case!(
+    withheld_answer,
+    vec![
+        root("'NoneType' object is not subscriptable", "TypeError"),
+        step(2, 1, SpanKind::Llm, "chat")
+            .model(|model| model.finish_reasons = vec!["content_filter".to_owned()])
+            .output(&json!({"content": null})),
+        step(3, 1, SpanKind::Chain, "parse").error("TypeError", "'NoneType' object is not subscriptable"),
+    ]
+);
+
+case!(
+    model_timeout,
+    vec![
+        root("request timed out after tool_timeout_seconds = 5", "ModelTimeout"),
+        step(2, 1, SpanKind::Llm, "chat")
+            .lasting(5)
+            .error("ModelTimeout", "request timed out after tool_timeout_seconds = 5")
+            .timed_out(),
+    ]
+);
+
+case!(
+    empty_search,
+    vec![
+        step(1, 0, SpanKind::Agent, "support").lasting(60).output(&json!("I know nothing of it.")),
+        step(2, 1, SpanKind::Retriever, "search_policies")
+            .input(&json!("refunds"))
+            .output(&json!({"documents": []})),
+    ]
+);
+
+case!(
+    tool_error_that_the_answer_hides,
+    vec![
+        step(1, 0, SpanKind::Agent, "support").lasting(60).output(&json!("Your parcel arrives tomorrow.")),
+        step(2, 1, SpanKind::Tool, "track_parcel").error("", "carrier said no"),
+    ]
+);
+
+case!(
+    format_with_a_name_that_is_not_passed,
+    vec![
+        root("'customer_nam'", "KeyError"),
+        step(2, 1, SpanKind::Chain, "greet")
+            .input(&json!({"customer_name": "Ines"}))
+            .code("/srv/app/support/greeting.py", 4, "greet")
+            .error("KeyError", "'customer_nam'"),
+    ]
+);
+
+case!(
+    team_of_agents_with_a_wrong_answer,
+    vec![
+        step(1, 0, SpanKind::Agent, "team")
+            .lasting(60)
+            .input(&json!({"task": "How many even street numbers are in the list?"}))
+            .output(&json!({"result": "TERMINATE"}))
+            .error("", "the final answer was judged wrong"),
+        step(2, 1, SpanKind::Agent, "Planner")
+            .output(&json!({"message": "Count the even street numbers in the list."})),
+        step(3, 1, SpanKind::Agent, "Coder").output(
+            &json!({"message": "I assume the column is called Number.\n```python\nprint(df['Number'])\n```"})
+        ),
+        step(4, 1, SpanKind::Tool, "terminal")
+            .output(&json!({"message": "exitcode: 1 (execution failed)\nCode output: KeyError: 'Number'"})),
+        step(5, 1, SpanKind::Agent, "Checker")
+            .output(&json!({"message": "It is typically 4, so the answer is 4."})),
+    ]
+);
+
+#[tokio::test]
+async fn without_the_code_the_place_stays_unknown_and_that_is_said() {
+    let steps = vec![
+        root("'total_amount'", "KeyError"),
+        order_tool(),
+        step(3, 1, SpanKind::Tool, "refund")
+            .input(&json!({"order_id": "A-1"}))
+            .code("/srv/app/support/tools.py", 10, "refund")
+            .error("KeyError", "'total_amount'"),
+    ];
+    let diagnosis = diagnose(&trace(steps), None).await;
+    insta::assert_snapshot!(shown(&diagnosis));
+}
+
+#[tokio::test]
+async fn a_guard_violation_is_evidence() {
+    use staso_core::diagnosis::{DiagnoseRequest, Diagnoser as _};
+    let trace = trace(vec![step(1, 0, SpanKind::Agent, "support").output(&json!("call Ines under 555"))]);
+    let violation = staso_core::guard::GuardViolation {
+        id: "v1".to_owned(),
+        rule: "no-personal-data".to_owned(),
+        span_id: super::case::id(1),
+        severity: staso_core::guard::Severity::High,
+        reason: "the answer holds a telephone number".to_owned(),
+    };
+    let view = staso_core::trace::TraceView::new(&trace);
+    let violations = [violation];
+    let request = DiagnoseRequest::new(&view).with_violations(&violations);
+    let quick = staso_core::quick::QuickDiagnoser::new();
+    let diagnosis = quick.diagnose(&request, &staso_core::testing::test_context()).await.unwrap();
+    super::case::assert_is_well_formed(&diagnosis);
+    assert_eq!(diagnosis.root_cause.unwrap().category, "guard_violation");
+}

@@ -85,7 +85,8 @@ fn stands_free(literal: &str, name: &str, before: &str, after: &str) -> bool {
         ["f\"", "f'"].iter().any(|mark| before.rsplit('\n').next().unwrap_or_default().contains(mark));
     let wrapped = before.ends_with(['{', '\\']) || (literal.starts_with('{') && before.ends_with('$'));
     let in_code_block = before.matches("```").count() % 2 == 1;
-    !in_format_string && !in_code_block && !wrapped && !(literal.starts_with('{') && after.starts_with('}'))
+    let escaped = literal.starts_with('{') && after.starts_with('}');
+    !(in_format_string || in_code_block || wrapped || escaped)
 }
 
 #[cfg(test)]
