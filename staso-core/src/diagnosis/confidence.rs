@@ -65,7 +65,7 @@ pub struct ConfidenceCap {
 ///
 /// `confidence = (hits + a) / (cases + a + b)`. With no labels this is the prior of the catalogue; the number of labels
 /// is always reported beside it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Calibrator {
     /// Name and version, as the artifact records it.
     pub id: String,

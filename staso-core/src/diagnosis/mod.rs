@@ -7,6 +7,7 @@ mod diagnosis;
 mod provenance;
 mod receipt;
 mod repair;
+mod secret;
 
 pub use confidence::{Calibration, Calibrator, Confidence, ConfidenceCap};
 pub use diagnoser::{DiagnoseError, DiagnoseRequest, Diagnoser};
@@ -14,6 +15,8 @@ pub use diagnosis::{
     Causality, ChainStep, Depth, DetectionTiming, Diagnosis, FixKind, Hypothesis, HypothesisState,
     MissingEvidence, Propagation, RootCause, SuggestedFix, Summary,
 };
+pub(crate) use provenance::fold;
 pub use provenance::{check_receipt, check_receipts};
 pub use receipt::{Locator, Receipt, ReceiptKind, ReceiptVerdict};
 pub use repair::{FailureOracle, FrameRef, RecordedCall, RepairHint};
+pub use secret::{contains_secret, redact};

@@ -1,6 +1,6 @@
 //! Checks citations against trace and code. The only place that may call a receipt verified.
 
-use super::{Locator, Receipt, ReceiptVerdict};
+use super::{Locator, Receipt, ReceiptVerdict, contains_secret};
 use crate::code::CodeSnapshot;
 use crate::guard::GuardViolation;
 use crate::id::Digest;
@@ -47,6 +47,9 @@ fn find_problem(
     }
     if receipt.quote.chars().count() > Receipt::MAX_QUOTE_CHARS {
         return Some(format!("the quote is longer than {} characters", Receipt::MAX_QUOTE_CHARS));
+    }
+    if contains_secret(&receipt.quote) {
+        return Some("the quote holds something that looks like a credential".to_owned());
     }
     if receipt.digest != Digest::of(&quote) {
         return Some("the digest is not that of the quote".to_owned());

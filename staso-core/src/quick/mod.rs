@@ -1,14 +1,31 @@
-//! Quick diagnosis: deterministic rules over trace and preloaded code.
+//! Quick diagnosis: deterministic rules over a trace and the code at its commit.
+//!
+//! [`QuickDiagnoser`] runs every rule of a fixed registry, ranks what they find by cause and effect, and cites words of
+//! the trace and lines of the code for each claim. The same input gives the same bytes, on any machine and in any
+//! thread order. It asks no model and runs nothing; what it cannot settle it hands on with a reason.
 
-#[derive(Debug)]
-/// Placeholder.
-pub struct QuickDiagnoser;
+mod assemble;
+mod attribution;
+mod diagnoser;
+mod document;
+mod failure;
+mod finding;
+mod frames;
+mod functions;
+mod input;
+mod language_model;
+mod missing;
+mod names;
+mod oracle;
+mod pattern;
+mod quote;
+mod rank;
+mod rule;
+mod rules;
+mod schema;
+mod settings;
+mod signal;
+mod stack;
+mod tree;
 
-/// Placeholder.
-pub fn rules_digest() -> crate::id::Digest {
-    crate::id::Digest::of("")
-}
-/// Placeholder.
-pub fn calibrator_id() -> String {
-    String::new()
-}
+pub use diagnoser::{QuickDiagnoser, rules_digest};

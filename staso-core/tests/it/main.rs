@@ -8,3 +8,4 @@ mod report_neutralise;
 mod schema;
 mod transcript;
 mod vcs;
+mod quick;
