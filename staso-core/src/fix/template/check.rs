@@ -48,8 +48,11 @@ impl ParsedFile {
 
     /// Positions count from the front of the file as it was, so edits are reported from back to front.
     fn input_edit(&self, part: &Replacement) -> InputEdit {
-        let text = self.syntax.text();
-        let start = point(text, part.range.start);
+        let point = |at| {
+            let (row, start) = self.syntax.row(at);
+            Point { row, column: at - start }
+        };
+        let start = point(part.range.start);
         let lines = part.text.matches('\n').count();
         let column = match part.text.rfind('\n') {
             Some(end) => part.text.len() - end - 1,
@@ -60,17 +63,10 @@ impl ParsedFile {
             old_end_byte: part.range.end,
             new_end_byte: part.range.start + part.text.len(),
             start_position: start,
-            old_end_position: point(text, part.range.end),
+            old_end_position: point(part.range.end),
             new_end_position: Point { row: start.row + lines, column },
         }
     }
-}
-
-fn point(text: &str, at: usize) -> Point {
-    let head = text.get(..at).unwrap_or(text);
-    let row = head.bytes().filter(|byte| *byte == b'\n').count();
-    let column = head.len() - head.rfind('\n').map_or(0, |end| end + 1);
-    Point { row, column }
 }
 
 fn parse(text: &str, language: &dyn Language, old: Option<&Tree>, ctx: &RunContext) -> Option<Tree> {

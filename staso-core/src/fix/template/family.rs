@@ -81,7 +81,7 @@ static TABLE: [Row; 21] = [
         "wrong-key",
         (0.2, 0.3),
         &[(Trigger::Key, 1.0), (Trigger::Nothing, 0.5)],
-        "the data has this key and not the one that was read",
+        "the file uses this name for something similar",
     ),
     row(
         Family::MissingDefault,
@@ -122,7 +122,7 @@ static TABLE: [Row; 21] = [
         Family::Operand,
         "operand",
         (0.9, 0.6),
-        &[(Trigger::Name, 1.0), (Trigger::Type, 0.7)],
+        &[(Trigger::Name, 1.0), (Trigger::Type, 0.7), (Trigger::Key, 0.35), (Trigger::Nothing, 0.3)],
         "another value in scope fits here",
     ),
     row(Family::Constant, "constant", (0.9, 0.4), &[], "another literal fits here"),
@@ -198,11 +198,16 @@ impl Family {
         self.row().map_or("", |row| row.reason)
     }
 
-    /// How likely the family is for a failure, from 0 to 1.
+    /// How likely the family is for a failure, from 0 to 1. An unfilled variable is filled and a missing setting is
+    /// set: other edits could only hide it.
     pub(crate) fn prior(self, trigger: Trigger) -> f64 {
         let Some(row) = self.row() else { return 0.0 };
         let special = row.special.iter().find(|(known, _)| *known == trigger).map(|(_, prior)| *prior);
-        special.unwrap_or(if trigger == Trigger::Result { row.result } else { row.exception })
+        special.unwrap_or(match trigger {
+            Trigger::Result => row.result,
+            Trigger::Template | Trigger::Environment => 0.0,
+            _ => row.exception,
+        })
     }
 }
 

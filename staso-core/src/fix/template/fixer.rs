@@ -58,6 +58,9 @@ impl Fixer for TemplateFixer {
         request: &FixRequest<'_>,
         ctx: &RunContext,
     ) -> Result<Vec<FixCandidate>, FixError> {
+        if ctx.is_cancelled() {
+            return Err(FixError::Cancelled);
+        }
         let Some(fix) = &request.diagnosis.suggested_fix else { return Ok(Vec::new()) };
         let mut work = Work { code: request.code, ctx, fix, parsed: ParsedFiles::new(), unknown: None };
         let mut pool = Pool::default();

@@ -27,15 +27,21 @@ pub(crate) struct Mutation {
 #[derive(Debug)]
 pub(crate) struct Sink {
     mutations: Vec<Mutation>,
+    limit: usize,
 }
 
 impl Sink {
-    /// Further edits of one place are dropped.
-    pub(crate) const LIMIT: usize = 40_000;
+    /// Further edits that one family makes of one place are dropped.
+    const FAMILY_LIMIT: usize = 10_000;
 
     /// An empty one.
     pub(crate) const fn new() -> Self {
-        Self { mutations: Vec::new() }
+        Self { mutations: Vec::new(), limit: Self::FAMILY_LIMIT }
+    }
+
+    /// Makes room for the next family.
+    pub(crate) fn begin_family(&mut self) {
+        self.limit = self.mutations.len() + Self::FAMILY_LIMIT;
     }
 
     /// What was collected.
@@ -43,9 +49,9 @@ impl Sink {
         self.mutations
     }
 
-    /// Whether nothing more fits.
-    pub(crate) fn is_full(&self) -> bool {
-        self.mutations.len() >= Self::LIMIT
+    /// Whether nothing more of this family fits.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.mutations.len() >= self.limit
     }
 
     /// Replaces a node.

@@ -1,6 +1,7 @@
 //! Ranks the edits of all places and turns the best ones into candidates.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::evidence::Trigger;
 use super::family::Family;
@@ -9,7 +10,6 @@ use super::mutation::Mutation;
 use crate::code::{CodeSnapshot, RepoPath};
 use crate::diagnosis::FixKind;
 use crate::fix::{FixCandidate, FixError, Patch};
-use crate::id::Digest;
 use crate::run::RunContext;
 
 /// Edits waiting to be ranked.
@@ -60,7 +60,9 @@ impl Pool {
         mutation: Mutation,
     ) {
         let score = (prior * mutation.closeness * size_factor(&mutation)).clamp(0.0, 1.0);
-        self.entries.push(Entry { path, kind, function: function.map(str::to_owned), score, mutation });
+        if score > 0.0 {
+            self.entries.push(Entry { path, kind, function: function.map(str::to_owned), score, mutation });
+        }
     }
 
     /// The best `max` edits, each different from the others and as well-formed as the file was.
@@ -72,7 +74,7 @@ impl Pool {
         ctx: &RunContext,
     ) -> Result<Vec<FixCandidate>, FixError> {
         let mut candidates = Vec::new();
-        let mut seen: BTreeSet<(RepoPath, Digest)> = BTreeSet::new();
+        let mut seen: BTreeSet<(RepoPath, u64)> = BTreeSet::new();
         let mut bytes = 0;
         for entry in ranked(self.entries) {
             if candidates.len() >= max || bytes > Self::MAX_BYTES {
@@ -84,7 +86,7 @@ impl Pool {
             tokio::task::yield_now().await;
             let Ok(patch) = Patch::replace(code, &entry.path, entry.mutation.parts.clone()) else { continue };
             let Some((_, file)) = patch.files().next() else { continue };
-            if !seen.insert((entry.path.clone(), Digest::of(file.after())))
+            if !seen.insert((entry.path.clone(), fingerprint(file.after())))
                 || !is_well_formed(&entry, file.before(), file.after(), parsed, ctx)
             {
                 continue;
@@ -94,6 +96,13 @@ impl Pool {
         }
         Ok(candidates)
     }
+}
+
+/// A hash that only tells texts of one call apart.
+fn fingerprint(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn is_well_formed(entry: &Entry, before: &str, after: &str, parsed: &ParsedFiles, ctx: &RunContext) -> bool {

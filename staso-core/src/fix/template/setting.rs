@@ -53,7 +53,7 @@ pub(crate) fn propose(text: &str, setting: Setting<'_>) -> Vec<Mutation> {
                 line: place.line,
                 closeness: position * nearness,
                 title: format!("Set {key} to {}", code(value)),
-                why: Some(format!("{key} is {old}, which does not work any more; {} does.", code(value))),
+                why: Some(format!("{key} is {old}, with which the run failed; {} may work.", code(value))),
             });
         }
     }

@@ -13,6 +13,8 @@ use tree_sitter::Tree;
 pub(crate) struct Syntax {
     text: Arc<str>,
     nodes: Vec<Raw>,
+    /// The byte at which each line begins.
+    lines: Vec<u32>,
     kinds: Vec<Box<str>>,
     roles: Vec<Box<str>>,
 }
@@ -79,9 +81,12 @@ impl Syntax {
         let language = tree.language();
         let kinds = 0..u16::try_from(language.node_kind_count()).unwrap_or(u16::MAX);
         let roles = 0..=u16::try_from(language.field_count()).unwrap_or(u16::MAX - 1);
+        let starts = text.match_indices('\n').map(|(end, _)| number(end) + 1);
+        let lines = std::iter::once(0).chain(starts).collect();
         Self {
             text,
             nodes,
+            lines,
             kinds: kinds.map(|id| language.node_kind_for_id(id).unwrap_or_default().into()).collect(),
             roles: roles.map(|id| language.field_name_for_id(id).unwrap_or_default().into()).collect(),
         }
@@ -102,14 +107,20 @@ impl Syntax {
         if self.text.contains("\r\n") { "\r\n" } else { "\n" }
     }
 
+    /// The number of the line holding `at`, from 0, and the byte at which it begins.
+    pub(crate) fn row(&self, at: usize) -> (usize, usize) {
+        let row = self.lines.partition_point(|start| *start <= number(at)).saturating_sub(1);
+        (row, self.lines.get(row).map_or(0, |start| *start as usize))
+    }
+
     /// The byte at which the line holding `at` begins.
     pub(crate) fn line_start(&self, at: usize) -> usize {
-        self.text.get(..at).and_then(|head| head.rfind('\n')).map_or(0, |end| end + 1)
+        self.row(at).1
     }
 
     /// The byte behind the line end of the line holding `at`.
     pub(crate) fn line_end(&self, at: usize) -> usize {
-        self.text.get(at..).and_then(|tail| tail.find('\n')).map_or(self.text.len(), |end| at + end + 1)
+        self.lines.get(self.row(at).0 + 1).map_or(self.text.len(), |start| *start as usize)
     }
 
     /// The white space before the first character of the line holding `at`.
@@ -201,7 +212,7 @@ impl<'s> Node<'s> {
 
     /// The last line it touches, from 1.
     pub(crate) fn last_line(self) -> u32 {
-        self.line() + number(self.text().matches('\n').count())
+        number(self.syntax.row(self.end()).0) + 1
     }
 
     /// The node around it.

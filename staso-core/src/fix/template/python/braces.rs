@@ -24,7 +24,7 @@ pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
             *range = range.start + node.start()..range.end + node.start();
         }
         if !parts.is_empty() {
-            out.push(braces(node.line(), parts, closeness));
+            out.push(braces(site.line_of(node), parts, closeness));
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Other literals.
 
 use super::super::family::Family;
-use super::super::mutation::{Sink, code};
+use super::super::mutation::{Mutation, Sink, code};
 use super::super::syntax::Node;
 use super::Site;
 use super::function::{Shape, is_value};
 use super::literal::{like, plain_value};
+use crate::fix::Replacement;
 
 pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
     for node in site.function.body().subtree().filter(|node| is_value(*node)) {
@@ -26,6 +27,7 @@ pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
             return;
         }
     }
+    invert_answers(site, out);
     for node in site.function.body().subtree().filter(|node| node.kind() == "return_statement") {
         if node.named().next().is_none() {
             let at = node.end()..node.end();
@@ -34,6 +36,28 @@ pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
             out.edit(Family::Constant, node.line(), at, format!(" {value}"), 0.7, title);
         }
     }
+}
+
+/// Every `return True` becomes `return False` and the other way round.
+fn invert_answers(site: &Site<'_, '_>, out: &mut Sink) {
+    let returns = site.function.body().subtree().filter(|node| node.kind() == "return_statement");
+    let answers: Vec<Node<'_>> = returns
+        .filter_map(|node| node.named().next())
+        .filter(|node| matches!(node.kind(), "true" | "false"))
+        .collect();
+    let Some(first) = answers.first().filter(|_| answers.len() > 1) else { return };
+    let flipped = |node: &Node<'_>| {
+        let text = if node.kind() == "true" { "False" } else { "True" };
+        Replacement { range: node.range(), text: text.to_owned() }
+    };
+    out.push(Mutation {
+        family: Family::Constant,
+        parts: answers.iter().map(flipped).collect(),
+        line: first.line(),
+        closeness: 0.8,
+        title: "Answer the other way round".to_owned(),
+        why: None,
+    });
 }
 
 fn put(node: Node<'_>, value: &str, closeness: f64, out: &mut Sink) {
@@ -74,7 +98,9 @@ fn text(site: &Site<'_, '_>, node: Node<'_>, out: &mut Sink) {
         (value.trim().to_owned(), 0.8),
         (value.to_lowercase(), 0.5),
         (value.to_uppercase(), 0.4),
-        (value.chars().skip(1).collect(), 0.3),
+        (value.chars().skip(1).collect(), 0.4),
+        (value.chars().take(value.chars().count().saturating_sub(1)).collect(), 0.5),
+        (mirrored(value), 0.6),
         (value.chars().rev().collect(), 0.2),
         ("\n".to_owned(), 0.3),
         (",".to_owned(), 0.2),
@@ -88,6 +114,17 @@ fn text(site: &Site<'_, '_>, node: Node<'_>, out: &mut Sink) {
             put(node, &literal, closeness, out);
         }
     }
+}
+
+/// The other one of a pair of signs: `<` for `>`.
+fn mirrored(value: &str) -> String {
+    const PAIRS: [(char, char); 6] =
+        [('<', '>'), ('(', ')'), ('[', ']'), ('{', '}'), ('+', '-'), ('/', '\\')];
+    let other = |c: char| {
+        let pair = PAIRS.iter().find(|(a, b)| *a == c || *b == c);
+        pair.map_or(c, |(a, b)| if *a == c { *b } else { *a })
+    };
+    value.chars().map(other).collect()
 }
 
 fn empty(site: &Site<'_, '_>, node: Node<'_>, out: &mut Sink) {

@@ -6,7 +6,7 @@ use super::super::family::Family;
 use super::super::mutation::{Sink, code};
 use super::super::syntax::Node;
 use super::Site;
-use super::function::{Shape, atom};
+use super::function::{Shape, atom, is_expression};
 
 /// Conditions that are tried beside one condition.
 const MAX_CONDITIONS: usize = 24;
@@ -35,15 +35,23 @@ pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
                     calculate(site, value, 0.8, out);
                 }
             }
+            "comparison_operator" => {
+                for side in node.named().filter(|side| !matches!(side.kind(), "string" | "integer" | "float"))
+                {
+                    if is_expression(side) {
+                        calculate(site, side, 0.3, out);
+                    }
+                }
+            }
             "for_statement" => {
                 if let Some(value) = node.child("right") {
-                    part(value, 0.5, out);
+                    part(site, value, 0.5, out);
                 }
             }
             "argument_list" => {
                 for value in node.named().filter(|value| matches!(value.kind(), "identifier" | "subscript")) {
                     calculate(site, value, 0.4, out);
-                    part(value, 0.4, out);
+                    part(site, value, 0.4, out);
                 }
             }
             _ => {}
@@ -102,7 +110,7 @@ fn strengthen(site: &Site<'_, '_>, condition: Node<'_>, known: &[&str], closenes
 
 fn result(site: &Site<'_, '_>, value: Node<'_>, known: &[&str], out: &mut Sink) {
     calculate(site, value, 1.0, out);
-    part(value, 0.5, out);
+    part(site, value, 0.5, out);
     let truth = ["comparison_operator", "boolean_operator", "not_operator", "call"];
     if truth.contains(&value.kind()) && site.function.return_shape() == Shape::Bool {
         strengthen(site, value, known, 0.8, out);
@@ -137,6 +145,9 @@ fn calculate(site: &Site<'_, '_>, value: Node<'_>, closeness: f64, out: &mut Sin
         .collect();
     if numeric {
         operands.push(("2", 0.7));
+        operands.extend(
+            site.function.numbers.iter().filter(|number| **number != "2").map(|number| (*number, 0.5)),
+        );
     }
     for (operand, fit) in operands {
         for (operator, likely) in operators {
@@ -164,10 +175,15 @@ fn calculate(site: &Site<'_, '_>, value: Node<'_>, closeness: f64, out: &mut Sin
 }
 
 /// A part of a sequence.
-fn part(value: Node<'_>, closeness: f64, out: &mut Sink) {
-    if matches!(value.kind(), "identifier" | "attribute" | "call" | "subscript") {
-        for slice in ["[1:]", "[:-1]", "[0]", "[-1]"] {
-            let title = format!("Use only {} of it", code(slice));
+fn part(site: &Site<'_, '_>, value: Node<'_>, closeness: f64, out: &mut Sink) {
+    if matches!(value.kind(), "identifier" | "attribute" | "call" | "subscript" | "list_comprehension") {
+        let fixed = ["[1:]", "[:-1]", "[0]", "[-1]"].map(str::to_owned);
+        let numbers = site.function.visible_at(value).filter(|other| other.shape == Shape::Number);
+        let named = numbers.flat_map(|other| {
+            [format!("[{}:]", other.name), format!("[:{}]", other.name), format!("[{}]", other.name)]
+        });
+        for slice in fixed.into_iter().chain(named) {
+            let title = format!("Use only {} of it", code(&slice));
             out.replace(Family::Extend, value, format!("{}{slice}", value.text()), closeness, title);
         }
     }

@@ -59,13 +59,24 @@ pub(super) struct Function<'s> {
     pub(super) variables: Vec<Variable<'s>>,
     /// Functions and classes of the file.
     pub(super) definitions: Vec<&'s str>,
-    /// Literals of the function, then of the file, each once.
+    /// Literals of the function, each once.
     pub(super) numbers: Vec<&'s str>,
     pub(super) strings: Vec<&'s str>,
+    /// Attributes of the file, each once.
+    pub(super) attributes: Vec<Attribute<'s>>,
+}
+
+/// `object.name`, or `object.name()`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Attribute<'s> {
+    pub(super) object: &'s str,
+    pub(super) name: &'s str,
+    pub(super) is_called: bool,
 }
 
 const MAX_LITERALS: usize = 24;
 const MAX_VARIABLES: usize = 40;
+const MAX_ATTRIBUTES: usize = 400;
 
 impl<'s> Function<'s> {
     pub(super) fn new(node: Node<'s>) -> Self {
@@ -80,6 +91,7 @@ impl<'s> Function<'s> {
             definitions: definitions(root),
             numbers: literals(node, is_number),
             strings: literals(node, is_string),
+            attributes: attributes(root),
         }
     }
 
@@ -167,7 +179,20 @@ fn definitions(root: Node<'_>) -> Vec<&str> {
         .collect()
 }
 
-/// Literals of the function in order, then those of the rest of the file that stands before it or in its module scope.
+fn attributes(root: Node<'_>) -> Vec<Attribute<'_>> {
+    let mut seen = BTreeSet::new();
+    root.subtree()
+        .filter(|node| node.kind() == "attribute")
+        .filter_map(|node| {
+            let (object, name) = (node.child("object")?.text(), node.child("attribute")?.text());
+            Some(Attribute { object, name, is_called: node.role() == Some("function") })
+        })
+        .filter(|attribute| attribute.object.len() <= 128 && seen.insert(*attribute))
+        .take(MAX_ATTRIBUTES)
+        .collect()
+}
+
+/// Literals of the function, each once.
 fn literals<'s>(function: Node<'s>, wanted: impl Fn(&Node<'s>) -> bool) -> Vec<&'s str> {
     let mut seen = BTreeSet::new();
     let inside = function.subtree().filter(&wanted).map(Node::text);

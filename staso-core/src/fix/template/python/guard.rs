@@ -16,6 +16,9 @@ pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
                 if let Some((value, need)) = needed(node) {
                     guard_value(site, value, need, out);
                 }
+                if out.is_full() {
+                    return;
+                }
             }
             guard_divisors(site, out);
         }
@@ -62,22 +65,35 @@ fn guard_value(site: &Site<'_, '_>, value: Node<'_>, need: Shape, out: &mut Sink
         let default = need.empty();
         let inside = format!("{} or {default}", atom(value));
         let changed = if is_loop { inside } else { format!("({inside})") };
-        out.replace(Family::Guard, value, changed, if is_loop { 0.95 } else { 0.75 }, &title);
+        let keyed = value.parent().is_some_and(|parent| parent.kind() == "subscript");
+        let closeness = match (is_loop, keyed) {
+            (true, _) => 0.95,
+            (_, true) => 0.35,
+            _ => 0.75,
+        };
+        out.replace(Family::Guard, value, changed, closeness, &title);
         if value.kind() == "identifier" {
-            default_at_assignment(site, value, default, &title, out);
+            let closeness = if keyed { 0.35 } else { 0.8 };
+            default_at_assignment(site, value, (default, closeness), &title, out);
         }
     }
 }
 
 /// `x = load()` becomes `x = load() or {}`.
-fn default_at_assignment(site: &Site<'_, '_>, value: Node<'_>, default: &str, title: &str, out: &mut Sink) {
+fn default_at_assignment(
+    site: &Site<'_, '_>,
+    value: Node<'_>,
+    (default, closeness): (&str, f64),
+    title: &str,
+    out: &mut Sink,
+) {
     let assigned = site.function.body().subtree().filter(|node| {
         node.kind() == "assignment"
             && node.start() < value.start()
             && node.child("left").is_some_and(|left| left.text() == value.text())
     });
     if let Some(right) = assigned.last().and_then(|node| node.child("right")) {
-        out.replace(Family::Guard, right, format!("{} or {default}", atom(right)), 0.8, title);
+        out.replace(Family::Guard, right, format!("{} or {default}", atom(right)), closeness, title);
     }
 }
 
@@ -196,9 +212,9 @@ fn guard_divisors(site: &Site<'_, '_>, out: &mut Sink) {
         };
         let title = format!("Handle {} being zero", code(inner.text()));
         let whole = format!("({} if {} else 0)", node.text(), divisor.text());
-        out.replace(Family::Guard, node, whole, 0.9, &title);
-        out.replace(Family::Guard, divisor, format!("({} or 1)", divisor.text()), 0.8, &title);
-        out.replace(Family::Guard, divisor, format!("max(1, {})", inner.text()), 0.7, &title);
+        out.replace(Family::Guard, node, whole, 1.0, &title);
+        out.replace(Family::Guard, divisor, format!("({} or 1)", divisor.text()), 0.6, &title);
+        out.replace(Family::Guard, divisor, format!("max(1, {})", inner.text()), 0.5, &title);
         let statement = statement_of(node);
         for (exit, closeness) in exits(site, statement) {
             let guard = format!("if not {}:{{}}{exit}", divisor.text());

@@ -12,7 +12,11 @@ pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
     for node in site.function.body().subtree().filter(|node| node.kind() == "subscript") {
         let (Some(data), Some(key)) = (node.child("value"), node.child("subscript")) else { continue };
         let named = plain_value(key) == Some(used);
-        if !is_value(node) || !(named || key.kind() == "identifier") || !site.is_focus(node) {
+        if data.text().ends_with("environ")
+            || !is_value(node)
+            || !(named || key.kind() == "identifier")
+            || !site.is_focus(node)
+        {
             continue;
         }
         let certainty = if named { 1.0 } else { 0.5 };

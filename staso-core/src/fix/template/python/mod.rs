@@ -7,10 +7,12 @@ mod cast;
 mod condition;
 mod constant;
 mod delete;
+mod enclose;
 mod environment;
 mod extend;
 mod function;
 mod guard;
+mod ingredient;
 mod insert;
 mod literal;
 mod missing_default;
@@ -44,6 +46,13 @@ struct Site<'a, 's> {
 }
 
 impl Site<'_, '_> {
+    /// The line an edit counts for. An edit outside of the function, of a constant that it uses, counts for the line
+    /// of the failure.
+    fn line_of(&self, node: Node<'_>) -> u32 {
+        let inside = self.function.node.contains(node);
+        self.focus.filter(|_| !inside).unwrap_or_else(|| node.line())
+    }
+
     /// Whether the failure shows at a line: at every line when the place of the failure is not known.
     fn is_focus(&self, node: Node<'_>) -> bool {
         self.focus.is_none_or(|line| (node.line()..=node.last_line()).contains(&line))
@@ -52,7 +61,7 @@ impl Site<'_, '_> {
 
 type Propose = fn(&Site<'_, '_>, &mut Sink);
 
-const FAMILIES: [Propose; 20] = [
+const FAMILIES: [Propose; 22] = [
     wrong_key::propose,
     missing_default::propose,
     template_variable::propose,
@@ -64,6 +73,7 @@ const FAMILIES: [Propose; 20] = [
     condition::propose,
     operand::propose,
     constant::propose,
+    ingredient::propose,
     callee::propose,
     argument::propose,
     cast::propose,
@@ -71,6 +81,7 @@ const FAMILIES: [Propose; 20] = [
     reduce::propose,
     extend::propose,
     delete::propose,
+    enclose::propose,
     move_statement::propose,
     insert::propose,
 ];
@@ -115,6 +126,7 @@ impl Language for Python {
     fn propose(&self, place: &Place<'_>, evidence: &Evidence<'_>, out: &mut Sink) {
         let site = Site { function: Function::new(place.region), evidence, focus: place.focus };
         for propose in FAMILIES {
+            out.begin_family();
             propose(&site, out);
         }
     }

@@ -71,28 +71,17 @@ fn target(site: &Site<'_, '_>, node: Node<'_>, out: &mut Sink) {
 /// Attributes of the file, those of the same object first.
 fn attribute(site: &Site<'_, '_>, node: Node<'_>, out: &mut Sink) {
     let Some(access) = node.parent() else { return };
-    let is_method = |access: Node<'_>| access.role() == Some("function");
     let object = access.child("object").map_or("", Node::text);
+    let is_called = access.role() == Some("function");
     let mut tried: Vec<&str> = vec![node.text()];
-    let root = site.function.syntax().root();
-    for other in root.subtree().filter(|other| other.kind() == "attribute") {
-        let Some(name) = other.child("attribute").map(Node::text) else { continue };
-        if is_method(other) != is_method(access) || tried.contains(&name) {
+    for other in site.function.attributes.iter().filter(|other| other.is_called == is_called) {
+        let (same, near) = (other.object == object, likeness(other.name, node.text()));
+        if tried.contains(&other.name) || (!same && near < 0.5) {
             continue;
         }
-        let same = other.child("object").is_some_and(|other| other.text() == object);
-        if !same && likeness(name, node.text()) < 0.5 {
-            continue;
-        }
-        tried.push(name);
+        tried.push(other.name);
         let base = if same { 0.7 } else { 0.4 };
-        out.replace(
-            Family::Operand,
-            node,
-            name,
-            base + 0.3 * likeness(name, node.text()),
-            title(name, node.text()),
-        );
+        out.replace(Family::Operand, node, other.name, base + 0.3 * near, title(other.name, node.text()));
         if tried.len() > MAX_ATTRIBUTES {
             break;
         }

@@ -1,10 +1,12 @@
 //! Other operators.
 
+use super::super::evidence::Trigger;
 use super::super::family::Family;
-use super::super::mutation::{Sink, code};
+use super::super::mutation::{Mutation, Sink, code};
 use super::super::syntax::Node;
 use super::Site;
 use super::function::Shape;
+use crate::fix::Replacement;
 
 pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
     for node in site.function.body().subtree() {
@@ -68,12 +70,15 @@ fn binary(site: &Site<'_, '_>, node: Node<'_>, out: &mut Sink) {
     let Some(token) = node.child("operator") else { return };
     let (Some(left), Some(right)) = (node.child("left"), node.child("right")) else { return };
     let text = |side: Node<'_>| matches!(site.function.shape(side), Shape::Text | Shape::List);
-    let closeness = if text(left) || text(right) { 0.4 } else { 1.0 };
+    let divides = matches!(token.text(), "/" | "//" | "%");
+    let closeness = match site.evidence.trigger {
+        Trigger::Zero if divides => 0.4,
+        _ if text(left) || text(right) => 0.4,
+        _ => 1.0,
+    };
     swap(token, others(&ARITHMETIC, token.text()), closeness, out);
-    if matches!(token.text(), "-" | "/" | "//" | "%" | "**") || (token.text() == "+" && closeness < 1.0) {
-        let between = site.function.syntax().text().get(left.end()..right.start()).unwrap_or_default();
-        let text = format!("{}{between}{}", right.text(), left.text());
-        out.replace(Family::Operator, node, text, 0.9, format!("Swap the sides of {}", code(token.text())));
+    if !matches!(token.text(), "*" | "&" | "|" | "^") {
+        swap_sides(node, left, right, token.text(), out);
     }
 }
 
@@ -109,11 +114,49 @@ fn comparison(node: Node<'_>, out: &mut Sink) {
     for token in &tokens {
         swap(*token, others(&COMPARISONS, token.text()), 1.0, out);
     }
+    let sides: Vec<Node<'_>> = node.named().filter(|child| child.role() != Some("operators")).collect();
+    if let ([left, right], [token]) = (sides.as_slice(), tokens.as_slice())
+        && matches!(token.text(), "in" | "not in")
+    {
+        swap_sides(node, *left, *right, token.text(), out);
+    }
+}
+
+fn swap_sides(node: Node<'_>, left: Node<'_>, right: Node<'_>, operator: &str, out: &mut Sink) {
+    let between = node.syntax().text().get(left.end()..right.start()).unwrap_or_default();
+    let text = format!("{}{between}{}", right.text(), left.text());
+    out.replace(Family::Operator, node, text, 0.9, format!("Swap the sides of {}", code(operator)));
 }
 
 fn boolean(node: Node<'_>, out: &mut Sink) {
     if let Some(token) = node.child("operator") {
         swap(token, if token.text() == "and" { &["or"] } else { &["and"] }, 1.0, out);
+        chain(node, token.text(), out);
+    }
+}
+
+/// `a and b and c` becomes `a or b or c`.
+fn chain(node: Node<'_>, operator: &str, out: &mut Sink) {
+    if node.parent().is_some_and(|parent| parent.kind() == "boolean_operator") {
+        return;
+    }
+    let other = if operator == "and" { "or" } else { "and" };
+    let same = |node: &Node<'_>| {
+        node.kind() == "boolean_operator"
+            && node.child("operator").is_some_and(|token| token.text() == operator)
+    };
+    let nested = std::iter::successors(Some(node), |node| node.child("left").filter(same));
+    let tokens: Vec<Node<'_>> = nested.filter_map(|node| node.child("operator")).collect();
+    if tokens.len() > 1 {
+        let replaced = |token: &Node<'_>| Replacement { range: token.range(), text: other.to_owned() };
+        out.push(Mutation {
+            family: Family::Operator,
+            parts: tokens.iter().map(replaced).collect(),
+            line: node.line(),
+            closeness: 0.8,
+            title: format!("Use {} instead of {} throughout", code(other), code(operator)),
+            why: None,
+        });
     }
 }
 

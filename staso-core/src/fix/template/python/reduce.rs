@@ -24,6 +24,7 @@ pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
                 unfiltered(node, out);
             }
             "if_statement" => without_else(node, out),
+            "list" | "tuple" | "set" | "dictionary" => without_element(node, out),
             _ => {}
         }
         if out.is_full() {
@@ -41,7 +42,28 @@ fn sides(node: Node<'_>, closeness: f64, out: &mut Sink) {
     for side in [node.child("left"), node.child("right")].into_iter().flatten() {
         keep(node, side, closeness, out);
     }
+    let inner = std::iter::successors(node.child("left"), |inner| {
+        inner.child("left").filter(|_| inner.kind() == node.kind())
+    });
+    for part in inner.skip(1).take(3) {
+        keep(node, part, closeness * 0.7, out);
+    }
 }
+
+/// `[a, b]` becomes `[a]`.
+fn without_element(node: Node<'_>, out: &mut Sink) {
+    let elements: Vec<Node<'_>> = node.named().take(MAX_ELEMENTS).collect();
+    for pair in elements.windows(2) {
+        let [first, second] = pair else { continue };
+        let title = |element: &Node<'_>| format!("Leave {} out", code(element.text()));
+        out.edit(Family::Reduce, first.line(), first.start()..second.start(), "", 0.5, title(first));
+        if elements.last() == Some(second) {
+            out.edit(Family::Reduce, second.line(), first.end()..second.end(), "", 0.6, title(second));
+        }
+    }
+}
+
+const MAX_ELEMENTS: usize = 12;
 
 fn branches(node: Node<'_>, out: &mut Sink) {
     let parts: Vec<Node<'_>> = node.named().collect();
@@ -104,10 +126,9 @@ fn regroup(site: &Site<'_, '_>, node: Node<'_>, out: &mut Sink) {
     }
     let text = site.function.syntax().text();
     let slice = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
-    if right.kind() == "binary_operator"
-        && let Some(inner) = right.child("left")
-    {
-        let changed = format!("({}){}", slice(left.start(), inner.end()), slice(inner.end(), right.end()));
+    let leftmost = std::iter::successors(right.child("left"), |inner| inner.child("left"));
+    for inner in leftmost.take(if right.kind() == "binary_operator" { 3 } else { 0 }) {
+        let changed = format!("({}){}", slice(node.start(), inner.end()), slice(inner.end(), node.end()));
         out.replace(Family::Reduce, node, changed, 0.6, title);
     }
     if left.kind() == "binary_operator"

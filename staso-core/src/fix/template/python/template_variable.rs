@@ -41,7 +41,7 @@ fn rename_in_strings(site: &Site<'_, '_>, name: &str, out: &mut Sink) {
                 out.push(Mutation {
                     family: Family::Template,
                     parts: vec![Replacement { range: range.clone(), text: (*other).to_owned() }],
-                    line: node.line(),
+                    line: site.line_of(node),
                     closeness,
                     title: format!("Ask for {}, which is passed, and not {}", code(other), code(name)),
                     why: Some(format!(

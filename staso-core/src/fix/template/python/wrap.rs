@@ -1,10 +1,11 @@
 //! Puts a call around an expression.
 
 use super::super::family::Family;
-use super::super::mutation::{Sink, code};
+use super::super::mutation::{Mutation, Sink, code};
 use super::super::syntax::Node;
 use super::Site;
-use super::function::{Shape, atom};
+use super::function::{Shape, atom, is_expression};
+use crate::fix::Replacement;
 
 pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
     for node in site.function.expressions() {
@@ -27,9 +28,48 @@ pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
             let title = format!("Apply {} to {}", code(&wrap.replacen("{}", "", 1)), code(node.text()));
             out.replace(Family::Wrap, node, text, closeness * fits * weight, title);
         }
+        own_functions(site, node, weight, out);
         if out.is_full() {
             return;
         }
+    }
+    for node in site.function.expressions().filter(|node| node.kind() == "comparison_operator") {
+        both_sides(node, out);
+    }
+}
+
+/// Functions that the file defines or the function calls by name.
+fn own_functions(site: &Site<'_, '_>, node: Node<'_>, weight: f64, out: &mut Sink) {
+    if !matches!(node.kind(), "identifier" | "call" | "subscript" | "attribute") {
+        return;
+    }
+    for name in site.function.definitions.iter().filter(|name| **name != site.function.name) {
+        let title = format!("Apply {} to {}", code(name), code(node.text()));
+        out.replace(Family::Wrap, node, format!("{name}({})", node.text()), 0.4 * weight, title);
+    }
+}
+
+/// Both sides of a comparison normalised in the same way.
+fn both_sides(node: Node<'_>, out: &mut Sink) {
+    let sides: Vec<Node<'_>> = node.named().filter(|side| is_expression(*side)).collect();
+    let [left, right] = sides.as_slice() else { return };
+    let plain = |side: &Node<'_>| matches!(side.kind(), "identifier" | "attribute" | "subscript" | "call");
+    if !plain(left) || !plain(right) {
+        return;
+    }
+    let wraps =
+        ["{}.lower()", "{}.strip()", "str({})", "int({})", "set({})", "sorted({})", "len({})", "abs({})"];
+    for wrap in wraps {
+        let part =
+            |side: &Node<'_>| Replacement { range: side.range(), text: wrap.replacen("{}", side.text(), 1) };
+        out.push(Mutation {
+            family: Family::Wrap,
+            parts: vec![part(left), part(right)],
+            line: node.line(),
+            closeness: 0.7,
+            title: format!("Compare after {}", code(&wrap.replacen("{}", "", 1))),
+            why: None,
+        });
     }
 }
 

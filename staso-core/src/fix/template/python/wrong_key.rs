@@ -10,6 +10,8 @@ use crate::fix::Replacement;
 
 /// Keys that are tried.
 const MAX_KEYS: usize = 12;
+/// Similar names that are compared.
+const MAX_NEAR: usize = 200;
 /// Names further from the missing one are not tried unless the evidence names them.
 const LEAST_LIKENESS: f64 = 0.35;
 
@@ -20,35 +22,41 @@ pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
         let position = 1.0 / (1.0 + f64::from(u32::try_from(rank).unwrap_or(u32::MAX)) / 8.0);
         let closeness =
             position * if given { 0.6 + 0.4 * likeness(used, key) } else { 0.7 * likeness(used, key) };
-        let edits: Vec<_> = uses.iter().filter_map(|node| rewrite(*node, key)).collect();
+        let edits: Vec<_> = uses.iter().filter_map(|node| rewrite(site, *node, key)).collect();
         for edit in &edits {
-            push(out, used, key, vec![edit.clone()], closeness);
+            push(out, (used, key, given), vec![edit.clone()], closeness);
         }
         if edits.len() > 1 {
-            push(out, used, key, edits, closeness * 0.99);
+            push(out, (used, key, given), edits, closeness * 0.99);
         }
     }
 }
 
-fn push(out: &mut Sink, used: &str, key: &str, edits: Vec<(u32, Replacement)>, closeness: f64) {
+fn push(
+    out: &mut Sink,
+    (used, key, given): (&str, &str, bool),
+    edits: Vec<(u32, Replacement)>,
+    closeness: f64,
+) {
     let Some(line) = edits.first().map(|(line, _)| *line) else { return };
     out.push(Mutation {
         family: Family::WrongKey,
         line,
         closeness,
         title: format!("Read {} where the code reads {}", code(key), code(used)),
-        why: Some(format!("The data that reaches this line has {} and not {}.", code(key), code(used))),
+        why: given
+            .then(|| format!("The data that reaches this line has {} and not {}.", code(key), code(used))),
         parts: edits.into_iter().map(|(_, part)| part).collect(),
     });
 }
 
-fn rewrite(node: Node<'_>, key: &str) -> Option<(u32, Replacement)> {
+fn rewrite(site: &Site<'_, '_>, node: Node<'_>, key: &str) -> Option<(u32, Replacement)> {
     let text = if node.kind() == "string" {
         like(node, key)?
     } else {
         is_identifier(key).then(|| key.to_owned())?
     };
-    Some((node.line(), Replacement { range: node.range(), text }))
+    Some((site.line_of(node), Replacement { range: node.range(), text }))
 }
 
 /// Where the function uses the key: as a string, as an attribute, or through a constant of the file.
@@ -87,7 +95,7 @@ fn replacements<'a>(site: &'a Site<'_, '_>, used: &str) -> Vec<(&'a str, bool)> 
             _ => None,
         };
         let Some(name) = name.filter(|name| *name != used && name.len() <= 64) else { continue };
-        if !near.contains(&name) && likeness(used, name) >= LEAST_LIKENESS {
+        if near.len() < MAX_NEAR && !near.contains(&name) && likeness(used, name) >= LEAST_LIKENESS {
             near.push(name);
         }
     }
