@@ -9,3 +9,7 @@ mod schema;
 mod transcript;
 mod vcs;
 mod quick;
+#[cfg(feature = "template-repair")]
+mod template;
+#[cfg(feature = "template-repair")]
+mod template_limits;

@@ -1,0 +1,51 @@
+//! What a programming language has to offer to be repaired.
+
+use std::fmt::Debug;
+
+use super::evidence::Evidence;
+use super::locate::Place;
+use super::mutation::Sink;
+use super::python::Python;
+use super::syntax::Node;
+use crate::code::RepoPath;
+
+/// A programming language.
+pub(crate) trait Language: Debug + Send + Sync {
+    /// Its grammar.
+    fn grammar(&self) -> tree_sitter::Language;
+
+    /// The innermost function around a line, or the function of that name when no line fits.
+    fn function_at<'s>(&self, root: Node<'s>, line: u32, name: Option<&str>) -> Option<Node<'s>>;
+
+    /// The outermost statement around a line that stands outside of functions.
+    fn statement_at<'s>(&self, root: Node<'s>, line: u32) -> Option<Node<'s>>;
+
+    /// The name of a function.
+    fn name_of<'s>(&self, function: Node<'s>) -> Option<&'s str>;
+
+    /// Functions of the same file that a function calls.
+    fn helpers<'s>(&self, function: Node<'s>) -> Vec<Node<'s>>;
+
+    /// Proposes edits of one place.
+    fn propose(&self, place: &Place<'_>, evidence: &Evidence<'_>, out: &mut Sink);
+}
+
+/// The languages that can be repaired, for messages.
+pub(crate) const KNOWN: &str = "Python";
+
+/// The language of a file.
+pub(crate) fn language_of(path: &RepoPath) -> Option<&'static dyn Language> {
+    match path.extension() {
+        Some("py" | "pyi") => Some(&Python),
+        _ => None,
+    }
+}
+
+/// Whether a file holds tests: a repair never changes what judges it.
+pub(crate) fn is_test(path: &RepoPath) -> bool {
+    let name = path.file_name();
+    name.starts_with("test_")
+        || name.ends_with("_test.py")
+        || name == "conftest.py"
+        || path.components().rev().skip(1).any(|part| matches!(part, "tests" | "test"))
+}

@@ -1,0 +1,123 @@
+//! One small edit, not yet checked.
+
+use std::ops::Range;
+
+use super::family::Family;
+use super::syntax::Node;
+use crate::fix::Replacement;
+
+/// One small edit that a family proposes.
+#[derive(Debug, Clone)]
+pub(crate) struct Mutation {
+    /// The family that proposes it.
+    pub(crate) family: Family,
+    /// The edit.
+    pub(crate) parts: Vec<Replacement>,
+    /// The line it is about, from 1.
+    pub(crate) line: u32,
+    /// From 0 to 1: how well the edit fits the evidence, among edits of its family.
+    pub(crate) closeness: f64,
+    /// What it does, in the imperative.
+    pub(crate) title: String,
+    /// Why it may help, when there is more to say than the family's reason.
+    pub(crate) why: Option<String>,
+}
+
+/// Collects what families propose for one place.
+#[derive(Debug)]
+pub(crate) struct Sink {
+    mutations: Vec<Mutation>,
+    limit: usize,
+}
+
+impl Sink {
+    /// Further edits that one family makes of one place are dropped.
+    const FAMILY_LIMIT: usize = 10_000;
+
+    /// An empty one.
+    pub(crate) const fn new() -> Self {
+        Self { mutations: Vec::new(), limit: Self::FAMILY_LIMIT }
+    }
+
+    /// Makes room for the next family.
+    pub(crate) fn begin_family(&mut self) {
+        self.limit = self.mutations.len() + Self::FAMILY_LIMIT;
+    }
+
+    /// What was collected.
+    pub(crate) fn into_mutations(self) -> Vec<Mutation> {
+        self.mutations
+    }
+
+    /// Whether nothing more of this family fits.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.mutations.len() >= self.limit
+    }
+
+    /// Replaces a node.
+    pub(crate) fn replace(
+        &mut self,
+        family: Family,
+        node: Node<'_>,
+        text: impl Into<String>,
+        closeness: f64,
+        title: impl Into<String>,
+    ) {
+        let text = text.into();
+        if text != node.text() {
+            self.edit(family, node.line(), node.range(), text, closeness, title);
+        }
+    }
+
+    /// Replaces a range of bytes.
+    pub(crate) fn edit(
+        &mut self,
+        family: Family,
+        line: u32,
+        range: Range<usize>,
+        text: impl Into<String>,
+        closeness: f64,
+        title: impl Into<String>,
+    ) {
+        let parts = vec![Replacement { range, text: text.into() }];
+        self.push(Mutation { family, parts, line, closeness, title: title.into(), why: None });
+    }
+
+    /// Adds an edit.
+    pub(crate) fn push(&mut self, mutation: Mutation) {
+        if !self.is_full() {
+            self.mutations.push(mutation);
+        }
+    }
+}
+
+/// Text of a repository or trace inside a title: one line, short, without anything that could change how it is shown.
+pub(crate) fn code(text: &str) -> String {
+    let clean: String =
+        text.chars().map(|c| if c.is_control() || is_invisible(c) || c == '`' { ' ' } else { c }).collect();
+    let line = clean.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= MAX_CODE_CHARS {
+        return format!("`{line}`");
+    }
+    let cut: String = line.chars().take(MAX_CODE_CHARS - 1).collect();
+    format!("`{cut}…`")
+}
+
+const MAX_CODE_CHARS: usize = 24;
+
+/// Characters that change direction or are not seen.
+pub(crate) const fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoted_text_is_one_short_harmless_line() {
+        assert_eq!(code("a`b\n\u{202e}c"), "`a b c`");
+        assert_eq!(code(&"x".repeat(100)).chars().count(), MAX_CODE_CHARS + 2);
+    }
+}
