@@ -225,5 +225,5 @@ fn long_texts_take_no_long_time() {
             assert!(function(&text).len() < 1_000_000);
         }
     }
-    assert!(started.elapsed().as_secs() < 30, "took {:?}", started.elapsed());
+    assert!(started.elapsed().as_secs() < 120, "took {:?}", started.elapsed());
 }
