@@ -28,7 +28,7 @@ fn main() -> BranchName {
     BranchName::new("main").unwrap()
 }
 
-fn fixture() -> Fixture {
+fn fixture(test: &str) -> Fixture {
     let file = |text: &str, executable| NewContent { bytes: text.as_bytes().to_vec(), executable };
     let files = BTreeMap::from([
         (RepoPath::new("app/agent.py").unwrap(), file("print(1)\r\n", false)),
@@ -38,7 +38,7 @@ fn fixture() -> Fixture {
     let mut repository = MemoryRepository::new(url(), main());
     repository.commit(memory_commit(1), main(), [(RepoPath::new("README").unwrap(), "hello\n")]);
     repository.commit_files(memory_commit(2), main(), files.clone());
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("memory-vcs");
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("memory-vcs").join(test);
     if root.exists() {
         fs::remove_dir_all(&root).unwrap();
     }
@@ -115,13 +115,13 @@ impl VcsFixture for Fixture {
 
 #[tokio::test]
 async fn memory_vcs_conforms() {
-    let fixture = fixture();
+    let fixture = fixture("conforms");
     vcs::all(&fixture.vcs.clone(), &fixture).await;
 }
 
 #[tokio::test]
 async fn injected_failures_come_once_and_in_order() {
-    let vcs = fixture().vcs;
+    let vcs = fixture("failures").vcs;
     let source = SourceRevision {
         repository_url: Some(url()),
         commit: Some(memory_commit(2)),
