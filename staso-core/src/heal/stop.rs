@@ -68,7 +68,8 @@ impl From<VcsError> for Stop {
             VcsError::NothingToPropose => {
                 return Self::new(OutcomeState::NoCodeFix, "already_fixed", error.to_string());
             }
-            VcsError::RepositoryNotFound { .. } => "no_repository",
+            VcsError::RepositoryNotFound { .. } | VcsError::NoRepository => "no_repository",
+            VcsError::Unreadable { .. } => "unreadable_repository",
             VcsError::Unsupported { .. } => "repository_not_supported",
             VcsError::Empty { .. } => "empty_repository",
             VcsError::NoCommit => "no_commit",

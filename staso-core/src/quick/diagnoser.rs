@@ -96,6 +96,12 @@ pub fn rules_digest() -> Digest {
     Digest::of(text)
 }
 
+/// The name and version of the calibration that ships with the rules.
+#[must_use]
+pub fn calibrator_id() -> String {
+    QuickDiagnoser::new().calibrator.id
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -28,4 +28,4 @@ mod signal;
 mod stack;
 mod tree;
 
-pub use diagnoser::{QuickDiagnoser, rules_digest};
+pub use diagnoser::{QuickDiagnoser, calibrator_id, rules_digest};

@@ -61,7 +61,9 @@ fn recorded_call(input: &RuleInput<'_>, span: &Span) -> Option<RecordedCall> {
     let function = known.map(|known| known.qualified.clone()).or_else(|| place.function.clone())?;
     let document = &input.facts_of(span.span_id)?.input;
     let arguments = arguments(document, known)?;
-    Some(RecordedCall { path, function, arguments })
+    let class = |kind: &String| kind.rsplit(['.', ':']).next().unwrap_or(kind).to_owned();
+    let raised = span.error.as_ref().and_then(|error| error.kind.as_ref()).map(class);
+    Some(RecordedCall { path, function, arguments, raised })
 }
 
 /// A recorded JSON object, by name; `{"args": […], "kwargs": {…}}` is matched with the parameters of the function.

@@ -2,14 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must panic")]
 
+mod quick;
 mod report;
 mod report_artifacts;
 mod report_neutralise;
 mod schema;
-mod transcript;
-mod vcs;
-mod quick;
 #[cfg(feature = "template-repair")]
 mod template;
 #[cfg(feature = "template-repair")]
 mod template_limits;
+mod transcript;
+mod vcs;

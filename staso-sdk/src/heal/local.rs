@@ -126,7 +126,7 @@ pub fn local(options: LocalOptions) -> Result<Local, LocalError> {
         Healer::builder(store.clone(), files.clone(), quick, Arc::clone(&clock), Arc::new(RandomRunIds))
             .with_fixer(Arc::new(TemplateFixer::default()))
             .with_vcs(Arc::new(git))
-            .with_sandbox(Arc::new(LocalSandbox::new()), Arc::new(DetectedTests::default()))
+            .with_sandbox(Arc::new(LocalSandbox::new()), Arc::new(DetectedTests))
             .with_policy(policy)
             .with_sink(files.clone())
             .build();
