@@ -103,7 +103,7 @@ impl<'a> Demo<'a> {
         };
         let request =
             HealRequest::new(self.station.workspace.clone(), trace_id).with_cancellation(self.cancel.clone());
-        Ok(follow(self.station.healer.start(request), terminal).await?)
+        Ok(follow(self.station.healer().start(request), terminal).await?)
     }
 
     async fn failed_trace<W: Write + Send>(

@@ -134,7 +134,7 @@ fn work(given: &mut Given) -> Result<Work, UsageError> {
     Ok(Work::Own(OwnWork {
         trace,
         repository: given.repository.take(),
-        until: given.until.unwrap_or(StoppingPoint::Verify),
+        until: given.until.unwrap_or(StoppingPoint::Publish),
         test_command: given.test_command.take(),
     }))
 }
@@ -166,7 +166,7 @@ heal [--scenario NAME]... [--json] [--data DIR]
     Plants faults in a support agent, runs it, and heals what fails. All default scenarios when none is named.
 heal --trace FILE [--repo PATH-or-URL] [--until diagnose|propose|verify|publish] [--test CMD] [--json] [--data DIR]
     Heals the failed runs in FILE (staso ingest format or OTLP JSON; - is standard input) at the repository's commit.
-    Goes as far as `verify` by default; only `publish` writes a branch into the repository.
+    Goes as far as `publish` by default: a new branch fix/staso-... and nothing else; --until verify writes nothing.
 heal --list | --help
 
 --json   prints artifacts alone, one a line
@@ -208,13 +208,13 @@ mod tests {
     }
 
     #[test]
-    fn own_work_is_proven_but_not_published_unless_asked() {
+    fn own_work_goes_as_far_as_the_user_says() {
         let until = |line| match parsed(line) {
             Ok(Command::Heal(Options { work: Work::Own(own), .. })) => own.until,
             other => panic!("{other:?}"),
         };
-        assert_eq!(until("--trace t.json --repo https://github.com/acme/agent"), StoppingPoint::Verify);
-        assert_eq!(until("--trace=t.json --until publish"), StoppingPoint::Publish);
+        assert_eq!(until("--trace t.json --repo https://github.com/acme/agent"), StoppingPoint::Publish);
+        assert_eq!(until("--trace=t.json --until diagnose"), StoppingPoint::Diagnose);
     }
 
     #[test]

@@ -111,7 +111,7 @@ pub async fn heal<W: Write + Send>(
     if let Some(command) = &work.test_command {
         request = request.with_test_command(TestCommand::shell(command));
     }
-    Ok(follow(station.healer.start(request), terminal).await?)
+    Ok(follow(station.healer().start(request), terminal).await?)
 }
 
 /// Whether the run reached what the user asked for, or rightly found that no change of code helps.

@@ -1,41 +1,106 @@
 //! Everything that healing needs, on one machine: a healer, its store of traces, and an ingest that fills it.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use staso::heal::{Local, LocalError, LocalOptions, local};
+use staso::ingest::{IngestAuth, IngestState, router, serve};
 use staso_core::heal::Healer;
-use staso_core::id::{RunId, TraceId, WorkspaceId};
-use staso_core::run::{Clock, RunContext, StoreError, TraceFilter, TraceStore};
+use staso_core::id::{InvalidId, RunId, TraceId, WorkspaceId};
+use staso_core::run::{RunContext, StoreError, TraceFilter, TraceStore};
+use staso_core::trace::RepositoryUrl;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// The workspace of the examples. The support agent sends this name too.
 pub const WORKSPACE: &str = "default";
 /// Failed traces looked at when that of a run is searched.
 const NEWEST_TRACES: usize = 20;
 
-/// An assembled place to heal.
-#[derive(Debug, Clone)]
+/// An assembled place to heal. Its ingest ends when it is dropped.
+#[derive(Debug)]
 pub struct Station {
-    /// Turns failed runs into artifacts.
-    pub healer: Healer,
+    local: Local,
     /// Where the healer finds traces.
     pub traces: Arc<dyn TraceStore>,
-    /// The source of time.
-    pub clock: Arc<dyn Clock>,
     /// The tenant.
     pub workspace: WorkspaceId,
     /// Base URL of the ingest on the loopback interface.
     pub ingest_url: String,
     /// Where repositories, artifacts and caches are kept.
     pub directory: PathBuf,
+    server: JoinHandle<io::Result<()>>,
+    stop: DropGuard,
+}
+
+/// A station could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StationError {
+    /// The store or its directory cannot be opened.
+    #[error(transparent)]
+    Local(#[from] LocalError),
+    /// The ingest cannot listen.
+    #[error("cannot listen on the loopback interface")]
+    Listen(#[from] io::Error),
+    /// The name of the workspace is no id.
+    #[error(transparent)]
+    Workspace(#[from] InvalidId),
 }
 
 impl Station {
+    /// Opens the station below `directory`, with an ingest on a free port. `repository` is used for every trace,
+    /// whatever it records.
+    ///
+    /// # Errors
+    /// When the store cannot be opened or no port can be had.
+    pub async fn open(directory: &Path, repository: Option<&RepositoryUrl>) -> Result<Self, StationError> {
+        let mut options = LocalOptions::new(directory.join("data"));
+        options = match repository.map(|url| (url, url.local_path())) {
+            Some((_, Some(path))) => options.with_fallback(path),
+            Some((url, None)) => options.with_mirror(url.clone(), url.clone()),
+            None => options,
+        };
+        let local = local(options)?;
+        let traces: Arc<dyn TraceStore> = local.store().clone();
+        let workspace = WorkspaceId::new(WORKSPACE)?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let ingest_url = format!("http://{}", listener.local_addr()?);
+        let stop = CancellationToken::new();
+        let auth = IngestAuth::without_keys(workspace.clone());
+        let app = router(IngestState::new(Arc::clone(&traces), auth));
+        let server = tokio::spawn(serve(listener, app, stop.clone()));
+        let (directory, stop) = (directory.to_owned(), stop.drop_guard());
+        Ok(Self { local, traces, workspace, ingest_url, directory, server, stop })
+    }
+
+    /// Turns failed runs into artifacts.
+    #[must_use]
+    pub const fn healer(&self) -> &Healer {
+        self.local.healer()
+    }
+
+    /// Where the artifact of a run is.
+    #[must_use]
+    pub fn artifact_file(&self, run_id: RunId) -> PathBuf {
+        self.local.run_directory(run_id).join("run.json")
+    }
+
+    /// Ends the ingest and waits for it.
+    pub async fn close(self) {
+        drop(self.stop);
+        // The requests that it was answering have nobody to go to any more.
+        drop(self.server.await);
+    }
+
     /// The newest failed trace of a run at this commit.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn failed_trace(&self, commit: &str) -> Result<Option<TraceId>, StoreError> {
-        let ctx = RunContext::new(RunId::from_bytes(*b"no run: a search"), Arc::clone(&self.clock));
+        let ctx = RunContext::new(RunId::from_bytes(*b"no run: a search"), Arc::clone(self.local.clock()));
         let filter = TraceFilter::default().failed().with_limit(NEWEST_TRACES);
         for summary in self.traces.find(&self.workspace, &filter, &ctx).await? {
             let trace = self.traces.get(&self.workspace, summary.trace_id, &ctx).await?;

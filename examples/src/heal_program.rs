@@ -1,0 +1,160 @@
+//! The program `heal`: options in, artifacts out, an exit code at the end.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use staso::ingest::{IngestLimits, parse_any};
+use staso_core::id::Digest;
+use tokio_util::sync::CancellationToken;
+
+use crate::demo::{Demo, DemoError};
+use crate::environment::Environment;
+use crate::follow::Finished;
+use crate::interrupt;
+use crate::options::{self, Command, Options, OwnWork, Work};
+use crate::own_work;
+use crate::scenario::Scenario;
+use crate::show::{complain, conclusion, json};
+use crate::station::Station;
+use crate::terminal::{Look, Terminal, Tone};
+use crate::verdict;
+
+const UNHEALED: u8 = 1;
+const USAGE: u8 = 2;
+
+/// What goes wrong around a run, with its exit code.
+type Failure = (Box<dyn std::error::Error>, u8);
+
+/// Runs the program. `arguments` come without its name.
+pub async fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
+    let ended = match options::parse(arguments) {
+        Ok(Command::Help) => print(&options::usage()),
+        Ok(Command::List) => print(&options::list()),
+        Ok(Command::Heal(options)) => heal(&options, environment).await,
+        Err(error) => Err((error.into(), USAGE)),
+    };
+    ended
+        .unwrap_or_else(|(error, code)| {
+            complain(&*error);
+            code
+        })
+        .into()
+}
+
+async fn heal(options: &Options, environment: &Environment) -> Result<u8, Failure> {
+    let directory = directory(options).map_err(|error| (error.into(), UNHEALED))?;
+    let repository = match &options.work {
+        Work::Own(own) => own.repository.as_ref(),
+        Work::Demo(_) => None,
+    };
+    let station =
+        Station::open(&directory, repository).await.map_err(|error| (Box::from(error), UNHEALED))?;
+    let out = io::stdout();
+    let look = Look::choose(out.is_terminal() && !options.json, environment);
+    let progress: Box<dyn Write + Send> =
+        if options.json { Box::new(io::sink()) } else { Box::new(io::stdout()) };
+    let mut program = Program {
+        station: &station,
+        environment,
+        cancel: interrupt::token(),
+        terminal: Terminal::new(progress, look),
+        json: options.json,
+    };
+    let code = match &options.work {
+        Work::Demo(scenarios) => program.demo(scenarios).await,
+        Work::Own(own) => program.own(own).await,
+    };
+    station.close().await;
+    let code = code?;
+    if !options.json {
+        let note = format!("everything is kept in {}\n", directory.display());
+        print(&look.paint(Tone::Dim, &note))?;
+    }
+    Ok(code)
+}
+
+/// One call of the program.
+struct Program<'p> {
+    station: &'p Station,
+    environment: &'p Environment,
+    cancel: CancellationToken,
+    terminal: Terminal<Box<dyn Write + Send>>,
+    json: bool,
+}
+
+impl Program<'_> {
+    async fn demo(&mut self, scenarios: &[&'static Scenario]) -> Result<u8, Failure> {
+        let mut code = 0;
+        for scenario in scenarios {
+            let demo = Demo::new(self.station, self.environment, &self.cancel);
+            match demo.run(scenario, &mut self.terminal).await {
+                Ok(finished) => {
+                    self.show(&finished)?;
+                    if let Some(complaint) = verdict::complaint(scenario.class, &finished.artifact) {
+                        self.say(&format!("{}: {complaint}", scenario.name))?;
+                        code = UNHEALED;
+                    }
+                }
+                Err(DemoError::Cancelled) => {}
+                Err(error) => return Err((error.into(), UNHEALED)),
+            }
+            if self.cancel.is_cancelled() {
+                return Ok(interrupt::EXIT_CODE);
+            }
+        }
+        Ok(code)
+    }
+
+    async fn own(&mut self, own: &OwnWork) -> Result<u8, Failure> {
+        let bytes = own_work::read(&own.trace).map_err(|error| (Box::from(error), USAGE))?;
+        let malformed = |error: staso::ingest::IngestError| -> Failure {
+            (format!("{}: {error}", own.trace.display()).into(), USAGE)
+        };
+        let parts = parse_any(&bytes, &IngestLimits::default()).map_err(malformed)?;
+        let key = Digest::of(&bytes).to_string();
+        let traces = own_work::keep(self.station, parts, key).await.map_err(|error| (error.into(), USAGE))?;
+        let mut code = 0;
+        for trace_id in traces {
+            let healed = own_work::heal(self.station, trace_id, own, &self.cancel, &mut self.terminal).await;
+            let finished = healed.map_err(|error| (error.into(), UNHEALED))?;
+            self.show(&finished)?;
+            if self.cancel.is_cancelled() {
+                return Ok(interrupt::EXIT_CODE);
+            }
+            if !own_work::succeeded(&finished.artifact) {
+                code = UNHEALED;
+            }
+        }
+        Ok(code)
+    }
+
+    fn show(&mut self, finished: &Finished) -> Result<(), Failure> {
+        let artifact = &finished.artifact;
+        if self.json {
+            return print(&(json(artifact) + "\n")).map(|_| ());
+        }
+        let file = self.station.artifact_file(artifact.run_id);
+        self.say(&format!("\n{}", conclusion(artifact, &file, self.terminal.look())))
+    }
+
+    fn say(&mut self, text: &str) -> Result<(), Failure> {
+        self.terminal.line(text).map_err(|error| (error.into(), UNHEALED))
+    }
+}
+
+/// Where everything is kept: as the user says, else a new directory that stays, because the user wants to look at the
+/// branches in it.
+fn directory(options: &Options) -> io::Result<PathBuf> {
+    if let Some(directory) = &options.data {
+        std::fs::create_dir_all(directory)?;
+        return directory.canonicalize();
+    }
+    tempfile::Builder::new().prefix("staso-heal-").tempdir().map(tempfile::TempDir::keep)
+}
+
+fn print(text: &str) -> Result<u8, Failure> {
+    let written = io::stdout().lock().write_all(text.as_bytes());
+    written.map(|()| 0).map_err(|error| (error.into(), UNHEALED))
+}
