@@ -61,6 +61,13 @@ impl Settings {
         let endpoint = said.endpoint.or_else(|| get("STASO_BASE_URL"));
         let conversation = said.conversation.or_else(|| get("STASO_SESSION_ID"));
         let workspace = said.workspace.or_else(|| get("STASO_WORKSPACE_SLUG"));
+        let endpoint: Endpoint = endpoint.as_deref().unwrap_or(Endpoint::DEFAULT).parse()?;
+        let api_key =
+            said.api_key.or_else(|| get("STASO_API_KEY").map(Secret::new)).map(usable).transpose()?;
+        if cfg!(not(feature = "tls")) && api_key.is_some() && endpoint.is_encrypted() {
+            let reason = "https needs the feature `tls` of this crate".to_owned();
+            return Err(InitError::Setting { name: "STASO_BASE_URL", reason });
+        }
         Ok(Self {
             enabled: strict_bool(variables, "STASO_ENABLED")?.unwrap_or(true),
             agent: said
@@ -79,12 +86,8 @@ impl Settings {
                 .map_err(|error| invalid("STASO_SESSION_ID", &error))?,
             workspace: WorkspaceId::new(workspace.as_deref().unwrap_or(DEFAULT_WORKSPACE))
                 .map_err(|error| invalid("STASO_WORKSPACE_SLUG", &error))?,
-            api_key: said
-                .api_key
-                .or_else(|| get("STASO_API_KEY").map(Secret::new))
-                .map(usable)
-                .transpose()?,
-            endpoint: endpoint.as_deref().unwrap_or(Endpoint::DEFAULT).parse()?,
+            api_key,
+            endpoint,
             policy: said.capture.resolve(variables)?,
         })
     }

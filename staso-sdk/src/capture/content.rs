@@ -101,32 +101,104 @@ pub(super) fn strip_messages(text: String, policy: EffectivePolicy) -> Option<St
     if policy.allows(CaptureCategory::SystemPrompt) && policy.allows(CaptureCategory::ToolSchema) {
         return Some(text);
     }
-    let Ok(mut value) = serde_json::from_str::<Value>(&text) else { return None };
-    let stripped = match &mut value {
+    let mut value = serde_json::from_str::<Value>(&text).ok()?;
+    let is_known = match &mut value {
         Value::Array(messages) => strip_list(messages, policy),
-        Value::Object(request) => {
-            if !policy.allows(CaptureCategory::SystemPrompt) {
-                request.retain(|key, _| !key.contains("system") && !key.contains("instruction"));
-            }
-            if !policy.allows(CaptureCategory::ToolSchema) {
-                request.retain(|key, _| !key.contains("tool") && !key.contains("function"));
-            }
-            request.values_mut().filter_map(Value::as_array_mut).all(|messages| strip_list(messages, policy))
-        }
+        Value::Object(_) => strip_value(&mut value, policy),
         _ => policy.allows(CaptureCategory::SystemPrompt),
     };
-    stripped.then(|| value.to_string())
+    is_known.then(|| value.to_string())
 }
 
-/// Removes system messages; false when an element is no message.
-fn strip_list(messages: &mut Vec<Value>, policy: EffectivePolicy) -> bool {
-    if policy.allows(CaptureCategory::SystemPrompt) {
-        return true;
+const SYSTEM_KEYS: [&str; 6] = [
+    "system",
+    "system_prompt",
+    "system_instruction",
+    "system_instructions",
+    "systemInstruction",
+    "instructions",
+];
+const SCHEMA_KEYS: [&str; 4] = ["tools", "functions", "tool_definitions", "toolConfig"];
+const MESSAGE_KEYS: [&str; 4] = ["messages", "input", "contents", "history"];
+
+/// Takes out what is off, however deep; false when something can be a system prompt or not. Depth is bounded by the
+/// JSON parser.
+fn strip_value(value: &mut Value, policy: EffectivePolicy) -> bool {
+    match value {
+        Value::Array(items) => {
+            items.retain(|item| policy.allows(CaptureCategory::SystemPrompt) || !is_system(item));
+            items.iter_mut().all(|item| strip_value(item, policy))
+        }
+        Value::Object(fields) => {
+            let is_off = |keys: &[&str], key: &str, category| keys.contains(&key) && !policy.allows(category);
+            fields.retain(|key, _| {
+                !is_off(&SYSTEM_KEYS, key, CaptureCategory::SystemPrompt)
+                    && !is_off(&SCHEMA_KEYS, key, CaptureCategory::ToolSchema)
+            });
+            fields.iter_mut().all(|(key, field)| match field {
+                Value::Array(messages) if MESSAGE_KEYS.contains(&key.as_str()) => {
+                    strip_list(messages, policy)
+                }
+                field => strip_value(field, policy),
+            })
+        }
+        _ => true,
     }
-    let role = |message: &Value| message.get("role").and_then(Value::as_str).map(str::to_ascii_lowercase);
-    if messages.iter().any(|message| role(message).is_none()) {
+}
+
+/// Messages without a role cannot be told from system messages.
+fn strip_list(messages: &mut Vec<Value>, policy: EffectivePolicy) -> bool {
+    let has_roles = messages.iter().all(|message| message.get("role").is_some_and(Value::is_string));
+    if !has_roles && !policy.allows(CaptureCategory::SystemPrompt) {
         return false;
     }
-    messages.retain(|message| !matches!(role(message).as_deref(), Some("system" | "developer")));
-    true
+    messages.retain(|message| policy.allows(CaptureCategory::SystemPrompt) || !is_system(message));
+    messages.iter_mut().all(|message| strip_value(message, policy))
+}
+
+fn is_system(message: &Value) -> bool {
+    let role = message.get("role").and_then(Value::as_str);
+    role.is_some_and(|role| ["system", "developer"].iter().any(|system| role.eq_ignore_ascii_case(system)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::policy::CapturePolicy;
+    use super::*;
+
+    fn without(category: CaptureCategory, text: &str) -> Option<String> {
+        let policy = CapturePolicy::everything().without(category).resolve(&BTreeMap::new()).unwrap();
+        strip_messages(text.to_owned(), policy)
+    }
+
+    #[test]
+    fn system_prompts_are_found_wherever_they_stand() {
+        let user = r#"{"content":"hi","role":"user"}"#;
+        let system = r#"{"content":"SECRET","role":"System"}"#;
+        let cases = [
+            (format!("[{system},{user}]"), Some(format!("[{user}]"))),
+            (format!(r#"{{"messages":[{system},{user}]}}"#), Some(format!(r#"{{"messages":[{user}]}}"#))),
+            (
+                format!(r#"{{"body":{{"messages":[{system}],"system":"SECRET"}}}}"#),
+                Some(r#"{"body":{"messages":[]}}"#.to_owned()),
+            ),
+            (r#"[["system","SECRET"]]"#.to_owned(), None),
+            (r#"{"messages":["SECRET"]}"#.to_owned(), None),
+            ("SECRET".to_owned(), None),
+            (r#""SECRET""#.to_owned(), None),
+        ];
+        for (text, left) in cases {
+            assert_eq!(without(CaptureCategory::SystemPrompt, &text), left, "{text}");
+        }
+    }
+
+    #[test]
+    fn schemas_and_calls_are_found_wherever_they_stand() {
+        let request = r#"{"request":{"messages":[],"tools":[{"name":"SECRET"}]}}"#;
+        assert_eq!(without(CaptureCategory::ToolSchema, request).unwrap(), r#"{"request":{"messages":[]}}"#);
+        let call = r#"[{"role":"assistant","content":[{"type":"tool_use","input":"SECRET"}]}]"#;
+        assert_eq!(without(CaptureCategory::ToolArguments, call), None);
+    }
 }

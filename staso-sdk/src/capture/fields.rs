@@ -29,7 +29,12 @@ struct Entry {
 
 #[derive(Debug, Clone, Copy)]
 enum Scalar {
-    Text { start: usize, end: usize, cut: bool },
+    /// Offsets into the buffer, which [`MAX_SPAN_BYTES`] keeps small.
+    Text {
+        start: u32,
+        end: u32,
+        cut: bool,
+    },
     Bool(bool),
     Signed(i64),
     Unsigned(u64),
@@ -49,9 +54,13 @@ impl Fields {
     /// The last text value of a field.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.entries.iter().rev().find(|entry| entry.name == name).and_then(|entry| match entry.value {
-            Scalar::Text { start, end, .. } => self.text.get(start..end).filter(|text| !text.is_empty()),
+            Scalar::Text { start, end, .. } => self.slice(start, end).filter(|text| !text.is_empty()),
             _ => None,
         })
+    }
+
+    fn slice(&self, start: u32, end: u32) -> Option<&str> {
+        self.text.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
     }
 
     pub(crate) fn push_text(&mut self, name: &'static str, text: &str) {
@@ -66,7 +75,8 @@ impl Fields {
         let limit = (start + MAX_VALUE_BYTES).min(MAX_SPAN_BYTES.max(start));
         // An error means that the limit was reached or that a `Display` gave up; what was written stays.
         let cut = Bounded { text: &mut self.text, limit }.write_fmt(value).is_err();
-        self.entries.push(Entry { name, value: Scalar::Text { start, end: self.text.len(), cut } });
+        let (start, end) = (offset(start), offset(self.text.len()));
+        self.entries.push(Entry { name, value: Scalar::Text { start, end, cut } });
     }
 
     fn push(&mut self, name: &'static str, value: Scalar) {
@@ -79,13 +89,13 @@ impl Fields {
     pub(crate) fn into_values(self) -> (BTreeMap<String, Value>, Vec<&'static str>) {
         let mut values = BTreeMap::new();
         let mut cut_names = Vec::new();
-        for Entry { name, value } in self.entries {
+        for &Entry { name, value } in &self.entries {
             let value = match value {
                 Scalar::Text { start, end, cut } => {
                     if cut {
                         cut_names.push(name);
                     }
-                    Value::from(self.text.get(start..end).unwrap_or_default())
+                    Value::from(self.slice(start, end).unwrap_or_default())
                 }
                 Scalar::Bool(value) => Value::from(value),
                 Scalar::Signed(value) => Value::from(value),
@@ -96,6 +106,10 @@ impl Fields {
         }
         (values, cut_names)
     }
+}
+
+fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 impl Visit for Fields {

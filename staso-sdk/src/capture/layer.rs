@@ -33,7 +33,7 @@ impl Slot {
 
     fn with<T>(&self, act: impl FnOnce(&Recorder) -> T) -> Option<T> {
         let recorder = self.recorder.read().unwrap_or_else(PoisonError::into_inner);
-        recorder.as_deref().filter(|recorder| recorder.is_recording()).map(act)
+        recorder.as_deref().filter(|recorder| recorder.is_enabled()).map(act)
     }
 }
 
@@ -160,6 +160,9 @@ where
                     scope: open.scope.clone(),
                 })
             });
+            if around.is_none() && !recorder.is_recording() {
+                return;
+            }
             let open = Self::open(attributes, around.as_ref());
             if open.belongs && around.is_none() {
                 recorder.record(provisional(&open, attributes.metadata()));

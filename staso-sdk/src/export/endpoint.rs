@@ -43,6 +43,11 @@ impl Endpoint {
         self.is_loopback
     }
 
+    /// Whether it needs TLS.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.base.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
+    }
+
     /// The address, without a slash at the end.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -26,7 +26,7 @@ impl Recorder {
     }
 
     /// False in a process that was forked off: the delivery threads stayed behind, and a lock may be held by one that no
-    /// longer runs.
+    /// longer runs. Costs a system call, so it is asked where a trace begins, not for every span.
     pub(crate) fn is_recording(&self) -> bool {
         self.is_enabled() && self.process == std::process::id()
     }

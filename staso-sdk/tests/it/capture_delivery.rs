@@ -107,6 +107,17 @@ fn nobody_listening_is_network_unavailable() {
     assert!(report.retryable && !report.ok() && !report.timed_out);
 }
 
+#[cfg(feature = "tls")]
+#[test]
+fn a_service_that_does_not_speak_tls_is_network_unavailable() {
+    let service = Service::start([]);
+    let staso = client(&service).endpoint(service.url().replace("http:", "https:")).start().unwrap();
+    recording(&staso, || record_tools(1));
+    let report = staso.shutdown_blocking(LONG);
+    assert_eq!((report.failed, report.last_failure), (2, Some(FailureKind::NetworkUnavailable)));
+    assert!(service.received().is_empty());
+}
+
 #[test]
 fn shutdown_ends_in_time_when_the_service_never_answers() {
     let service = Service::start([Reply::Never, Reply::Never, Reply::Never]);
