@@ -109,6 +109,9 @@ unsafe extern "C" {
     fn fchmod(fd: c_int, mode: c_uint) -> c_int;
     fn umask(mode: c_uint) -> c_uint;
     fn readlinkat(dir: c_int, path: *const c_char, buffer: *mut c_char, size: usize) -> isize;
+    fn socketpair(domain: c_int, kind: c_int, protocol: c_int, fds: *mut c_int) -> c_int;
+    fn sendmsg(fd: c_int, message: *const Message, flags: c_int) -> isize;
+    fn recvmsg(fd: c_int, message: *mut Message, flags: c_int) -> isize;
     fn statx(dir: c_int, path: *const c_char, flags: c_int, mask: c_uint, into: *mut Statx) -> c_int;
     fn fgetxattr(fd: c_int, name: *const c_char, value: *mut c_void, size: usize) -> isize;
     fn setxattr(
@@ -209,14 +212,7 @@ pub(crate) fn move_mount(tree: BorrowedFd<'_>, target: &CStr) -> Result<()> {
     const FROM_EMPTY_PATH: c_uint = 4;
     // SAFETY: the paths are C strings that live through the call.
     check(unsafe {
-        syscall(
-            SYS_MOVE_MOUNT,
-            tree.as_raw_fd(),
-            c"".as_ptr(),
-            AT_FDCWD,
-            target.as_ptr(),
-            FROM_EMPTY_PATH,
-        )
+        syscall(SYS_MOVE_MOUNT, tree.as_raw_fd(), c"".as_ptr(), AT_FDCWD, target.as_ptr(), FROM_EMPTY_PATH)
     })
     .map(|_| ())
 }
@@ -286,6 +282,94 @@ pub(crate) fn pipe() -> Result<(OwnedFd, OwnedFd)> {
     unit(unsafe { pipe2(fds.as_mut_ptr(), O_CLOEXEC) })?;
     // SAFETY: the kernel just made both descriptors for us.
     Ok(unsafe { (OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])) })
+}
+
+/// A connected pair of sockets that are closed on exec.
+pub(crate) fn socket_pair() -> Result<(OwnedFd, OwnedFd)> {
+    const AF_UNIX: c_int = 1;
+    const STREAM_CLOEXEC: c_int = 1 | 0o2_000_000;
+    let mut fds = [0; 2];
+    // SAFETY: the array holds two descriptors.
+    unit(unsafe { socketpair(AF_UNIX, STREAM_CLOEXEC, 0, fds.as_mut_ptr()) })?;
+    // SAFETY: the kernel just made both descriptors for us.
+    Ok(unsafe { (OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])) })
+}
+
+/// Descriptors that travel together: those of one command.
+pub(crate) const FDS_PER_MESSAGE: usize = 4;
+const SOL_SOCKET: c_int = 1;
+const SCM_RIGHTS: c_int = 1;
+
+/// As C's `struct msghdr`; the padding of musl's narrower fields is zero here.
+#[repr(C)]
+struct Message {
+    name: *mut c_void,
+    name_length: u32,
+    parts: *mut Part,
+    part_count: usize,
+    control: *mut FdMessage,
+    control_length: usize,
+    flags: c_int,
+}
+
+/// As C's `struct iovec`.
+#[repr(C)]
+struct Part {
+    start: *mut c_void,
+    length: usize,
+}
+
+/// As C's `struct cmsghdr`, followed by descriptors.
+#[repr(C)]
+struct FdMessage {
+    length: usize,
+    level: c_int,
+    kind: c_int,
+    fds: [c_int; FDS_PER_MESSAGE],
+}
+
+/// Sends bytes with descriptors; gives the number of bytes that were sent.
+pub(crate) fn send_with_fds(socket: RawFd, bytes: &[u8], fds: [RawFd; FDS_PER_MESSAGE]) -> Result<usize> {
+    const MSG_NOSIGNAL: c_int = 0x4000;
+    let mut control = FdMessage { length: size_of::<FdMessage>(), level: SOL_SOCKET, kind: SCM_RIGHTS, fds };
+    let mut part = Part { start: bytes.as_ptr().cast_mut().cast(), length: bytes.len() };
+    let message = message(&mut part, &mut control);
+    // SAFETY: all parts of the message live through the call, and sending only reads them.
+    let count = unsafe { sendmsg(socket, &raw const message, MSG_NOSIGNAL) };
+    usize::try_from(count).map_err(|_| Errno::last())
+}
+
+/// Receives bytes, and descriptors when they came with them.
+pub(crate) fn receive_with_fds(
+    socket: RawFd,
+    buffer: &mut [u8],
+) -> Result<(usize, Option<[OwnedFd; FDS_PER_MESSAGE]>)> {
+    const MSG_CMSG_CLOEXEC: c_int = 0x4000_0000;
+    let mut control = FdMessage { length: 0, level: 0, kind: 0, fds: [-1; FDS_PER_MESSAGE] };
+    let mut part = Part { start: buffer.as_mut_ptr().cast(), length: buffer.len() };
+    let mut message = message(&mut part, &mut control);
+    // SAFETY: all parts of the message live through the call and are as long as said.
+    let count = unsafe { recvmsg(socket, &raw mut message, MSG_CMSG_CLOEXEC) };
+    let count = usize::try_from(count).map_err(|_| Errno::last())?;
+    let complete = control.level == SOL_SOCKET
+        && control.kind == SCM_RIGHTS
+        && control.length == size_of::<FdMessage>()
+        && control.fds.iter().all(|fd| *fd >= 0);
+    // SAFETY: the kernel just made these descriptors for us.
+    let fds = complete.then(|| control.fds.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
+    Ok((count, fds))
+}
+
+fn message(part: &mut Part, control: &mut FdMessage) -> Message {
+    Message {
+        name: std::ptr::null_mut(),
+        name_length: 0,
+        parts: part,
+        part_count: 1,
+        control,
+        control_length: size_of::<FdMessage>(),
+        flags: 0,
+    }
 }
 
 /// Puts copies of `fds` at 0, 1, 2, … and closes everything else. Ownership ends here: the process is about to become
@@ -370,6 +454,14 @@ pub(crate) fn kill_now(pid: i32) {
         // SAFETY: takes no pointers; the process is a child that was not reaped yet.
         unsafe { kill(pid, SIGKILL) };
     }
+}
+
+/// Kills every process of this process namespace but its process 1, which is the only one that may call this. A
+/// process that is just forking is killed with its child: the kernel does not complete a fork with a kill pending.
+pub(crate) fn kill_all_others() {
+    const SIGKILL: c_int = 9;
+    // SAFETY: takes no pointers.
+    unsafe { kill(-1, SIGKILL) };
 }
 
 /// Leads a new session without a terminal.
@@ -494,10 +586,8 @@ pub(crate) fn install_filter(program: &[u64]) -> Result<()> {
         length: u16,
         filter: *const u64,
     }
-    let program = Program {
-        length: u16::try_from(program.len()).map_err(|_| Errno::INVAL)?,
-        filter: program.as_ptr(),
-    };
+    let program =
+        Program { length: u16::try_from(program.len()).map_err(|_| Errno::INVAL)?, filter: program.as_ptr() };
     // SAFETY: the program is as long as said and lives through the call.
     check(unsafe { syscall(number::SECCOMP, SET_MODE_FILTER, 0usize, &raw const program) }).map(|_| ())
 }
@@ -543,9 +633,8 @@ pub(crate) fn open_beneath(dir: BorrowedFd<'_>, path: &CStr, flags: u64, mode: u
     let mut last = Errno::AGAIN;
     for _ in 0..ATTEMPTS {
         // SAFETY: path and structure live through the call.
-        let raw = unsafe {
-            syscall(SYS_OPENAT2, dir.as_raw_fd(), path.as_ptr(), how.as_ptr(), size_of_val(&how))
-        };
+        let raw =
+            unsafe { syscall(SYS_OPENAT2, dir.as_raw_fd(), path.as_ptr(), how.as_ptr(), size_of_val(&how)) };
         match fd(raw) {
             // The kernel could not rule out a race with a rename: try again.
             Err(Errno::AGAIN) => last = Errno::AGAIN,
@@ -591,8 +680,7 @@ pub(crate) fn read_link(dir: BorrowedFd<'_>, name: &CStr) -> Result<Vec<u8>> {
 pub(crate) fn attribute(file: BorrowedFd<'_>, name: &CStr) -> Option<Vec<u8>> {
     let mut value = vec![0u8; 16];
     // SAFETY: the buffer is as long as said.
-    let count =
-        unsafe { fgetxattr(file.as_raw_fd(), name.as_ptr(), value.as_mut_ptr().cast(), value.len()) };
+    let count = unsafe { fgetxattr(file.as_raw_fd(), name.as_ptr(), value.as_mut_ptr().cast(), value.len()) };
     value.truncate(usize::try_from(count).ok()?);
     Some(value)
 }
@@ -682,7 +770,8 @@ pub(crate) fn list_dir(dir: BorrowedFd<'_>, most: usize) -> Result<Vec<Vec<u8>>>
         while let Some(length) = entries.get(16..18).and_then(|two| two.try_into().ok()) {
             let length = usize::from(u16::from_le_bytes(length));
             let Some((entry, rest)) = entries.split_at_checked(length).filter(|_| length > 19) else { break };
-            let name = entry.get(19..).unwrap_or_default().split(|byte| *byte == 0).next().unwrap_or_default();
+            let name =
+                entry.get(19..).unwrap_or_default().split(|byte| *byte == 0).next().unwrap_or_default();
             if name != b"." && name != b".." {
                 names.push(name.to_vec());
             }
