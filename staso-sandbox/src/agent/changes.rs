@@ -89,7 +89,9 @@ impl Walk<'_> {
             }
             Kind::Symlink => {
                 let Ok(target) = sys::read_link(directory, name) else { return Ok(()) };
-                if lower_kind == Some(Kind::Symlink) && lower_link(self.session, &path).as_ref() == Some(&target) {
+                if lower_kind == Some(Kind::Symlink)
+                    && lower_link(self.session, &path).as_ref() == Some(&target)
+                {
                     return Ok(());
                 }
                 self.add(path, change::SYMLINK, target)
@@ -105,9 +107,13 @@ impl Walk<'_> {
             let why = format!("it has {} bytes, more than {MAX_FILE_BYTES}", upper.size);
             return self.add(path, change::REFUSED, why.into_bytes());
         }
-        let Ok(content) = files::read(self.session.upper.as_fd(), &path, MAX_FILE_BYTES) else { return Ok(()) };
+        let Ok(content) = files::read(self.session.upper.as_fd(), &path, MAX_FILE_BYTES) else {
+            return Ok(());
+        };
         let same_shape = lower.is_some_and(|lower| {
-            lower.kind == Kind::Regular && lower.size == upper.size && lower.mode & 0o100 == upper.mode & 0o100
+            lower.kind == Kind::Regular
+                && lower.size == upper.size
+                && lower.mode & 0o100 == upper.mode & 0o100
         });
         let same = same_shape
             && files::read(self.session.lower.as_fd(), &path, MAX_FILE_BYTES)

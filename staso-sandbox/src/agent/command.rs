@@ -1,8 +1,12 @@
-//! The third life: process 1 of one command.
+//! The third life: process 1 of a command.
 //!
-//! Every command runs in a process namespace of its own. When its process 1 ends, the kernel kills everything that is
-//! left in the namespace, daemons and fork bombs included, and the helper learns of the end only when all of it is
-//! gone. No list of processes has to be kept, and nothing can hide from one.
+//! Every command that runs has a process namespace of its own, and process 1 of it is a *keeper*: it starts the program,
+//! takes in orphans, and when the program has ended kills whatever is left in the namespace, daemons included. It
+//! reports the end only when nothing is left. No list of processes has to be kept and nothing can hide from one. When
+//! the helper kills the keeper, because time is over or nobody waits any more, the kernel kills the namespace.
+//!
+//! A namespace whose command has ended is empty again, so its keeper takes the next command: making and taking down
+//! namespaces would cost more than a short command itself.
 
 use std::ffi::{CString, c_char};
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -11,9 +15,9 @@ use std::time::{Duration, Instant};
 use crate::launch::{Failure, Step as _};
 use crate::root::{PROC, PROC_OPTIONS, WORKSPACE};
 use crate::sys::{self, Errno};
-use crate::wire::{Command, Limits};
+use crate::wire::{self, Command, Limits};
 
-/// What a command's process 1 tells the helper.
+/// What a keeper tells the helper.
 pub(crate) mod note {
     /// The program runs.
     pub(crate) const STARTED: u32 = 0;
@@ -21,21 +25,28 @@ pub(crate) mod note {
     pub(crate) const NO_PROGRAM: u32 = 1;
     /// The program ended; with its status.
     pub(crate) const ENDED: u32 = 2;
-    /// The namespace could not be set up; with the error number.
-    pub(crate) const NO_NAMESPACE: u32 = 3;
 }
 
 /// How long background processes may go on after the program ended, to finish what they print.
 const GRACE: Duration = Duration::from_millis(50);
 const GRACE_STEP: Duration = Duration::from_millis(1);
-/// The descriptor of the notes in process 1 of a command.
-const NOTES: i32 = 3;
+/// The descriptor of the socket to the helper in a keeper.
+const CONTROL: i32 = 0;
+/// The descriptor through which a program that cannot be started is reported.
+const FAILURE: i32 = 3;
+const READ_BYTES: usize = 64 << 10;
 
-/// A command that was started.
+/// A process namespace with nothing in it but its keeper.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    /// The keeper as the helper sees it.
+    pub(crate) pid: i32,
+    control: OwnedFd,
+}
+
+/// The helper's ends of a command that was started.
 #[derive(Debug)]
 pub(crate) struct Started {
-    /// Process 1 of the command.
-    pub(crate) init: i32,
     pub(crate) stdin: Option<OwnedFd>,
     pub(crate) stdout: OwnedFd,
     pub(crate) stderr: OwnedFd,
@@ -84,6 +95,7 @@ impl Program {
     }
 
     fn confine(&self, limits: &Limits) -> Result<(), Errno> {
+        sys::set_close_on_exec(FAILURE);
         sys::new_session();
         sys::block_child_signal(false);
         sys::ignore_broken_pipes(false);
@@ -131,76 +143,127 @@ const RLIMIT_CORE: i32 = 4;
 const RLIMIT_NPROC: i32 = 6;
 const RLIMIT_NOFILE: i32 = 7;
 
-/// Starts a command.
-pub(crate) fn start(command: &Command, limits: &Limits, filter: &[u64]) -> Result<Started, Failure> {
-    const STEP: &str = "start the command";
-    let program = Program::new(command, filter).step(STEP)?;
-    let (stdin, stdin_writer) = if command.stdin.is_empty() {
-        (std::fs::File::open("/dev/null").step(STEP)?.into(), None)
-    } else {
-        let (reader, writer) = sys::pipe().step(STEP)?;
-        (reader, Some(writer))
-    };
-    let (stdout, stdout_writer) = sys::pipe().step(STEP)?;
-    let (stderr, stderr_writer) = sys::pipe().step(STEP)?;
-    let (notes, notes_writer) = sys::pipe().step(STEP)?;
-    let init = sys::clone(sys::CLONE_NEWPID | sys::CLONE_NEWNS).step(STEP)?;
-    if init == 0 {
-        let fds = [
-            stdin.as_raw_fd(),
-            stdout_writer.as_raw_fd(),
-            stderr_writer.as_raw_fd(),
-            notes_writer.as_raw_fd(),
-        ];
-        let placed = sys::place_fds(&fds);
-        // `place_fds` closed all descriptors by number, so nothing may close them again.
-        std::mem::forget((stdin, stdout_writer, stderr_writer, notes_writer));
-        std::mem::forget((stdin_writer, stdout, stderr, notes));
-        let result = placed.and_then(|()| oversee(&program, limits));
-        if let Err(error) = result {
-            tell(note::NO_NAMESPACE, error.0);
+impl Keeper {
+    /// Makes a process namespace.
+    pub(crate) fn new(limits: &Limits, filter: &[u64]) -> Result<Self, Failure> {
+        const STEP: &str = "isolate the command";
+        let (control, inside) = sys::socket_pair().step(STEP)?;
+        let pid = sys::clone(sys::CLONE_NEWPID | sys::CLONE_NEWNS).step(STEP)?;
+        if pid == 0 {
+            sys::exit(i32::from(keep(&inside, limits, filter).is_err()));
         }
-        sys::exit(0);
+        drop(inside);
+        let keeper = Self { pid, control };
+        match sys::read_fd(keeper.control.as_raw_fd(), &mut [0]) {
+            Ok(1) => Ok(keeper),
+            _ => Err(Failure { step: STEP, errno: Errno::CHILD }),
+        }
     }
-    for fd in [Some(&stdout), Some(&stderr), Some(&notes), stdin_writer.as_ref()].into_iter().flatten() {
-        sys::set_nonblocking(fd.as_raw_fd()).step(STEP)?;
+
+    /// Starts a command in the namespace.
+    pub(crate) fn start(&self, id: u32, command: &Command) -> Result<Started, Failure> {
+        const STEP: &str = "start the command";
+        let (stdin, stdin_writer) = if command.stdin.is_empty() {
+            (std::fs::File::open("/dev/null").step(STEP)?.into(), None)
+        } else {
+            let (reader, writer) = sys::pipe().step(STEP)?;
+            (reader, Some(writer))
+        };
+        let (stdout, stdout_writer) = sys::pipe().step(STEP)?;
+        let (stderr, stderr_writer) = sys::pipe().step(STEP)?;
+        let (notes, notes_writer) = sys::pipe().step(STEP)?;
+        for fd in [Some(&stdout), Some(&stderr), Some(&notes), stdin_writer.as_ref()].into_iter().flatten() {
+            sys::set_nonblocking(fd.as_raw_fd()).step(STEP)?;
+        }
+        let fds = [&stdin, &stdout_writer, &stderr_writer, &notes_writer].map(|fd| fd.as_raw_fd());
+        // The input goes through the pipe.
+        let frame = Command { stdin: Vec::new(), ..command.clone() }.encode(id);
+        let mut sent = sys::send_with_fds(self.control.as_raw_fd(), &frame, fds).step(STEP)?;
+        while let Some(rest) = frame.get(sent..).filter(|rest| !rest.is_empty()) {
+            sent += sys::write_fd(self.control.as_raw_fd(), rest).step(STEP)?;
+        }
+        Ok(Started { stdin: stdin_writer, stdout, stderr, notes })
     }
-    Ok(Started { init, stdin: stdin_writer, stdout, stderr, notes })
 }
 
-fn tell(kind: u32, value: i32) {
+/// The life of a keeper, until the helper closes the socket.
+fn keep(control: &OwnedFd, limits: &Limits, filter: &[u64]) -> Result<(), Errno> {
+    sys::place_fds(&[control.as_raw_fd()])?;
+    sys::set_close_on_exec(CONTROL);
+    sys::mount_fs(c"proc", PROC, sys::MS_NOSUID | sys::MS_NODEV | sys::MS_NOEXEC, PROC_OPTIONS)?;
+    sys::drop_capabilities()?;
+    sys::write_fd(CONTROL, &[1])?;
+    while let Some((command, fds)) = receive()? {
+        oversee(&command, fds, limits, filter)?;
+    }
+    Ok(())
+}
+
+/// The next command with its standard streams and the pipe for notes.
+fn receive() -> Result<Option<(Command, [OwnedFd; sys::FDS_PER_MESSAGE])>, Errno> {
+    let mut buffer = Vec::new();
+    let mut fds = None;
+    let mut chunk = [0u8; READ_BYTES];
+    loop {
+        let frame = wire::split_frame(&buffer).map_err(|_| Errno::INVAL)?;
+        if let Some(frame) = frame {
+            let command = Command::decode(frame.body).ok_or(Errno::INVAL)?;
+            return fds.map(|fds| Some((command, fds))).ok_or(Errno::INVAL);
+        }
+        let (count, more) = sys::receive_with_fds(CONTROL, &mut chunk)?;
+        if count == 0 {
+            return Ok(None);
+        }
+        buffer.extend_from_slice(chunk.get(..count).unwrap_or_default());
+        fds = more.or(fds);
+    }
+}
+
+fn tell(notes: &OwnedFd, kind: u32, value: i32) {
     let mut bytes = [0u8; 8];
     bytes[..4].copy_from_slice(&kind.to_le_bytes());
     bytes[4..].copy_from_slice(&value.to_le_bytes());
-    let _ = sys::write_fd(NOTES, &bytes);
+    let _ = sys::write_fd(notes.as_raw_fd(), &bytes);
 }
 
-/// Runs the program as a child, takes in orphans, and reports how the program ended.
-fn oversee(program: &Program, limits: &Limits) -> Result<(), Errno> {
-    sys::set_close_on_exec(NOTES);
-    sys::mount_fs(c"proc", PROC, sys::MS_NOSUID | sys::MS_NODEV | sys::MS_NOEXEC, PROC_OPTIONS)?;
+/// Runs one program and leaves the namespace empty.
+fn oversee(
+    command: &Command,
+    fds: [OwnedFd; sys::FDS_PER_MESSAGE],
+    limits: &Limits,
+    filter: &[u64],
+) -> Result<(), Errno> {
+    let [stdin, stdout, stderr, notes] = fds;
+    let program = match Program::new(command, filter) {
+        Ok(program) => program,
+        Err(error) => {
+            tell(&notes, note::NO_PROGRAM, error.0);
+            return Ok(());
+        }
+    };
     let (failure, failure_writer) = sys::pipe()?;
     let child = sys::clone(0)?;
     if child == 0 {
-        let error = program.run(limits);
-        let _ = sys::write_fd(failure_writer.as_raw_fd(), &error.0.to_le_bytes());
+        let fds = [&stdin, &stdout, &stderr, &failure_writer].map(|fd| fd.as_raw_fd());
+        let error = match sys::place_fds(&fds) {
+            Ok(()) => program.run(limits),
+            Err(error) => error,
+        };
+        let _ = sys::write_fd(FAILURE, &error.0.to_le_bytes());
         sys::exit(127);
     }
-    drop(failure_writer);
-    sys::close_raw(0);
-    sys::close_raw(1);
-    sys::close_raw(2);
-    sys::drop_capabilities()?;
+    drop((stdin, stdout, stderr, failure_writer));
     let mut error = [0u8; 4];
-    if sys::read_fd(failure.as_raw_fd(), &mut error) == Ok(error.len()) {
-        tell(note::NO_PROGRAM, i32::from_le_bytes(error));
-        return Ok(());
+    let failed = sys::read_fd(failure.as_raw_fd(), &mut error) == Ok(error.len());
+    if !failed {
+        tell(&notes, note::STARTED, 0);
     }
-    drop(failure);
-    tell(note::STARTED, 0);
     let status = wait_for(child)?;
-    wait_for_others();
-    tell(note::ENDED, status);
+    end_others();
+    match failed {
+        true => tell(&notes, note::NO_PROGRAM, i32::from_le_bytes(error)),
+        false => tell(&notes, note::ENDED, status),
+    }
     Ok(())
 }
 
@@ -214,13 +277,18 @@ fn wait_for(child: i32) -> Result<i32, Errno> {
     }
 }
 
-fn wait_for_others() {
+/// Lets background processes finish for a moment, then kills them. All processes of the namespace descend from the
+/// keeper, so when it has no child left there is no other process.
+fn end_others() {
     let deadline = Instant::now() + GRACE;
     loop {
         match sys::reap(-1, false) {
             Ok(Some(_)) => {}
             Ok(None) if Instant::now() < deadline => std::thread::sleep(GRACE_STEP),
-            _ => return,
+            Ok(None) => break,
+            Err(_) => return,
         }
     }
+    sys::kill_all_others();
+    while let Ok(Some(_)) = sys::reap(-1, true) {}
 }

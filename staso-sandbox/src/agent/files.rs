@@ -68,8 +68,8 @@ pub(crate) fn write(
     make_parents(root, path)?;
     let path = c_path(path)?;
     let flags = sys::O_WRONLY | sys::O_CREAT | sys::O_NONBLOCK;
-    let file = sys::open_beneath(root, &path, flags, 0o644)
-        .map_err(|errno| Refusal::of(errno, "open the file"))?;
+    let file =
+        sys::open_beneath(root, &path, flags, 0o644).map_err(|errno| Refusal::of(errno, "open the file"))?;
     regular_size(&file)?;
     let failed = |error: std::io::Error| Refusal::of(error.into(), "write the file");
     let mode = if executable { 0o755 } else { 0o644 };

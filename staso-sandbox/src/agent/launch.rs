@@ -107,11 +107,8 @@ fn start(configuration: &Configuration) -> Result<i32, Failure> {
         sys::exit(become_session(configuration, checkout, host, &wait));
     }
     drop((wait, checkout, host));
-    let mapped = map_users(
-        session,
-        (SESSION_ID, configuration.host_uid),
-        (SESSION_ID, configuration.host_gid),
-    );
+    let mapped =
+        map_users(session, (SESSION_ID, configuration.host_uid), (SESSION_ID, configuration.host_gid));
     if let Err(failure) = mapped {
         sys::kill_now(session);
         let _ = sys::reap(session, true);
@@ -145,8 +142,8 @@ fn mapped_checkout(configuration: &Configuration) -> Result<OwnedFd, Failure> {
         let _ = sys::read_fd(wait.as_raw_fd(), &mut [0]);
         sys::exit(0);
     }
-    let mapped =
-        map_users(holder, (owner.0, configuration.host_uid), (owner.1, configuration.host_gid)).and_then(|()| {
+    let mapped = map_users(holder, (owner.0, configuration.host_uid), (owner.1, configuration.host_gid))
+        .and_then(|()| {
             let users = std::fs::File::open(format!("/proc/{holder}/ns/user")).step(STEP)?;
             let set = sys::MOUNT_IDMAP | sys::MOUNT_RDONLY | sys::MOUNT_NOSUID | sys::MOUNT_NODEV;
             sys::mount_setattr(tree.as_fd(), set, false, Some(users.as_fd())).step(STEP)

@@ -2,8 +2,8 @@
 //!
 //! It has three lives. As a plain child of the host it reads how the session is to be built and makes the
 //! namespaces ([`launch`]). As process 1 of the session it builds the root ([`root`]) and serves the host's requests
-//! ([`serve`]). As process 1 of one command's own process namespace it starts the program and makes sure that nothing
-//! of it is left ([`command`]). Descriptor 0 is the socket to the host; 1 and 2 lead nowhere.
+//! ([`serve`]). As process 1 of a command's own process namespace it starts the program and makes sure that nothing of
+//! it is left ([`command`]). Descriptor 0 is the socket to the host; 1 and 2 lead nowhere.
 #![no_main]
 
 mod changes;

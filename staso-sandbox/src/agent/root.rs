@@ -46,7 +46,9 @@ pub(crate) fn build(
     let checkout = match checkout {
         Some(tree) => Some(tree),
         None if configuration.checkout.is_empty() => None,
-        None => Some(read_only_tree(OsStr::from_bytes(&configuration.checkout), false).step("open the checkout")?),
+        None => Some(
+            read_only_tree(OsStr::from_bytes(&configuration.checkout), false).step("open the checkout")?,
+        ),
     };
     let mounts = toolchains(configuration)?;
     let stage = stage()?;
@@ -132,8 +134,7 @@ fn devices(root: &Path) -> Result<(), Failure> {
         let flags = sys::MOUNT_NOSUID | sys::MOUNT_NOEXEC;
         bind(&Path::new("/dev").join(name), &dev.join(name), flags).step(STEP)?;
     }
-    for (name, target) in
-        [("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")]
+    for (name, target) in [("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")]
     {
         symlink(target, dev.join(name)).step(STEP)?;
     }
@@ -182,7 +183,8 @@ fn workspace(
     make_dir(&work)?;
     let probe = c_path(&work).step(STEP)?;
     if sys::set_attribute(&probe, c"user.staso", b"y").is_err() {
-        let sentence = "a deleted directory cannot be made again: this kernel has no user attributes on tmpfs (6.6)";
+        let sentence =
+            "a deleted directory cannot be made again: this kernel has no user attributes on tmpfs (6.6)";
         missing.push(sentence.as_bytes().to_vec());
     }
     let target = root.join("workspace");

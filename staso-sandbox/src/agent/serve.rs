@@ -7,10 +7,10 @@ use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
 use crate::changes;
-use crate::command::{self, Started, note};
+use crate::command::{Keeper, Started, note};
 use crate::files::{self, Refusal};
 use crate::filter;
-use crate::launch::SOCKET;
+use crate::launch::{Failure, SOCKET};
 use crate::output::Stream;
 use crate::root::Session;
 use crate::sys::{self, Errno, POLLIN, POLLOUT, PollFd};
@@ -20,10 +20,13 @@ use crate::wire::{self, Command, Configuration, Decoder, Encoder, Exit, Limits, 
 const SEND_AHEAD_BYTES: usize = 8 << 20;
 const SIGKILL_STATUS: u32 = 9;
 
+/// Namespaces that wait for the next command.
+const MAX_IDLE: usize = 4;
+
 /// A command that has not ended.
 struct Running {
     id: u32,
-    init: i32,
+    keeper: Keeper,
     stdin: Option<OwnedFd>,
     stdin_left: Vec<u8>,
     stdout: Stream,
@@ -31,6 +34,8 @@ struct Running {
     notes: OwnedFd,
     deadline: Instant,
     timed_out: bool,
+    /// Whether the keeper was killed: it takes no other command.
+    killed: bool,
     refused: bool,
     status: Option<u32>,
 }
@@ -43,6 +48,7 @@ struct Server<'a> {
     outgoing: Vec<u8>,
     sent: usize,
     running: Vec<Running>,
+    idle: Vec<Keeper>,
     host_gone: bool,
 }
 
@@ -62,8 +68,12 @@ pub(crate) fn serve(
         outgoing: Encoder::new(reply::READY, 0).list(missing).finish(),
         sent: 0,
         running: Vec::new(),
+        idle: Vec::new(),
         host_gone: false,
     };
+    // The host need not wait for the namespace of its first command.
+    server.send();
+    server.idle.extend(Keeper::new(server.limits, &server.filter).ok());
     while !server.host_gone {
         server.turn(&host, &children);
     }
@@ -93,6 +103,7 @@ impl Server<'_> {
         for command in &mut self.running {
             command.advance(&happened, &mut self.outgoing);
         }
+        self.finish_ended();
         if happened(children.as_raw_fd()) {
             self.reap(children);
         }
@@ -135,7 +146,7 @@ impl Server<'_> {
         for command in self.running.iter_mut().filter(|command| !command.timed_out) {
             if command.deadline <= now {
                 command.timed_out = true;
-                sys::kill_now(command.init);
+                command.kill();
             }
         }
     }
@@ -184,9 +195,7 @@ impl Server<'_> {
         let outcome = match kind {
             request::EXEC => self.exec(id, body),
             request::KILL => {
-                for command in self.running.iter().filter(|command| command.id == id) {
-                    sys::kill_now(command.init);
-                }
+                self.running.iter_mut().filter(|command| command.id == id).for_each(Running::kill);
                 Ok(())
             }
             request::READ => self.read(id, body),
@@ -206,15 +215,16 @@ impl Server<'_> {
 
     fn exec(&mut self, id: u32, body: &[u8]) -> Result<(), Refusal> {
         let mut command = Command::decode(body).ok_or_else(malformed)?;
-        let Started { init, stdin, stdout, stderr, notes } =
-            command::start(&command, self.limits, &self.filter).map_err(|failure| Refusal {
-                code: refusal::SYSTEM,
-                errno: failure.errno,
-                text: failure.step,
-            })?;
+        let refused =
+            |failure: Failure| Refusal { code: refusal::SYSTEM, errno: failure.errno, text: failure.step };
+        let keeper = match self.idle.pop() {
+            Some(keeper) => keeper,
+            None => Keeper::new(self.limits, &self.filter).map_err(refused)?,
+        };
+        let Started { stdin, stdout, stderr, notes } = keeper.start(id, &command).map_err(refused)?;
         self.running.push(Running {
             id,
-            init,
+            keeper,
             stdin,
             stdin_left: std::mem::take(&mut command.stdin),
             stdout: Stream::new(stdout, reply::STDOUT, command.output_bytes),
@@ -222,6 +232,7 @@ impl Server<'_> {
             notes,
             deadline: Instant::now() + Duration::from_millis(command.timeout_ms),
             timed_out: false,
+            killed: false,
             refused: false,
             status: None,
         });
@@ -248,19 +259,32 @@ impl Server<'_> {
 
     fn changes(&mut self, id: u32) -> Result<(), Refusal> {
         for (path, (kind, content)) in changes::list(self.session)? {
-            self.outgoing.extend(Encoder::new(reply::CHANGE, id).bytes(&path).u8(kind).bytes(&content).finish());
+            self.outgoing
+                .extend(Encoder::new(reply::CHANGE, id).bytes(&path).u8(kind).bytes(&content).finish());
         }
         self.outgoing.extend(Encoder::new(reply::DONE, id).finish());
         Ok(())
     }
 
-    /// Ends the commands whose process 1 is gone. The kernel reports that only after all their processes are.
+    /// Finishes the commands whose keeper says that nothing of them is left.
+    fn finish_ended(&mut self) {
+        while let Some(at) = self.running.iter().position(Running::is_over) {
+            let command = self.running.swap_remove(at);
+            let usable = !command.killed && self.idle.len() < MAX_IDLE;
+            let keeper = command.finish(&mut self.outgoing);
+            self.idle.extend(Some(keeper).filter(|_| usable));
+        }
+        self.send();
+    }
+
+    /// Finishes the commands whose keeper is gone. The kernel reports that only after all their processes are.
     fn reap(&mut self, children: &OwnedFd) {
         let mut signals = [0u8; 1024];
         let _ = sys::read_fd(children.as_raw_fd(), &mut signals);
         while let Ok(Some((ended, _))) = sys::reap(-1, false) {
-            if let Some(at) = self.running.iter().position(|command| command.init == ended) {
-                self.running.swap_remove(at).finish(&mut self.outgoing);
+            self.idle.retain(|keeper| keeper.pid != ended);
+            if let Some(at) = self.running.iter().position(|command| command.keeper.pid == ended) {
+                drop(self.running.swap_remove(at).finish(&mut self.outgoing));
             }
         }
         self.send();
@@ -268,6 +292,15 @@ impl Server<'_> {
 }
 
 impl Running {
+    fn is_over(&self) -> bool {
+        self.refused || self.status.is_some()
+    }
+
+    fn kill(&mut self) {
+        self.killed = true;
+        sys::kill_now(self.keeper.pid);
+    }
+
     /// Moves bytes and notes as far as they go.
     fn advance(&mut self, happened: &dyn Fn(i32) -> bool, out: &mut Vec<u8>) {
         if happened(self.notes.as_raw_fd()) {
@@ -305,25 +338,22 @@ impl Running {
             match kind {
                 note::STARTED => out.extend(Encoder::new(reply::STARTED, self.id).finish()),
                 note::ENDED => self.status = Some(value),
-                note::NO_PROGRAM | note::NO_NAMESPACE => {
+                note::NO_PROGRAM => {
                     self.refused = true;
-                    let (code, text) = if kind == note::NO_PROGRAM {
-                        (refusal::INVALID, "the program cannot be run")
-                    } else {
-                        (refusal::SYSTEM, "isolate the command")
-                    };
                     let errno = Errno(i32::try_from(value).unwrap_or(0));
-                    out.extend(refusal_frame(self.id, &Refusal { code, errno, text }));
+                    let text = "the program cannot be run";
+                    out.extend(refusal_frame(self.id, &Refusal { code: refusal::INVALID, errno, text }));
                 }
                 _ => {}
             }
         }
     }
 
-    fn finish(mut self, out: &mut Vec<u8>) {
+    /// Reports the end; gives the keeper back.
+    fn finish(mut self, out: &mut Vec<u8>) -> Keeper {
         self.read_notes(out);
         if self.refused {
-            return;
+            return self.keeper;
         }
         for stream in [&mut self.stdout, &mut self.stderr] {
             stream.pump(self.id, true, out);
@@ -331,6 +361,7 @@ impl Running {
         }
         let status = self.status.unwrap_or(SIGKILL_STATUS);
         out.extend(Exit { status, timed_out: self.timed_out && self.status.is_none() }.encode(self.id));
+        self.keeper
     }
 }
 

@@ -106,3 +106,35 @@ pub(super) fn effective_ids() -> (u32, u32) {
     // SAFETY: neither call has arguments or can fail.
     unsafe { (libc::geteuid(), libc::getegid()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt as _;
+    use std::process::{Command, Stdio};
+
+    /// Started without a host the helper ends with 2.
+    fn answer(executable: &Executable) -> Option<i32> {
+        Command::new(executable.path()).stdin(Stdio::null()).status().unwrap().code()
+    }
+
+    #[test]
+    fn the_helper_runs_from_memory_and_from_a_private_file_that_goes_away() {
+        let memory = Executable::new().unwrap();
+        assert_eq!((memory.is_on_disk(), answer(&memory)), (false, Some(2)));
+        let file = Executable::on_disk().unwrap();
+        let path = file.path().to_path_buf();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o700);
+        assert_eq!((file.is_on_disk(), answer(&file)), (true, Some(2)));
+        drop(file);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn the_memory_cannot_be_changed() {
+        let memory = Executable::new().unwrap();
+        let written =
+            OpenOptions::new().write(true).open(memory.path()).and_then(|mut file| file.write_all(b"x"));
+        assert!(written.is_err(), "{written:?}");
+    }
+}

@@ -138,7 +138,7 @@ async fn there_are_no_privileges_and_no_way_to_get_some() {
     assert_eq!(report.lines().filter(|line| line.ends_with("-> -1")).count(), calls.len(), "{report}");
     #[cfg(target_arch = "x86_64")]
     {
-        let outside = python_outside(&probe(&[&system(272, "0x20000000"), &system(41, "16, 3, 0")]));
+        let outside = python_outside(&probe(&[&system(272, "0x10000000"), &system(41, "16, 3, 0")]));
         assert!(!outside.contains("-> -1"), "unshare and netlink work outside: {outside}");
         let thirty_two_bit = "import ctypes, mmap\n\
             m = mmap.mmap(-1, 4096, prot=7)\n\

@@ -228,3 +228,29 @@ fn a_machine_that_refuses_gets_an_error_and_runs_nothing() {
     assert!(!output.status.success() && text.contains("Unavailable"), "{text}");
     assert!(text.contains("user.max_user_namespaces"), "the remedy is named: {text}");
 }
+
+/// Commands share namespaces one after the other: nothing of one may be there for the next, however it ended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_start_in_an_empty_namespace_whatever_came_before() {
+    let host = Host::new();
+    let session = host.open().await;
+    let daemon = "import os, signal, time\n\
+                  for s in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT): signal.signal(s, signal.SIG_IGN)\n\
+                  for _ in range(5):\n\
+                  \x20   if os.fork() == 0:\n\
+                  \x20       os.setsid()\n\
+                  \x20       if os.fork() == 0: os.close(1); time.sleep(600)\n\
+                  \x20       os._exit(0)\n";
+    let look = "import os; print(len([p for p in os.listdir('/proc') if p.isdigit()]))";
+    for round in 0..5 {
+        host.python(&*session, daemon).await;
+        assert_eq!(host.python(&*session, look).await, "1\n", "round {round}");
+        let endless = ExecRequest::new(["sleep", "600"]).with_timeout(Duration::from_millis(5));
+        let mut stream = session.exec(&endless, &host.ctx).await.unwrap();
+        while stream.next().await.is_some() {}
+        assert_eq!(host.python(&*session, look).await, "1\n", "round {round} after a timeout");
+        let refused = session.exec(&ExecRequest::new(["no-such-program"]), &host.ctx).await;
+        assert!(matches!(refused, Err(SandboxError::InvalidRequest { .. })));
+        assert_eq!(host.python(&*session, look).await, "1\n", "round {round} after a refusal");
+    }
+}

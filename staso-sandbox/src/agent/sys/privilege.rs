@@ -1,0 +1,95 @@
+//! What a process gives up before it runs what it does not trust.
+
+use std::ffi::{c_int, c_long, c_uint, c_ulong};
+
+use super::{Errno, Result, check, number, prctl, syscall, unit};
+
+const PR_SET_PDEATHSIG: c_int = 1;
+const PR_SET_DUMPABLE: c_int = 4;
+const PR_CAPBSET_DROP: c_int = 24;
+const PR_SET_NO_NEW_PRIVS: c_int = 38;
+const PR_CAP_AMBIENT: c_int = 47;
+
+fn process_control(option: c_int, value: c_ulong) -> Result<()> {
+    // SAFETY: none of the options used here takes a pointer.
+    unit(unsafe { prctl(option, value, 0 as c_ulong, 0 as c_ulong, 0 as c_ulong) })
+}
+
+/// Dies with the parent.
+pub(crate) fn die_with_parent() -> Result<()> {
+    process_control(PR_SET_PDEATHSIG, 9)
+}
+
+/// Whether others of the same user may look into this process.
+pub(crate) fn set_dumpable(dumpable: bool) -> Result<()> {
+    process_control(PR_SET_DUMPABLE, c_ulong::from(dumpable))
+}
+
+/// Makes set-uid bits and file capabilities mean nothing, for ever.
+pub(crate) fn no_new_privileges() -> Result<()> {
+    process_control(PR_SET_NO_NEW_PRIVS, 1)
+}
+
+/// Takes every capability out of the bounding set and the ambient set.
+pub(crate) fn drop_bounding_set() -> Result<()> {
+    const CLEAR_ALL: c_ulong = 4;
+    for capability in 0..64 {
+        match process_control(PR_CAPBSET_DROP, capability) {
+            Ok(()) => {}
+            Err(Errno::INVAL) if capability > 30 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    process_control(PR_CAP_AMBIENT, CLEAR_ALL)
+}
+
+/// Gives up every capability.
+pub(crate) fn drop_capabilities() -> Result<()> {
+    const VERSION_3: u32 = 0x2008_0522;
+    let header: [u32; 2] = [VERSION_3, 0];
+    let sets = [0u32; 6];
+    // SAFETY: header and sets have the layout of version 3 and live through the call.
+    check(unsafe { syscall(number::CAPSET, header.as_ptr(), sets.as_ptr()) }).map(|_| ())
+}
+
+/// Drops the supplementary groups.
+pub(crate) fn drop_groups() -> Result<()> {
+    // SAFETY: a length of 0 reads no list.
+    check(unsafe { syscall(number::SETGROUPS, 0usize, 0usize) }).map(|_| ())
+}
+
+/// Becomes user and group `id`.
+pub(crate) fn become_user(id: u32) -> Result<()> {
+    // SAFETY: takes no pointers.
+    check(unsafe { syscall(number::SETRESGID, id, id, id) })?;
+    // SAFETY: takes no pointers.
+    check(unsafe { syscall(number::SETRESUID, id, id, id) }).map(|_| ())
+}
+
+/// Leaves the host's session keyring for an empty one.
+pub(crate) fn new_keyring() {
+    const JOIN_SESSION_KEYRING: c_long = 1;
+    // SAFETY: a null name makes an anonymous keyring. A kernel without keyrings has none to leave.
+    unsafe { syscall(number::KEYCTL, JOIN_SESSION_KEYRING, 0usize) };
+}
+
+/// Bounds a resource, soft and hard.
+pub(crate) fn set_limit(resource: c_int, value: u64) -> Result<()> {
+    let bounds = [value, value];
+    // SAFETY: the bounds are two 64-bit integers and live through the call; the old ones are not asked for.
+    check(unsafe { syscall(number::PRLIMIT64, 0usize, resource, bounds.as_ptr(), 0usize) }).map(|_| ())
+}
+
+/// Installs a system-call filter.
+pub(crate) fn install_filter(program: &[u64]) -> Result<()> {
+    const SET_MODE_FILTER: c_uint = 1;
+    #[repr(C)]
+    struct Program {
+        length: u16,
+        filter: *const u64,
+    }
+    let program =
+        Program { length: u16::try_from(program.len()).map_err(|_| Errno::INVAL)?, filter: program.as_ptr() };
+    // SAFETY: the program is as long as said and lives through the call.
+    check(unsafe { syscall(number::SECCOMP, SET_MODE_FILTER, 0usize, &raw const program) }).map(|_| ())
+}
