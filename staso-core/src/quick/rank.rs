@@ -5,6 +5,7 @@ use super::input::RuleInput;
 use super::rule::Rule;
 use super::rules::REGISTRY;
 use crate::diagnosis::{Calibrator, Causality};
+use crate::id::SpanId;
 use crate::trace::Span;
 
 /// The most explanations that a diagnosis lists.
@@ -55,11 +56,23 @@ pub(super) fn rank(
             .then(a.order.cmp(&b.order))
             .then_with(|| a.finding.cause.cmp(&b.finding.cause))
     });
-    ranked.dedup_by(|b, a| {
-        a.rule.id == b.rule.id && a.finding.span == b.finding.span && a.finding.cause == b.finding.cause
-    });
+    without_repetition(&mut ranked);
     ranked.truncate(MAX_HYPOTHESES);
     ranked
+}
+
+/// Keeps one of several findings that say the same: a retry repeats its error.
+fn without_repetition(ranked: &mut Vec<Ranked>) {
+    let mut seen: Vec<(&'static str, String, Option<SpanId>)> = Vec::new();
+    ranked.retain(|entry| {
+        let place = entry.finding.failure.is_none().then_some(entry.finding.span);
+        let key = (entry.rule.id, entry.finding.cause.clone(), place);
+        let new = !seen.contains(&key);
+        if new {
+            seen.push(key);
+        }
+        new
+    });
 }
 
 fn position(input: &RuleInput<'_>, ranked: &Ranked) -> Option<usize> {

@@ -88,7 +88,7 @@ mod tests {
             !tree.is_inside(at(3), at(4)) && !tree.is_inside(at(1), at(1)) && !tree.is_inside(at(5), at(6))
         );
         assert_eq!(tree.depth(at(3)), 2);
-        let around: Vec<_> = outward(&view, &trace.spans()[at(3)]).map(|span| at_id(span)).collect();
+        let around: Vec<_> = outward(&view, &trace.spans()[at(3)]).map(at_id).collect();
         assert_eq!(around, [2, 1]);
         assert_eq!(outward(&view, &trace.spans()[at(5)]).count(), 1);
     }

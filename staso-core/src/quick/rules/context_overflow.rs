@@ -3,6 +3,7 @@
 use crate::diagnosis::{FixKind, RepairHint};
 use crate::quick::finding::{Finding, Remedy};
 use crate::quick::input::RuleInput;
+use crate::quick::oracle;
 use crate::quick::rule::{Explains, Reads, Rule};
 use crate::quick::settings::{self, Setting};
 use crate::quick::signal::{Hit, Signal};
@@ -48,7 +49,9 @@ fn explain(input: &RuleInput<'_>, hit: &Hit<'_, '_>) -> Finding {
     let mut finding = Finding::new(
         hit.failure.span.span_id,
         cause,
-        Remedy::change(kind, description, files).with_hints(hints),
+        Remedy::change(kind, description, files)
+            .with_hints(hints)
+            .with_oracle(oracle::raises(input, hit.failure)),
     )
     .of_failure(hit.number)
     .with_evidence(hit.evidence("The model refused the length of the request"));

@@ -7,6 +7,7 @@ use crate::quick::failure::{Failure, clip};
 use crate::quick::finding::{Finding, Remedy};
 use crate::quick::frames::quoted;
 use crate::quick::input::RuleInput;
+use crate::quick::oracle;
 use crate::quick::rule::{Explains, Reads, Rule};
 
 const MANIFESTS: [&str; 6] =
@@ -53,7 +54,9 @@ fn explain(input: &RuleInput<'_>, number: usize, failure: &Failure<'_>) -> Optio
         ),
     };
     let remedy = match kind {
-        FixKind::Config => Remedy::change(kind, description, manifests(input)),
+        FixKind::Config => {
+            Remedy::change(kind, description, manifests(input)).with_oracle(oracle::raises(input, failure))
+        }
         _ => exception::change(input, failure, kind, description),
     };
     exception::finding(input, number, format!("`{shown}` cannot be imported {place}"), remedy)

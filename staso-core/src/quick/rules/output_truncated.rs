@@ -5,6 +5,7 @@ use crate::quick::finding::{Finding, Remedy};
 use crate::quick::input::{Facts, RuleInput};
 use crate::quick::language_model::{finish_reasons, output_limit, reply};
 use crate::quick::names::similarity;
+use crate::quick::oracle;
 use crate::quick::rule::{Explains, Reads, Rule};
 use crate::quick::settings::{self, Setting};
 
@@ -64,10 +65,15 @@ fn explain(input: &RuleInput<'_>, facts: &Facts<'_>) -> Option<Finding> {
     };
     let files = places.iter().map(|place| place.path.clone()).collect();
     let hints: Vec<RepairHint> = places.iter().take(3).map(|place| place.multiplied(&FACTORS)).collect();
-    let mut finding =
-        Finding::new(id, cause, Remedy::change(FixKind::Config, description, files).with_hints(hints))
-            .with_strength(strength(input, facts))
-            .cite(id, pointer, reason, "The model stopped because of the limit");
+    let mut finding = Finding::new(
+        id,
+        cause,
+        Remedy::change(FixKind::Config, description, files)
+            .with_hints(hints)
+            .with_oracle(oracle::ends_run(input)),
+    )
+    .with_strength(strength(input, facts))
+    .cite(id, pointer, reason, "The model stopped because of the limit");
     if let Some((limit, pointer)) = limit {
         finding = finding.cite(id, pointer, limit.to_string(), "The request allowed this many tokens");
     }

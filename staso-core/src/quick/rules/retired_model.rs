@@ -7,6 +7,7 @@ use crate::quick::failure::{Failure, clip};
 use crate::quick::finding::{Finding, Remedy};
 use crate::quick::input::RuleInput;
 use crate::quick::names::similarity;
+use crate::quick::oracle;
 use crate::quick::pattern::pattern;
 use crate::quick::rule::{Explains, Reads, Rule};
 use crate::quick::settings::{self, Setting};
@@ -92,7 +93,9 @@ fn explain(input: &RuleInput<'_>, hit: &Hit<'_, '_>) -> Option<Finding> {
     let mut finding = Finding::new(
         failure.span.span_id,
         cause,
-        Remedy::change(FixKind::Config, description, files).with_hints(hints),
+        Remedy::change(FixKind::Config, description, files)
+            .with_hints(hints)
+            .with_oracle(oracle::raises(input, failure)),
     )
     .of_failure(hit.number)
     .with_evidence(hit.evidence("The provider does not know the model"));
@@ -211,6 +214,6 @@ mod tests {
         assert_eq!(instead("use another one"), None);
         let message = "retired; use `relay-2-mini` or `relay-2`.";
         let first = INSTEAD_BEFORE.captures(message).and_then(|found| found.get(1));
-        assert_eq!(named_after(message, first), ["relay-2-mini", "relay-2."]);
+        assert_eq!(named_after(message, first), ["relay-2-mini", "relay-2"]);
     }
 }

@@ -4,6 +4,7 @@ use crate::diagnosis::{FixKind, RepairHint};
 use crate::quick::failure::{Failure, clip};
 use crate::quick::finding::{Finding, Remedy};
 use crate::quick::input::RuleInput;
+use crate::quick::oracle;
 use crate::quick::pattern::pattern;
 use crate::quick::rule::{Explains, Reads, Rule};
 use crate::quick::settings::{self, Setting};
@@ -27,6 +28,7 @@ const SIGNAL: Signal = Signal {
 
 const FACTORS: [f64; 4] = [2.0, 4.0, 8.0, 16.0];
 
+pattern!(NUMBER = r"\b(\d+(?:\.\d+)?)\b");
 pattern!(SECONDS = r"(?i)([\d.]+)\s*(ms|milliseconds|s\b|sec|seconds)");
 
 pub(super) const RULE: Rule = Rule {
@@ -75,7 +77,9 @@ fn explain(input: &RuleInput<'_>, number: usize, failure: &Failure<'_>, words: &
     let mut finding = Finding::new(
         failure.span.span_id,
         cause,
-        Remedy::change(FixKind::Config, description, files).with_hints(hints),
+        Remedy::change(FixKind::Config, description, files)
+            .with_hints(hints)
+            .with_oracle(oracle::raises(input, failure)),
     )
     .of_failure(number)
     .with_strength(if places.is_empty() { 0.85 } else { 1.0 })
@@ -118,8 +122,18 @@ fn places(input: &RuleInput<'_>, failure: &Failure<'_>) -> Vec<Setting> {
             })
     };
     let mut found = settings::find(code.snapshot, about_time, fits);
-    found.sort_by_key(|setting| !failure.message.contains(&setting.key));
+    prefer(&mut found, |setting| setting.key.len() >= 6 && failure.message.contains(&setting.key));
+    let numbers: Vec<f64> =
+        NUMBER.all(&failure.message).filter_map(|found| found.get(1)?.as_str().parse().ok()).collect();
+    prefer(&mut found, |setting| setting.number().is_some_and(|number| numbers.contains(&number)));
     found
+}
+
+/// Keeps those that fit, unless none does.
+fn prefer(settings: &mut Vec<Setting>, fits: impl Fn(&Setting) -> bool) {
+    if settings.iter().any(&fits) {
+        settings.retain(fits);
+    }
 }
 
 fn in_seconds(number: &str, unit: &str) -> Option<f64> {
