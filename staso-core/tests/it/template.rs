@@ -1,5 +1,7 @@
 //! What `TemplateFixer` proposes for typical faults of agent programs.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
+
 use std::fmt::Write as _;
 
 use staso_core::code::{CodeSnapshot, RepoPath, SourceFile};

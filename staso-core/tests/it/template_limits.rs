@@ -1,5 +1,7 @@
 //! `TemplateFixer` on odd files, hostile hints and large input.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
+
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;

@@ -30,15 +30,13 @@ use crate::run::RunContext;
 /// [`FixError::Cancelled`], or [`FixError::UnsupportedLanguage`] when nothing but a program in another language could
 /// be changed.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct TemplateFixer {
-    _private: (),
-}
+pub struct TemplateFixer;
 
 impl TemplateFixer {
     /// The only configuration there is.
     #[must_use]
     pub const fn new() -> Self {
-        Self { _private: () }
+        Self
     }
 }
 

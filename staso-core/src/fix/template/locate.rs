@@ -90,7 +90,8 @@ pub(crate) fn find_places<'s>(
         let Some(region) = function.or_else(|| language.statement_at(root, frame.line)) else { continue };
         let body_begins = region.child("body").map_or(region.line(), Node::line);
         let on_header = function.is_some() && frame.line < body_begins;
-        let focus = (!(wrong_result && depth == 0) && !on_header).then_some(frame.line);
+        let all_equal = on_header || (wrong_result && depth == 0);
+        let focus = (!all_equal).then_some(frame.line);
         add(&mut places, Place::new(path, region, focus, weight_of_depth(depth)));
         if depth == 0 && wrong_result {
             for helper in language.helpers(region).into_iter().take(MAX_HELPERS) {

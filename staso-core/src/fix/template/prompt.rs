@@ -12,7 +12,8 @@ const MAX_NAMES: usize = 12;
 /// Proposes edits of a template that asks for a name that is not passed.
 pub(crate) fn propose(text: &str, name: &str, available: &[&str]) -> Vec<Mutation> {
     let mut mutations = Vec::new();
-    let found = find(text, name);
+    let is_text = name.contains(['"', '\'', '{', '}', ':', ',']) || name.contains(char::is_control);
+    let found = if is_text { Vec::new() } else { find(text, name) };
     let names = available.iter().filter(|other| **other != name && is_plain_name(other)).take(MAX_NAMES);
     for (rank, other) in names.enumerate() {
         let position = 1.0 / (1.0 + f64::from(u32::try_from(rank).unwrap_or(u32::MAX)) / 8.0);

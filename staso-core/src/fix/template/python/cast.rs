@@ -5,7 +5,7 @@ use super::super::family::Family;
 use super::super::mutation::{Sink, code};
 use super::super::syntax::Node;
 use super::Site;
-use super::function::Shape;
+use super::shape::Shape;
 
 pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
     if !matches!(site.evidence.trigger, Trigger::Type | Trigger::Key | Trigger::Other) {

@@ -4,8 +4,9 @@ use super::super::family::Family;
 use super::super::mutation::{Mutation, Sink, code};
 use super::super::syntax::Node;
 use super::Site;
-use super::function::{Shape, is_value};
+use super::function::is_value;
 use super::literal::{like, plain_value};
+use super::shape::Shape;
 use crate::fix::Replacement;
 
 pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {

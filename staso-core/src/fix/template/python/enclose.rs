@@ -7,7 +7,7 @@ use super::super::mutation::{Sink, code};
 use super::super::syntax::Node;
 use super::Site;
 use super::delete::is_simple;
-use super::function::Shape;
+use super::shape::Shape;
 
 const MAX_CONDITIONS: usize = 16;
 /// Local names that are compared with each other.

@@ -6,7 +6,8 @@ use super::super::family::Family;
 use super::super::mutation::{Sink, code};
 use super::super::syntax::Node;
 use super::Site;
-use super::function::{Shape, atom, is_expression};
+use super::function::{atom, is_expression};
+use super::shape::Shape;
 
 /// Conditions that are tried beside one condition.
 const MAX_CONDITIONS: usize = 24;

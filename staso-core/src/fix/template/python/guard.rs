@@ -5,7 +5,8 @@ use super::super::family::Family;
 use super::super::mutation::{Sink, code};
 use super::super::syntax::Node;
 use super::Site;
-use super::function::{Shape, atom, statement_of};
+use super::function::{atom, statement_of};
+use super::shape::Shape;
 
 pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
     match site.evidence.trigger {

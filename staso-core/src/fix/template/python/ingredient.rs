@@ -7,7 +7,8 @@ use super::super::family::Family;
 use super::super::mutation::{Sink, code};
 use super::super::syntax::Node;
 use super::Site;
-use super::function::{Shape, atom};
+use super::function::atom;
+use super::shape::Shape;
 
 /// Expressions that are tried elsewhere.
 const MAX_INGREDIENTS: usize = 24;

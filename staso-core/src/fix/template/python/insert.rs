@@ -7,7 +7,7 @@ use super::super::mutation::{Sink, code};
 use super::super::syntax::Node;
 use super::Site;
 use super::delete::is_simple;
-use super::function::Shape;
+use super::shape::Shape;
 
 /// Statements of the function that are tried elsewhere.
 const MAX_COPIES: usize = 30;

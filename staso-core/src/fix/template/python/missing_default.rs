@@ -4,8 +4,9 @@ use super::super::family::Family;
 use super::super::mutation::{Sink, code};
 use super::super::syntax::Node;
 use super::Site;
-use super::function::{Shape, is_value};
+use super::function::is_value;
 use super::literal::plain_value;
+use super::shape::Shape;
 
 pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
     let Some(used) = site.evidence.missing else { return };

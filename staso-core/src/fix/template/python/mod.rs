@@ -21,6 +21,7 @@ mod off_by_one;
 mod operand;
 mod operator;
 mod reduce;
+mod shape;
 mod template_variable;
 mod wrap;
 mod wrong_key;

@@ -6,8 +6,9 @@ use super::super::mutation::{Sink, code};
 use super::super::spelling::likeness;
 use super::super::syntax::Node;
 use super::Site;
-use super::function::{Shape, is_value};
+use super::function::is_value;
 use super::literal::is_identifier;
+use super::shape::Shape;
 
 const MAX_ATTRIBUTES: usize = 8;
 

@@ -4,7 +4,8 @@ use super::super::family::Family;
 use super::super::mutation::{Mutation, Sink, code};
 use super::super::syntax::Node;
 use super::Site;
-use super::function::{Shape, atom, is_expression};
+use super::function::{atom, is_expression};
+use super::shape::Shape;
 use crate::fix::Replacement;
 
 pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
