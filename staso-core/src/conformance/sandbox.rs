@@ -1,4 +1,5 @@
-//! What every [`Sandbox`] must do. Needs `sh`, the usual small programs and `python3` inside of sessions.
+//! What every [`Sandbox`] must do. Sessions need `sh`, the usual small programs (`flock` and `setsid` among them) and
+//! `python3`.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

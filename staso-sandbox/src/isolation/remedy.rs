@@ -19,6 +19,9 @@ pub(super) fn unavailable(wanted: IsolationTier, step: &str, os_error: Option<i3
 }
 
 fn remedy(step: &str) -> &'static str {
+    if step.contains("was not built") {
+        return "build for Linux on x86-64 or AArch64 with a linker for that target";
+    }
     if step.contains("owner of the checkout") {
         return "run the host as an ordinary user, or keep checkouts on ext4, xfs, btrfs or tmpfs with Linux 5.19 \
                 or newer";

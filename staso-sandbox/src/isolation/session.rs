@@ -103,7 +103,7 @@ fn check_env(operation: &'static str, env: &BTreeMap<String, String>) -> Result<
 async fn build(options: &LocalSandboxOptions, spec: &SandboxSpec) -> Result<LocalSession, SandboxError> {
     let mut missing = Vec::new();
     let in_memory = spec.limits.disk_bytes.saturating_add(options.tmp_bytes.saturating_mul(5) / 4);
-    let (limits, checkout) = (spec.limits.clone(), spec.checkout.clone());
+    let (limits, checkout, wanted) = (spec.limits.clone(), spec.checkout.clone(), spec.min_tier);
     let started = tokio::task::spawn_blocking(move || {
         if !checkout.as_os_str().is_empty() && !checkout.is_dir() {
             let reason = format!("the checkout {} is no directory", checkout.display());
@@ -111,8 +111,10 @@ async fn build(options: &LocalSandboxOptions, spec: &SandboxSpec) -> Result<Loca
         }
         let cgroups = Cgroups::create(&limits, in_memory, &mut missing);
         let (oom, joins) = (cgroups.oom_watch(), cgroups.join_files());
-        let (helper, socket) =
-            HelperProcess::start(cgroups).map_err(|error| backend("starting the helper", error))?;
+        let (helper, socket) = HelperProcess::start(cgroups).map_err(|error| match error.kind() {
+            std::io::ErrorKind::Unsupported => unavailable(wanted, &error.to_string(), None),
+            _ => backend("starting the helper", error),
+        })?;
         Ok((helper, socket, oom, joins, missing))
     });
     let (helper, socket, oom, joins, mut missing) =

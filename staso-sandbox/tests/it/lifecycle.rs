@@ -254,3 +254,21 @@ async fn commands_start_in_an_empty_namespace_whatever_came_before() {
         assert_eq!(host.python(&*session, look).await, "1\n", "round {round} after a refusal");
     }
 }
+
+/// A checkout cache need not be open to everyone: its owner's rights are the session's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_checkout_that_only_its_owner_can_read_is_usable() {
+    let host = Host::new();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode;
+    let checkout = &host.fixture.checkout;
+    fs::set_permissions(checkout.join("hello.txt"), mode(0o600)).unwrap();
+    for closed in ["src", ""] {
+        fs::set_permissions(checkout.join(closed), mode(0o700)).unwrap();
+    }
+    let session = host.open().await;
+    let script = "cat hello.txt; echo new > hello.txt; rm src/one.py; ls src";
+    let output = host.run(&*session, &["sh", "-c", script]).await;
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "hello\ndeep\n", "{output:?}");
+    assert_eq!(session.changes(&host.ctx).await.unwrap().len(), 2);
+    assert_eq!(fs::read_to_string(checkout.join("hello.txt")).unwrap(), "hello\n");
+}
