@@ -60,7 +60,7 @@ pub enum RepairHint {
         line: u32,
         /// The key, as written.
         key: String,
-        /// The value, as written.
+        /// The value, as written, with its quotes where there are any.
         current: String,
         /// Values to try, best first, as they would be written.
         proposed: Vec<String>,

@@ -13,6 +13,9 @@ use crate::run::RunContext;
 /// The calibration that ships with the rules: priors without labels.
 const PRIORS: &str = include_str!("priors.json");
 
+/// The most findings of one rule that are compared.
+const MAX_FINDINGS_OF_RULE: usize = 50;
+
 /// Finds causes with rules, without a model. Deterministic: equal requests give equal diagnoses.
 ///
 /// ```
@@ -59,7 +62,12 @@ impl QuickDiagnoser {
             if ctx.is_cancelled() {
                 return Err(DiagnoseError::Cancelled);
             }
-            findings.extend((rule.detect)(&input).into_iter().map(|finding| (order, finding)));
+            let mut found = (rule.detect)(&input);
+            if found.len() > MAX_FINDINGS_OF_RULE {
+                // The first may be the cause and the last what ended the run; those between repeat them.
+                found.drain(MAX_FINDINGS_OF_RULE / 2..found.len() - MAX_FINDINGS_OF_RULE / 2);
+            }
+            findings.extend(found.into_iter().map(|finding| (order, finding)));
         }
         let ranked = rank::rank(&input, findings, &self.calibrator);
         Ok(assemble::diagnosis(&input, request, &ranked, &self.calibrator, ctx))

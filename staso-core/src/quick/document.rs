@@ -7,22 +7,12 @@ use serde_json::Value;
 use crate::trace::{Captured, CapturedState, JsonPointer, Payload};
 
 /// A payload as rules read it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Document<'a> {
     field: &'static str,
     raw: &'a str,
     json: Option<Value>,
-    state: CapturedStateOrAbsent,
-}
-
-/// How much of the payload is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct CapturedStateOrAbsent(pub(super) CapturedState);
-
-impl Default for CapturedStateOrAbsent {
-    fn default() -> Self {
-        Self(CapturedState::Absent)
-    }
+    state: CapturedState,
 }
 
 /// A part of the way from the root of a document to a text.
@@ -37,7 +27,7 @@ pub(super) enum Part<'v> {
 impl<'a> Document<'a> {
     /// Reads at most `limit` bytes. `field` is the name under which a receipt cites it.
     pub(super) fn new(field: &'static str, payload: &'a Captured<Payload>, limit: usize) -> Self {
-        let state = CapturedStateOrAbsent(payload.state());
+        let state = payload.state();
         let whole = payload.value().map(Payload::as_str).unwrap_or_default();
         let raw = prefix(whole, limit);
         let json = if raw.len() == whole.len() { serde_json::from_str(raw).ok() } else { None };
@@ -53,7 +43,7 @@ impl<'a> Document<'a> {
     }
 
     pub(super) const fn state(&self) -> CapturedState {
-        self.state.0
+        self.state
     }
 
     /// A pointer to the whole document.

@@ -12,6 +12,7 @@ use super::input::RuleInput;
 use super::pattern::pattern;
 use super::tree::outward;
 use crate::diagnosis::{FailureOracle, RecordedCall, contains_secret};
+use crate::id::SpanId;
 use crate::trace::Span;
 
 /// How many enclosing steps are looked at.
@@ -22,7 +23,7 @@ const MAX_CALLS: usize = 8;
 const MAX_ARGUMENT_BYTES: usize = 64 * 1024;
 
 pattern!(
-    UNSTABLE = r"0x[0-9a-fA-F]+|(?:[A-Za-z]:)?[/\\][^\s'\x22]*|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|\b[0-9a-fA-F]{12,}\b|\d{4}-\d\d-\d\d[T ][\d:.+Z-]*|\b\d[\d.,]*"
+    UNSTABLE = r"0x[0-9a-fA-F]+|(?:[A-Za-z]:)?[/\\][^\s'\x22]*|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|\b[0-9a-fA-F]{12,}\b|\d{4}-\d\d-\d\d[T ][\d:.+Z-]*|(?:^|[\s=(:])\d[\d.,]*"
 );
 
 /// The failing step's call and the calls around it, raising the same class of exception.
@@ -35,9 +36,26 @@ pub(super) fn raises(input: &RuleInput<'_>, failure: &Failure<'_>) -> Option<Fai
     Some(FailureOracle::Raises { exception, message_contains: stable_part(&failure.message), calls })
 }
 
-/// The same for the error that ended the run, for causes that show only in what follows from them.
-pub(super) fn ends_run(input: &RuleInput<'_>) -> Option<FailureOracle> {
-    raises(input, input.failures.iter().find(|failure| failure.ended_run)?)
+/// Only those calls around the failing step that also make the blamed step happen again: a call that is handed what the
+/// blamed step made would fail whatever is changed there.
+pub(super) fn raises_enclosing(
+    input: &RuleInput<'_>,
+    failure: &Failure<'_>,
+    blamed: SpanId,
+) -> Option<FailureOracle> {
+    let exception = failure.kind.clone()?;
+    let place = input.trace.position(blamed)?;
+    let encloses = |step: &&Span| {
+        let at = input.trace.position(step.span_id);
+        step.span_id == blamed || at.is_some_and(|at| input.tree.is_inside(place, at))
+    };
+    let steps = std::iter::once(failure.span).chain(outward(input.trace, failure.span).take(MAX_STEPS));
+    let calls = calls_of(input, steps.filter(encloses));
+    (!calls.is_empty() && !failure.soft).then(|| FailureOracle::Raises {
+        exception,
+        message_contains: stable_part(&failure.message),
+        calls,
+    })
 }
 
 /// The calls that build a text with an unfilled variable in it.
@@ -48,7 +66,10 @@ pub(super) fn unfilled(input: &RuleInput<'_>, span: &Span, placeholder: &str) ->
 
 /// The recorded call of a step, then those of the enclosing steps up to the root.
 fn calls_around(input: &RuleInput<'_>, span: &Span) -> Vec<RecordedCall> {
-    let steps = std::iter::once(span).chain(outward(input.trace, span).take(MAX_STEPS));
+    calls_of(input, std::iter::once(span).chain(outward(input.trace, span).take(MAX_STEPS)))
+}
+
+fn calls_of<'s>(input: &RuleInput<'_>, steps: impl Iterator<Item = &'s Span>) -> Vec<RecordedCall> {
     let mut calls: Vec<RecordedCall> = Vec::new();
     for call in steps.filter_map(|step| recorded_call(input, step)) {
         if calls.len() < MAX_CALLS && !calls.contains(&call) {

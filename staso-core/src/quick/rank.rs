@@ -10,8 +10,6 @@ use crate::trace::Span;
 
 /// The most explanations that a diagnosis lists.
 const MAX_HYPOTHESES: usize = 12;
-/// Findings that rules may report together; more come from hostile traces.
-const MAX_FINDINGS: usize = 400;
 /// A weaker finding does not make others its consequences.
 const LEAST_CAUSE: f64 = 0.4;
 /// What is left of the score of a finding that another one explains.
@@ -44,7 +42,6 @@ pub(super) fn rank(
 ) -> Vec<Ranked> {
     let mut ranked: Vec<Ranked> = without_generic(findings)
         .into_iter()
-        .take(MAX_FINDINGS)
         .filter_map(|(order, finding)| score(input, order, finding, calibrator))
         .collect();
     discount_consequences(input, &mut ranked);

@@ -1,6 +1,6 @@
 //! The provider does not accept the credential (catalogue 13).
 
-use super::no_change;
+use super::no_change::no_change;
 use crate::quick::rule::{Explains, Reads, Rule};
 use crate::quick::signal::Signal;
 

@@ -1,6 +1,6 @@
 //! The network between agent and service failed (catalogue 58).
 
-use super::no_change;
+use super::no_change::no_change;
 use crate::quick::rule::{Explains, Reads, Rule};
 use crate::quick::signal::Signal;
 

@@ -46,7 +46,7 @@ pub(super) const RULE: Rule = Rule {
             let description = "Ask for structured output or show the wanted JSON in the prompt, and tell the model to answer with nothing else.";
             let remedy = Remedy::change(FixKind::Prompt, description, exception::files(failure))
                 .with_hints(exception::hint(failure))
-                .with_oracle(oracle::raises(input, failure));
+                .with_oracle(oracle::raises_enclosing(input, failure, answer.span));
             found.push(answer.finding(input, number, failure, cause, remedy));
         }
         found

@@ -68,9 +68,13 @@ fn explain(input: &RuleInput<'_>, facts: &Facts<'_>) -> Option<Finding> {
     let mut finding = Finding::new(
         id,
         cause,
-        Remedy::change(FixKind::Config, description, files)
-            .with_hints(hints)
-            .with_oracle(oracle::ends_run(input)),
+        Remedy::change(FixKind::Config, description, files).with_hints(hints).with_oracle(
+            input
+                .failures
+                .iter()
+                .find(|failure| failure.ended_run)
+                .and_then(|failure| oracle::raises_enclosing(input, failure, id)),
+        ),
     )
     .with_strength(strength(input, facts))
     .cite(id, pointer, reason, "The model stopped because of the limit");

@@ -1,6 +1,6 @@
 //! The provider is down or overloaded (catalogue 12).
 
-use super::no_change;
+use super::no_change::no_change;
 use crate::quick::rule::{Explains, Reads, Rule};
 use crate::quick::signal::Signal;
 

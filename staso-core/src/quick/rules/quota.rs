@@ -1,6 +1,6 @@
 //! The account at the provider is out of credit (catalogue 11).
 
-use super::no_change;
+use super::no_change::no_change;
 use crate::quick::rule::{Explains, Reads, Rule};
 use crate::quick::signal::Signal;
 

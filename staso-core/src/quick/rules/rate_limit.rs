@@ -1,6 +1,7 @@
 //! Too many calls in too short a time (catalogue 10).
 
-use super::{no_change, quota};
+use super::no_change::no_change;
+use super::quota;
 use crate::quick::rule::{Explains, Reads, Rule};
 use crate::quick::signal::Signal;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::diagnosis::{FixKind, RepairHint};
+use crate::diagnosis::{FailureOracle, FixKind, RepairHint};
 use crate::quick::failure::{Failure, clip};
 use crate::quick::finding::{Finding, Remedy};
 use crate::quick::input::RuleInput;
@@ -95,7 +95,7 @@ fn explain(input: &RuleInput<'_>, hit: &Hit<'_, '_>) -> Option<Finding> {
         cause,
         Remedy::change(FixKind::Config, description, files)
             .with_hints(hints)
-            .with_oracle(oracle::raises(input, failure)),
+            .with_oracle(oracle(input, failure, &model)),
     )
     .of_failure(hit.number)
     .with_evidence(hit.evidence("The provider does not know the model"));
@@ -116,6 +116,15 @@ fn explain(input: &RuleInput<'_>, hit: &Hit<'_, '_>) -> Option<Finding> {
             .with_strength(strength)
             .decided_by("Ask for another model of the same provider: the call succeeds."),
     )
+}
+
+/// Without the message when that names the model: another model that does not exist would change it.
+fn oracle(input: &RuleInput<'_>, failure: &Failure<'_>, model: &str) -> Option<FailureOracle> {
+    let mut found = oracle::raises(input, failure)?;
+    if let FailureOracle::Raises { message_contains, .. } = &mut found {
+        message_contains.take_if(|text| text.contains(model));
+    }
+    Some(found)
 }
 
 /// The model that was asked for. Without one in the error or the call, the words may mean anything.

@@ -229,10 +229,13 @@ case!(
                 model.max_output_tokens = Some(256);
             })
             .output(&json!({"content": "{\"subject\": \"Your ord"})),
-        step(3, 1, SpanKind::Chain, "parse_reply").input(&json!({"text": "{\"subject\": \"Your ord"})).error(
-            "json.decoder.JSONDecodeError",
-            "Unterminated string starting at: line 1 column 12 (char 11)"
-        ),
+        step(3, 1, SpanKind::Chain, "parse_reply")
+            .input(&json!({"text": "{\"subject\": \"Your ord"}))
+            .code("/srv/app/support/agent.py", 14, "check")
+            .error(
+                "json.decoder.JSONDecodeError",
+                "Unterminated string starting at: line 1 column 12 (char 11)"
+            ),
     ]
 );
 
