@@ -174,7 +174,8 @@ async fn large_and_deep_files_take_bounded_time() {
     }
     let deep = format!("def f(x):\n    return {}x{}\n", "(".repeat(3_000), ")".repeat(3_000));
     let nested = format!("def f(x):\n    return {}\n", "x + (".repeat(1_500) + "x" + &")".repeat(1_500));
-    for text in [&text, &deep, &nested] {
+    let chained = format!("def f(x):\n    return x{}\n", ".a(1)".repeat(5_000));
+    for text in [&text, &deep, &nested, &chained] {
         let code = snapshot(&[("a.py", text)]);
         let hint = RepairHint::WrongResult { frames: vec![frame("a.py", 1, "f")] };
         let start = Instant::now();

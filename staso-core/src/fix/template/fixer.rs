@@ -127,7 +127,7 @@ impl<'a> Work<'a> {
             tokio::task::yield_now().await;
             self.check_cancelled()?;
             let Some(file) = self.parsed.get(place.path) else { continue };
-            let mut sink = Sink::new();
+            let mut sink = Sink::new(self.ctx.cancellation().clone());
             file.language.propose(&place, &evidence, &mut sink);
             let function = file.language.name_of(place.region);
             pool.add(&place, function, evidence.trigger, trust, sink.into_mutations());

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use tokio_util::sync::CancellationToken;
+
 use super::family::Family;
 use super::syntax::Node;
 use crate::fix::Replacement;
@@ -28,15 +30,19 @@ pub(crate) struct Mutation {
 pub(crate) struct Sink {
     mutations: Vec<Mutation>,
     limit: usize,
+    cancel: CancellationToken,
 }
 
 impl Sink {
     /// Further edits that one family makes of one place are dropped.
     const FAMILY_LIMIT: usize = 10_000;
 
-    /// An empty one.
-    pub(crate) const fn new() -> Self {
-        Self { mutations: Vec::new(), limit: Self::FAMILY_LIMIT }
+    /// Larger edits are dropped, in bytes of new text.
+    const MAX_EDIT_BYTES: usize = 16 << 10;
+
+    /// An empty one that counts as full when the run is cancelled.
+    pub(crate) const fn new(cancel: CancellationToken) -> Self {
+        Self { mutations: Vec::new(), limit: Self::FAMILY_LIMIT, cancel }
     }
 
     /// Makes room for the next family.
@@ -50,8 +56,8 @@ impl Sink {
     }
 
     /// Whether nothing more of this family fits.
-    pub(crate) const fn is_full(&self) -> bool {
-        self.mutations.len() >= self.limit
+    pub(crate) fn is_full(&self) -> bool {
+        self.mutations.len() >= self.limit || self.cancel.is_cancelled()
     }
 
     /// Replaces a node.
@@ -85,7 +91,8 @@ impl Sink {
 
     /// Adds an edit.
     pub(crate) fn push(&mut self, mutation: Mutation) {
-        if !self.is_full() {
+        let bytes: usize = mutation.parts.iter().map(|part| part.text.len()).sum();
+        if self.mutations.len() < self.limit && bytes <= Self::MAX_EDIT_BYTES {
             self.mutations.push(mutation);
         }
     }
@@ -93,8 +100,11 @@ impl Sink {
 
 /// Text of a repository or trace inside a title: one line, short, without anything that could change how it is shown.
 pub(crate) fn code(text: &str) -> String {
-    let clean: String =
-        text.chars().map(|c| if c.is_control() || is_invisible(c) || c == '`' { ' ' } else { c }).collect();
+    let clean: String = text
+        .chars()
+        .take(4 * MAX_CODE_CHARS)
+        .map(|c| if c.is_control() || is_invisible(c) || c == '`' { ' ' } else { c })
+        .collect();
     let line = clean.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() <= MAX_CODE_CHARS {
         return format!("`{line}`");

@@ -9,12 +9,12 @@ use super::Site;
 use super::literal::is_identifier;
 
 pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
-    for node in site.function.body().subtree() {
+    for node in site.function.nodes() {
         if matches!(node.kind(), "list" | "tuple" | "expression_list") {
             swap(site, &node.named().collect::<Vec<_>>(), out);
         }
     }
-    for call in site.function.body().subtree().filter(|node| node.kind() == "call") {
+    for call in site.function.nodes().filter(|node| node.kind() == "call") {
         let Some(list) = call.child("arguments").filter(|list| list.kind() == "argument_list") else {
             continue;
         };

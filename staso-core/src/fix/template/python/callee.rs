@@ -38,7 +38,7 @@ const GROUPS: [&[&str]; 27] = [
 ];
 
 pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
-    for call in site.function.body().subtree().filter(|node| node.kind() == "call") {
+    for call in site.function.nodes().filter(|node| node.kind() == "call") {
         let Some(callee) = call.child("function") else { continue };
         let name = callee.child("attribute").unwrap_or(callee);
         if name.kind() != "identifier" {

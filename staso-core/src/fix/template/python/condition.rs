@@ -7,7 +7,7 @@ use super::Site;
 use super::function::atom;
 
 pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
-    for node in site.function.body().subtree() {
+    for node in site.function.nodes() {
         match node.kind() {
             "if_statement" | "elif_clause" | "while_statement" => {
                 if let Some(condition) = node.child("condition") {

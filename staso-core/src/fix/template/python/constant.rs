@@ -10,7 +10,7 @@ use super::shape::Shape;
 use crate::fix::Replacement;
 
 pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
-    for node in site.function.body().subtree().filter(|node| is_value(*node)) {
+    for node in site.function.nodes().filter(|node| is_value(*node)) {
         match node.kind() {
             "integer" | "float" => number(site, node, out),
             "string" => text(site, node, out),
@@ -29,7 +29,7 @@ pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
         }
     }
     invert_answers(site, out);
-    for node in site.function.body().subtree().filter(|node| node.kind() == "return_statement") {
+    for node in site.function.nodes().filter(|node| node.kind() == "return_statement") {
         if node.named().next().is_none() {
             let at = node.end()..node.end();
             let value = site.function.return_shape().empty();
@@ -41,7 +41,7 @@ pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
 
 /// Every `return True` becomes `return False` and the other way round.
 fn invert_answers(site: &Site<'_, '_>, out: &mut Sink) {
-    let returns = site.function.body().subtree().filter(|node| node.kind() == "return_statement");
+    let returns = site.function.nodes().filter(|node| node.kind() == "return_statement");
     let answers: Vec<Node<'_>> = returns
         .filter_map(|node| node.named().next())
         .filter(|node| matches!(node.kind(), "true" | "false"))

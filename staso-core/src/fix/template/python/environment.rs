@@ -9,7 +9,7 @@ use crate::fix::Replacement;
 
 pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
     let (Some(name), Some(default)) = (site.evidence.missing, &site.evidence.documented) else { return };
-    for node in site.function.body().subtree() {
+    for node in site.function.nodes() {
         let read = match node.kind() {
             "subscript" => {
                 subscript(node, name).map(|(object, key)| format!("{object}.get({key}, {default})"))

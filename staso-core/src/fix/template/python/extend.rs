@@ -14,7 +14,7 @@ const MAX_CONDITIONS: usize = 24;
 
 pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
     let known = known_conditions(site);
-    for node in site.function.body().subtree() {
+    for node in site.function.nodes() {
         match node.kind() {
             "if_statement" | "elif_clause" | "while_statement" => {
                 if let Some(condition) = node.child("condition") {

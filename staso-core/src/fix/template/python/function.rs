@@ -39,6 +39,7 @@ pub(super) struct Attribute<'s> {
 }
 
 const MAX_LITERALS: usize = 24;
+const MAX_EXPRESSION_BYTES: usize = 1_000;
 const MAX_VARIABLES: usize = 40;
 const MAX_ATTRIBUTES: usize = 400;
 
@@ -84,6 +85,13 @@ impl<'s> Function<'s> {
         })
     }
 
+    /// All nodes, without expressions too long to be copied into edits.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = Node<'s>> + use<'s> {
+        self.body()
+            .subtree()
+            .filter(|node| node.range().len() <= MAX_EXPRESSION_BYTES || !is_expression(*node))
+    }
+
     /// The blocks of statements.
     pub(super) fn blocks(&self) -> impl Iterator<Item = Node<'s>> {
         self.body().subtree().filter(|node| node.kind() == "block")
@@ -91,7 +99,7 @@ impl<'s> Function<'s> {
 
     /// Expressions, without the targets of assignments, names of arguments and types.
     pub(super) fn expressions(&self) -> impl Iterator<Item = Node<'s>> {
-        self.body().subtree().filter(|node| is_expression(*node) && is_value(*node))
+        self.nodes().filter(|node| is_expression(*node) && is_value(*node))
     }
 
     /// What a name or expression probably is.

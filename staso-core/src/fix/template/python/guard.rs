@@ -88,7 +88,7 @@ fn default_at_assignment(
     title: &str,
     out: &mut Sink,
 ) {
-    let assigned = site.function.body().subtree().filter(|node| {
+    let assigned = site.function.nodes().filter(|node| {
         node.kind() == "assignment"
             && node.start() < value.start()
             && node.child("left").is_some_and(|left| left.text() == value.text())

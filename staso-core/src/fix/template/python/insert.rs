@@ -47,7 +47,7 @@ fn missing_return(site: &Site<'_, '_>, out: &mut Sink) {
         return;
     };
     let has_value = |node: &Node<'_>| node.kind() == "return_statement" && node.named().next().is_some();
-    let returns = site.function.body().subtree().any(|node| has_value(&node));
+    let returns = site.function.nodes().any(|node| has_value(&node));
     if last.kind() == "return_statement" {
         return;
     }

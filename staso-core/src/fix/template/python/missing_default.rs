@@ -10,7 +10,7 @@ use super::shape::Shape;
 
 pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
     let Some(used) = site.evidence.missing else { return };
-    for node in site.function.body().subtree().filter(|node| node.kind() == "subscript") {
+    for node in site.function.nodes().filter(|node| node.kind() == "subscript") {
         let (Some(data), Some(key)) = (node.child("value"), node.child("subscript")) else { continue };
         let named = plain_value(key) == Some(used);
         if data.text().ends_with("environ")

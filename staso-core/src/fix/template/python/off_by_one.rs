@@ -8,7 +8,7 @@ use super::function::is_value;
 use super::shape::Shape;
 
 pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
-    for node in site.function.body().subtree() {
+    for node in site.function.nodes() {
         match node.kind() {
             "integer" if is_value(node) => integer(node, out),
             "comparison_operator" => boundary(node, out),

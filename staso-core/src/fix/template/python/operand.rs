@@ -13,7 +13,7 @@ use super::shape::Shape;
 const MAX_ATTRIBUTES: usize = 8;
 
 pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
-    for node in site.function.body().subtree() {
+    for node in site.function.nodes() {
         match (node.kind(), node.role()) {
             ("identifier", Some("attribute")) => attribute(site, node, out),
             ("identifier", role) if is_value(node) && role != Some("function") => variable(site, node, out),

@@ -9,7 +9,7 @@ use super::shape::Shape;
 use crate::fix::Replacement;
 
 pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
-    for node in site.function.body().subtree() {
+    for node in site.function.nodes() {
         match node.kind() {
             "binary_operator" => binary(site, node, out),
             "augmented_assignment" => augmented(node, out),

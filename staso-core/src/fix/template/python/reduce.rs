@@ -7,7 +7,7 @@ use super::Site;
 use super::function::is_value;
 
 pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
-    for node in site.function.body().subtree() {
+    for node in site.function.nodes() {
         match node.kind() {
             "binary_operator" => {
                 sides(node, 0.9, out);

@@ -18,7 +18,7 @@ pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
         return;
     }
     rename_in_strings(site, name, out);
-    for node in site.function.body().subtree() {
+    for node in site.function.nodes() {
         match node.kind() {
             "call" => call(site, node, name, out),
             "dictionary" => dictionary(site, node, name, out),
@@ -61,8 +61,7 @@ fn values(site: &Site<'_, '_>, at: Node<'_>, name: &str) -> Vec<(String, f64)> {
     for variable in site.function.visible_at(at) {
         values.push((variable.name.to_owned(), 0.4 + 0.6 * likeness(name, variable.name)));
     }
-    let reads =
-        site.function.body().subtree().filter(|node| matches!(node.kind(), "attribute" | "subscript"));
+    let reads = site.function.nodes().filter(|node| matches!(node.kind(), "attribute" | "subscript"));
     for node in reads.filter(|node| node.role() != Some("function") && !node.text().contains('\n')) {
         let last = match node.kind() {
             "attribute" => node.child("attribute").map(Node::text),
