@@ -4,8 +4,10 @@
 //! of your own crate.
 
 pub mod diagnoser;
+pub mod event_sink;
 pub mod fixer;
 pub mod run_store;
 pub mod sandbox;
+pub mod test_runner;
 pub mod trace_store;
 pub mod vcs;

@@ -212,6 +212,9 @@ impl EventKind {
 /// # Contract
 /// `emit` is called in order, once an event, from whatever thread made the event. It must return at once: queue or
 /// drop, never wait. It must not call back into the run.
+///
+/// # Implementing
+/// Run `staso_core::conformance::event_sink` against your sink.
 pub trait EventSink: Debug + Send + Sync + 'static {
     /// Takes one event.
     fn emit(&self, event: &RunEvent);

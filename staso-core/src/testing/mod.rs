@@ -1,11 +1,21 @@
 //! In-memory doubles of the plug traits, for tests of applications and plug-ins.
 
 mod clock;
+mod diagnoser;
+mod fixer;
+mod run_ids;
 mod sandbox;
+mod sink;
 mod store;
+mod test_runner;
 mod vcs;
 
 pub use clock::{TestClock, test_context};
+pub use diagnoser::FixedDiagnoser;
+pub use fixer::ReplacingFixer;
+pub use run_ids::CountingRunIds;
 pub use sandbox::{MemorySandbox, SandboxCall, ScriptedExec, SessionFiles};
+pub use sink::MemorySink;
 pub use store::{MemoryRunStore, MemoryTraceStore};
+pub use test_runner::ContentTests;
 pub use vcs::{MemoryFiles, MemoryProposal, MemoryRepository, MemoryVcs, memory_blob, memory_commit};

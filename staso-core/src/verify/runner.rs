@@ -73,7 +73,7 @@ pub enum TestFramework {
 /// Those of the session.
 ///
 /// # Implementing
-/// [`detect`](Self::detect) reads only the snapshot.
+/// [`detect`](Self::detect) reads only the snapshot. Run `staso_core::conformance::test_runner` against your runner.
 #[async_trait]
 pub trait TestRunner: Debug + Send + Sync + 'static {
     /// Finds the project's test command.

@@ -2,7 +2,7 @@
 
 mod world;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use staso_core::heal::StoppingPoint;
@@ -12,12 +12,12 @@ use staso_core::run::{
     verify_transcript,
 };
 use staso_core::sandbox::{IsolationTier, SandboxError};
-use staso_core::testing::{MemorySandbox, SandboxCall, memory_commit};
+use staso_core::testing::{FixedDiagnoser, MemorySandbox, MemorySink, SandboxCall, memory_commit};
 use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::{ProposalAction, VcsError};
 use staso_core::verify::VerifyLimits;
 use tokio_util::sync::CancellationToken;
-use world::{Says, Tests, World, receipt, request, sandbox, url};
+use world::{World, receipt, request, sandbox, tests, url};
 
 fn ended(artifact: &RunArtifact) -> (OutcomeState, &str) {
     (artifact.outcome.state, &artifact.outcome.code)
@@ -50,9 +50,16 @@ async fn the_best_candidate_wins_however_many_are_tried_at_a_time() {
         world.policy = world.policy.with_verify(VerifyLimits::default().with_parallel_trials(lanes));
         let artifact = world.healer().await.heal(request().until(StoppingPoint::Verify)).await;
         assert_eq!(ended(&artifact), (OutcomeState::Completed, "verified_fix"));
-        assert_eq!(artifact.fix.unwrap().author, "test:'first'", "{lanes} lanes");
+        assert_eq!(artifact.fix.unwrap().author, "replacing:'first'", "{lanes} lanes");
         let rivals = artifact.verification.unwrap().also_passed;
-        assert_eq!(rivals, ["test:'second': Read 'second'", "test:'third': Read 'third'"], "{lanes} lanes");
+        assert_eq!(
+            rivals,
+            [
+                "replacing:'second': Write 'second' instead of 'old'",
+                "replacing:'third': Write 'third' instead of 'old'",
+            ],
+            "{lanes} lanes"
+        );
     }
 }
 
@@ -61,7 +68,7 @@ async fn every_candidate_has_a_session_of_its_own_and_every_session_is_closed() 
     let mut world = World::new();
     world.candidates = vec!["'broken'", "'old' ", "'new'"];
     let sandbox = sandbox();
-    let healer = world.builder().await.with_sandbox(Arc::new(sandbox.clone()), Arc::new(Tests)).build();
+    let healer = world.builder().await.with_sandbox(Arc::new(sandbox.clone()), tests()).build();
     healer.heal(request().until(StoppingPoint::Verify)).await;
     let calls = sandbox.calls();
     let count = |wanted: fn(&SandboxCall) -> bool| calls.iter().filter(|call| wanted(call)).count();
@@ -128,7 +135,7 @@ async fn a_deeper_diagnoser_is_asked_only_when_the_quick_one_is_unsure() {
         world.diagnosis.cap(confidence, "as the test asks");
         let mut deep = world::diagnosis();
         deep.support = 99;
-        let healer = world.builder().await.with_deep(Arc::new(Says(deep))).build();
+        let healer = world.builder().await.with_deep(Arc::new(FixedDiagnoser::new(deep))).build();
         let artifact = healer.heal(request()).await;
         assert_eq!(artifact.diagnosis.unwrap().support == 99, asked);
         assert_eq!(artifact.timings_ms.contains_key("deep"), asked);
@@ -138,9 +145,9 @@ async fn a_deeper_diagnoser_is_asked_only_when_the_quick_one_is_unsure() {
 #[tokio::test]
 async fn changes_that_the_policy_refuses_are_never_tried() {
     let mut world = World::new();
-    world.candidates = vec!["ci"];
+    (world.file, world.replaced) = (".github/workflows/ci.yml", "push");
     let sandbox = sandbox();
-    let healer = world.builder().await.with_sandbox(Arc::new(sandbox.clone()), Arc::new(Tests)).build();
+    let healer = world.builder().await.with_sandbox(Arc::new(sandbox.clone()), tests()).build();
     let artifact = healer.heal(request()).await;
     assert_eq!(ended(&artifact), (OutcomeState::FixRejected, "policy_denied"));
     assert!(artifact.outcome.reason.contains("ci-files"), "{}", artifact.outcome.reason);
@@ -155,7 +162,7 @@ async fn a_failure_that_does_not_happen_again_is_not_fixed() {
         let files = [(world::path("tools.py"), b"'other'".to_vec())].into();
         let elsewhere =
             MemorySandbox::new(files).with_answer(|_| true, staso_core::testing::ScriptedExec::new(0, ""));
-        let healer = world.builder().await.with_sandbox(Arc::new(elsewhere), Arc::new(Tests)).build();
+        let healer = world.builder().await.with_sandbox(Arc::new(elsewhere), tests()).build();
         let artifact = healer.heal(request()).await;
         assert_eq!(ended(&artifact), (OutcomeState::NotReproduced, code));
         assert!(artifact.fix.is_some() && !artifact.verification.unwrap().verified, "kept as a suggestion");
@@ -217,13 +224,10 @@ async fn what_publishing_runs_into_is_named() {
 
 /// Cancels the run when it enters a phase.
 #[derive(Debug)]
-struct CancelAt(Phase, CancellationToken, Mutex<String>);
+struct CancelAt(Phase, CancellationToken);
 
 impl EventSink for CancelAt {
     fn emit(&self, event: &RunEvent) {
-        let mut lines = self.2.lock().unwrap();
-        lines.push_str(&serde_json::to_string(event).unwrap());
-        lines.push('\n');
         if event.event == (EventKind::PhaseChanged { phase: self.0 }) {
             self.1.cancel();
         }
@@ -244,12 +248,15 @@ async fn a_run_that_is_cancelled_leaves_one_whole_artifact() {
     for phase in phases {
         let world = World::new();
         let token = CancellationToken::new();
-        let sink = Arc::new(CancelAt(phase, token.clone(), Mutex::default()));
-        let request = request().with_sink(sink.clone()).with_cancellation(token);
+        let sink = MemorySink::default();
+        let request = request()
+            .with_sink(Arc::new(sink.clone()))
+            .with_sink(Arc::new(CancelAt(phase, token.clone())))
+            .with_cancellation(token);
         let artifact = world.healer().await.heal(request).await;
         assert_eq!(artifact.outcome.state, OutcomeState::Cancelled, "{phase:?}");
         assert_eq!(world.runs.get(artifact.run_id).await.unwrap(), artifact);
-        let events = verify_transcript(&sink.2.lock().unwrap(), &artifact.events_digest).unwrap();
+        let events = verify_transcript(&sink.transcript(), &artifact.events_digest).unwrap();
         assert!(matches!(events.last().unwrap().event, EventKind::RunCancelled { .. }), "{phase:?}");
         assert!(artifact.proposal.is_none());
         assert!(world.vcs.repository(&url()).unwrap().proposals().is_empty(), "{phase:?}");
@@ -265,7 +272,7 @@ async fn a_run_that_never_ends_is_ended_by_its_budget() {
     let files = [(world::path("tools.py"), b"'hang'".to_vec())].into();
     let hanging =
         MemorySandbox::new(files).with_answer(|_| true, staso_core::testing::ScriptedExec::hanging());
-    let healer = world.builder().await.with_sandbox(Arc::new(hanging), Arc::new(Tests)).build();
+    let healer = world.builder().await.with_sandbox(Arc::new(hanging), tests()).build();
     let budget = Budget::default().with_wall(Duration::from_secs(60));
     let artifact = healer.heal(request().with_budget(budget)).await;
     assert_eq!(ended(&artifact), (OutcomeState::BudgetExhausted, "wall_time_exhausted"));
@@ -319,11 +326,33 @@ async fn a_sandbox_that_cannot_isolate_runs_nothing() {
         }
     }
     let world = World::new();
-    let healer = world.builder().await.with_sandbox(Arc::new(Refuses), Arc::new(Tests)).build();
+    let healer = world.builder().await.with_sandbox(Arc::new(Refuses), tests()).build();
     let artifact = healer.heal(request()).await;
     assert_eq!(ended(&artifact), (OutcomeState::FixRejected, "sandbox_unavailable"));
     assert!(artifact.outcome.reason.contains("switch them on"));
     let other: RepositoryUrl = "https://example.com/other/repo".parse().unwrap();
     let artifact = healer.heal(request().with_repository(other)).await;
     assert_eq!(artifact.outcome.state, OutcomeState::Failed);
+}
+
+#[tokio::test]
+async fn the_doubles_keep_the_contracts_they_stand_in_for() {
+    use staso_core::conformance::{event_sink, test_runner};
+    use staso_core::sandbox::{Sandbox as _, SandboxSpec};
+    use staso_core::testing::{ContentTests, test_context};
+    use staso_core::verify::TestRunner as _;
+
+    event_sink::all(&(Arc::new(MemorySink::default()) as Arc<dyn EventSink>));
+    let session = sandbox().open(&SandboxSpec::new("/"), &test_context()).await.unwrap();
+    let code = world::code();
+    let command = tests().detect(&code).unwrap();
+    let fixture =
+        test_runner::Fixture { session: &*session, code: &code, passing: &command, failing: &command };
+    test_runner::detects_the_same_twice(&*tests(), &code);
+    test_runner::stops_when_cancelled(&*tests(), fixture).await;
+    let failing = ContentTests::new(world::path("tools.py"), "'old'");
+    for (runner, passes) in [(&*tests(), true), (&failing, false)] {
+        let report = runner.run(&*session, &command, Duration::from_secs(9), &test_context()).await.unwrap();
+        assert_eq!(report.passed(), passes);
+    }
 }

@@ -2,29 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
 
-use async_trait::async_trait;
-use staso_core::code::{CodeSnapshot, RepoPath};
+use staso_core::code::{CodeSnapshot, RepoPath, SourceFile};
 use staso_core::conformance::fixer::diagnosis_with;
 use staso_core::diagnosis::{
-    Causality, DiagnoseError, DiagnoseRequest, Diagnoser, Diagnosis, FailureOracle, FixKind, Locator,
-    Receipt, ReceiptKind, ReceiptVerdict, RecordedCall, RootCause,
+    Causality, Diagnosis, FailureOracle, Locator, Receipt, ReceiptKind, ReceiptVerdict, RecordedCall,
+    RootCause,
 };
-use staso_core::fix::{FixCandidate, FixError, FixRequest, Fixer, Patch, Replacement};
-use staso_core::heal::{HealPolicy, HealRequest, Healer, HealerBuilder, RunIds};
-use staso_core::id::{BranchName, Digest, RunId, SpanId, TraceId, WorkspaceId};
-use staso_core::run::{RunContext, TraceBatch, TracePart, TraceStore as _};
-use staso_core::sandbox::{ExecExit, ExecRequest, SandboxError, SandboxSession};
+use staso_core::heal::{HealPolicy, HealRequest, Healer, HealerBuilder};
+use staso_core::id::{BranchName, Digest, SpanId, TraceId, WorkspaceId};
+use staso_core::run::{TraceBatch, TracePart, TraceStore as _};
+use staso_core::sandbox::{ExecExit, ExecRequest};
 use staso_core::testing::{
-    MemoryRepository, MemoryRunStore, MemorySandbox, MemoryTraceStore, MemoryVcs, ScriptedExec, SessionFiles,
-    TestClock, memory_commit,
+    ContentTests, CountingRunIds, FixedDiagnoser, MemoryRepository, MemoryRunStore, MemorySandbox,
+    MemoryTraceStore, MemoryVcs, ReplacingFixer, ScriptedExec, SessionFiles, TestClock, memory_commit,
 };
 use staso_core::trace::{
     Captured, RepositoryUrl, SourceRevision, Span, SpanError, SpanKind, SpanStatus, Timestamp,
 };
-use staso_core::verify::{TestCommand, TestCounts, TestFramework, TestReport, TestRunner};
 
 pub(crate) const SPAN: SpanId = SpanId::from_bytes([3; 16]);
 pub(crate) const TRACE: TraceId = TraceId::from_bytes([1; 16]);
@@ -37,7 +32,11 @@ pub(crate) struct World {
     pub(crate) runs: MemoryRunStore,
     pub(crate) vcs: MemoryVcs,
     pub(crate) diagnosis: Diagnosis,
-    /// What stands in place of `'old'` in each candidate, best first.
+    /// The file that candidates change.
+    pub(crate) file: &'static str,
+    /// What they replace there.
+    pub(crate) replaced: &'static str,
+    /// What stands in its place in each candidate, best first.
     pub(crate) candidates: Vec<&'static str>,
     pub(crate) policy: HealPolicy,
     pub(crate) dirty: bool,
@@ -62,6 +61,8 @@ impl World {
             runs: MemoryRunStore::default(),
             vcs: MemoryVcs::new().with_repository(repository),
             diagnosis: diagnosis(),
+            file: "tools.py",
+            replaced: "'old'",
             candidates: vec!["'new'"],
             policy: HealPolicy::default(),
             dirty: false,
@@ -95,17 +96,17 @@ impl World {
         Healer::builder(
             Arc::new(self.traces.clone()),
             Arc::new(self.runs.clone()),
-            Arc::new(Says(self.diagnosis.clone())),
+            Arc::new(FixedDiagnoser::new(self.diagnosis.clone())),
             Arc::new(TestClock::default()),
-            Arc::new(Counting::default()),
+            Arc::new(CountingRunIds::default()),
         )
-        .with_fixer(Arc::new(Replaces(self.candidates.clone())))
+        .with_fixer(Arc::new(ReplacingFixer::new(path(self.file), self.replaced, self.candidates.clone())))
         .with_vcs(Arc::new(self.vcs.clone()))
         .with_policy(self.policy.clone())
     }
 
     pub(crate) async fn healer(&self) -> Healer {
-        self.builder().await.with_sandbox(Arc::new(sandbox()), Arc::new(Tests)).build()
+        self.builder().await.with_sandbox(Arc::new(sandbox()), tests()).build()
     }
 }
 
@@ -144,34 +145,8 @@ fn replay(request: &ExecRequest, files: &mut SessionFiles) -> Option<ScriptedExe
 }
 
 /// Tests that fail when the code reads `'broken'`.
-#[derive(Debug)]
-pub(crate) struct Tests;
-
-#[async_trait]
-impl TestRunner for Tests {
-    fn detect(&self, _code: &CodeSnapshot) -> Option<TestCommand> {
-        let argv = vec!["run-tests".to_owned()];
-        Some(TestCommand { argv, framework: TestFramework::Unknown, origin: "test".to_owned() })
-    }
-
-    async fn run(
-        &self,
-        session: &dyn SandboxSession,
-        command: &TestCommand,
-        _timeout: Duration,
-        ctx: &RunContext,
-    ) -> Result<TestReport, SandboxError> {
-        let text = session.read_file(&path("tools.py"), 1 << 20, ctx).await?;
-        let failed = u64::from(String::from_utf8_lossy(&text).contains("'broken'"));
-        Ok(TestReport {
-            command: command.display(),
-            exit: ExecExit { code: Some(i32::from(failed > 0)), ..ExecExit::default() },
-            duration_ms: 1,
-            counts: Some(TestCounts { passed: 3 - failed, failed, skipped: 0 }),
-            tests: BTreeMap::new(),
-            tail: String::new(),
-        })
-    }
+pub(crate) fn tests() -> Arc<ContentTests> {
+    Arc::new(ContentTests::new(path("tools.py"), "'broken'"))
 }
 
 /// A diagnosis with one citation that holds and a call that can be made again.
@@ -214,56 +189,10 @@ pub(crate) fn receipt(quote: &str) -> Receipt {
     }
 }
 
-#[derive(Debug)]
-pub(crate) struct Says(pub(crate) Diagnosis);
-
-#[async_trait]
-impl Diagnoser for Says {
-    fn name(&self) -> &str {
-        "says"
-    }
-
-    async fn diagnose(&self, _: &DiagnoseRequest<'_>, _: &RunContext) -> Result<Diagnosis, DiagnoseError> {
-        Ok(self.0.clone())
-    }
-}
-
-#[derive(Debug)]
-struct Replaces(Vec<&'static str>);
-
-#[async_trait]
-impl Fixer for Replaces {
-    fn name(&self) -> &str {
-        "replaces"
-    }
-
-    async fn propose(&self, request: &FixRequest<'_>, _: &RunContext) -> Result<Vec<FixCandidate>, FixError> {
-        let candidate = |text: &&str| {
-            let file = path(if *text == "ci" { ".github/workflows/ci.yml" } else { "tools.py" });
-            let source = &request.code.file(&file).unwrap().text;
-            let at = source.find("'old'").unwrap_or(0);
-            let range = at..at + if source.contains("'old'") { 5 } else { 2 };
-            let patch =
-                Patch::replace(request.code, &file, vec![Replacement { range, text: (*text).to_owned() }])
-                    .unwrap();
-            FixCandidate {
-                patch,
-                kind: FixKind::Code,
-                author: format!("test:{text}"),
-                title: format!("Read {text}"),
-                why: format!("The data has {text}"),
-                score: 0.5,
-            }
-        };
-        Ok(self.0.iter().map(candidate).collect())
-    }
-}
-
-#[derive(Debug, Default)]
-struct Counting(AtomicU8);
-
-impl RunIds for Counting {
-    fn next(&self) -> RunId {
-        RunId::from_bytes([self.0.fetch_add(1, Ordering::Relaxed) + 1; 16])
-    }
+/// The code at the failing commit.
+pub(crate) fn code() -> CodeSnapshot {
+    let mut code = CodeSnapshot::new(memory_commit(1), Vec::new(), false);
+    let blob = staso_core::testing::memory_blob(CODE.as_bytes());
+    code.insert(path("tools.py"), SourceFile { blob, text: CODE.into(), executable: false });
+    code
 }
