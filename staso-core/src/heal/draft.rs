@@ -88,6 +88,7 @@ impl Draft {
             verify_passed: false,
             checks: Vec::new(),
             candidates_tried: 0,
+            also_passed: Vec::new(),
         })
     }
 

@@ -221,7 +221,11 @@ impl<'p> Proof<'p> {
         let found = search(candidates, limits, without_tests, self.ctx, attempt).await?;
         draft.proof().candidates_tried = u64::try_from(found.tried).unwrap_or(u64::MAX);
         match found {
-            Found { winner: Some(winner), .. } => Ok(winner),
+            Found { winner: Some(winner), rivals, .. } => {
+                let brief = |rival: &FixCandidate| format!("{}: {}", rival.author, rival.title);
+                draft.proof().also_passed = rivals.into_iter().map(brief).collect();
+                Ok(winner)
+            }
             Found { silencer: Some((candidate, trial)), tried, .. } => {
                 Err(unproven(candidate, trial, without_tests, tried, draft))
             }

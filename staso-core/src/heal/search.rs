@@ -16,6 +16,8 @@ use crate::verify::{Trial, VerifyLimits};
 pub(super) struct Found<'c> {
     /// The best candidate that passed.
     pub(super) winner: Option<&'c FixCandidate>,
+    /// Candidates close behind it that pass as well, best first.
+    pub(super) rivals: Vec<&'c FixCandidate>,
     /// The best candidate that makes the failure go away, but breaks tests or has none.
     pub(super) silencer: Option<(&'c FixCandidate, Trial)>,
     /// How many were tried.
@@ -32,7 +34,10 @@ struct Progress {
     tried: AtomicUsize,
 }
 
-/// One lane's answer: the candidates that silence the failure, with their number.
+/// Candidates tried behind the first one that passes, to see whether the proof could have chosen another.
+const RIVALS_TRIED: usize = 6;
+
+/// One lane's answer: the candidates that make the failure go away, with their number.
 type Silencers<'c> = Vec<(usize, &'c FixCandidate, Trial)>;
 
 /// Tries the candidates in order. `silence_is_enough` ends the search at the first one that makes the failure go away.
@@ -59,17 +64,20 @@ where
     let mut silencers: Silencers<'c> = try_join_all(lanes).await?.into_iter().flatten().collect();
     silencers.sort_by_key(|(at, ..)| *at);
     let tried = progress.tried.load(Ordering::Relaxed);
-    let best = progress.best.load(Ordering::Relaxed);
-    let winner = candidates.get(best).filter(|_| !silence_is_enough);
+    let mut passed = silencers.iter().filter(|(.., trial)| trial.passed).map(|(_, candidate, _)| *candidate);
+    let winner = passed.next();
+    let rivals = passed.collect();
+    let first = silencers.into_iter().next();
     Ok(Found {
         winner,
-        silencer: silencers.into_iter().next().map(|(_, candidate, trial)| (candidate, trial)),
+        rivals,
+        silencer: first.map(|(_, candidate, trial)| (candidate, trial)).filter(|_| winner.is_none()),
         tried,
         out_of_time: winner.is_none() && tried < candidates.len() && ctx.elapsed() >= deadline,
     })
 }
 
-/// Takes the next candidate until one at or before it has passed.
+/// Takes the next candidate until one well before it has passed.
 async fn lane<'c, F, T>(
     candidates: &'c [FixCandidate],
     deadline: Duration,
@@ -85,17 +93,16 @@ where
     let mut silencers = Vec::new();
     while ctx.elapsed() < deadline {
         let at = progress.next.fetch_add(1, Ordering::Relaxed);
-        let Some(candidate) = candidates.get(at).filter(|_| at < progress.best.load(Ordering::Relaxed))
-        else {
-            break;
-        };
+        let reach = if silence_is_enough { 0 } else { RIVALS_TRIED };
+        let last = progress.best.load(Ordering::Relaxed).saturating_add(reach);
+        let Some(candidate) = candidates.get(at).filter(|_| at <= last) else { break };
         ctx.emit(EventKind::PatchUpdated { files: candidate.patch.paths(), why: candidate.why.clone() });
         let trial = attempt(candidate).await?;
         progress.tried.fetch_add(1, Ordering::Relaxed);
         if trial.passed || (trial.gone && silence_is_enough) {
             progress.best.fetch_min(at, Ordering::Relaxed);
         }
-        if trial.gone && !trial.passed {
+        if trial.gone {
             silencers.push((at, candidate, trial));
         }
     }

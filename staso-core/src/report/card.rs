@@ -221,6 +221,9 @@ impl Card<'_> {
             );
             out.push_str(&style.labelled("Fix", &text));
             out.push_str(&style.labelled("Proof", super::proof::verdict(self.run)));
+            if let Some(text) = wording::also_passed(self.run) {
+                out.push_str(&style.labelled("", &text));
+            }
         }
         out.push_str(&style.labelled("Outcome", &self.outcome()));
         out.push_str(&style.labelled("Isolation", &wording::isolation(self.run.isolation.as_ref())));

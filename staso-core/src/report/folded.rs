@@ -107,6 +107,7 @@ fn commands(writer: &Writer<'_>) -> String {
         }
     }
     lines.push(format!("candidates tried: {}", record.candidates_tried));
+    lines.extend(record.also_passed.iter().take(MAX_LISTED).map(|other| format!("also passes: {other}")));
     listing(&lines)
 }
 

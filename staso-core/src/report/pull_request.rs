@@ -216,10 +216,11 @@ impl Writer<'_> {
             crate::diagnosis::FixKind::Config => " Every run that reads the setting is affected.",
         };
         format!(
-            "**Risk.** A {} change in {files}, +{} −{}.{reach}{focus} To roll back, revert the one commit.",
+            "**Risk.** A {} change in {files}, +{} −{}.{reach}{focus}{} To roll back, revert the one commit.",
             wording::fix_kind(fix.kind),
             fix.added,
-            fix.removed
+            fix.removed,
+            wording::also_passed(self.run).map(|text| format!(" {text}")).unwrap_or_default(),
         )
     }
 

@@ -145,3 +145,14 @@ pub(super) fn not_checked(artifact: &RunArtifact) -> Vec<String> {
     }
     found
 }
+
+/// That the proof does not decide between the change and others, when that is so.
+pub(super) fn also_passed(run: &RunArtifact) -> Option<String> {
+    let others = run.verification.as_ref().map_or(0, |proof| proof.also_passed.len());
+    let what = match others {
+        0 => return None,
+        1 => "1 other change was".to_owned(),
+        n => format!("{n} other changes were"),
+    };
+    Some(format!("{what} tried that passes the same proof: judge whether this one says what is meant."))
+}

@@ -173,6 +173,9 @@ pub struct VerificationRecord {
     pub checks: Vec<CheckRecord>,
     /// How many candidates were tried.
     pub candidates_tried: u64,
+    /// Other candidates, close behind the chosen one, that stop the failure and keep the tests passing as well: the proof
+    /// alone does not decide between them.
+    pub also_passed: Vec<String>,
 }
 
 /// One check.

@@ -234,6 +234,7 @@ pub(crate) fn verified() -> RunArtifact {
                 check("tests", true, Some(true), Some(0), ""),
             ],
             candidates_tried: 2,
+            also_passed: Vec::new(),
         }),
         proposal: Some(ProposalRecord {
             branch: BranchName::new("fix/staso-1a2b3c-1").unwrap(),
@@ -284,6 +285,7 @@ pub(crate) fn unverified_prompt() -> RunArtifact {
         verify_passed: false,
         checks: vec![check("tests", false, None, None, "no test command was found")],
         candidates_tried: 0,
+        also_passed: Vec::new(),
     });
     run
 }
@@ -313,6 +315,7 @@ pub(crate) fn not_reproduced() -> RunArtifact {
         verify_passed: false,
         checks: vec![check("reproduction", false, Some(false), Some(0), "returns without an error")],
         candidates_tried: 0,
+        also_passed: Vec::new(),
     });
     run
 }
