@@ -1,9 +1,11 @@
 //! Which files a fix may change.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Patch;
+use super::{Patch, PatchFile};
 use crate::code::RepoPath;
 
 /// Limits on the final change. Checked by code on the change itself, whoever wrote it.
@@ -40,8 +42,9 @@ impl PathPolicy {
     /// # Errors
     /// The first rule that objects.
     pub fn check(&self, patch: &Patch) -> Result<(), PolicyViolation> {
-        for (path, _) in patch.files() {
+        for (path, file) in patch.files() {
             check_path(path)?;
+            check_assertions(path, file)?;
         }
         let files = patch.files().count();
         let (added, removed) = patch.line_counts();
@@ -58,6 +61,40 @@ impl PathPolicy {
         }
         Ok(())
     }
+}
+
+/// Refuses a change that takes an assertion away or alters one, in whatever file: a fix must meet what is asserted.
+fn check_assertions(path: &RepoPath, file: &PatchFile) -> Result<(), PolicyViolation> {
+    let after = assertions(file.after());
+    for (line, before) in assertions(file.before()) {
+        if after.get(line).copied().unwrap_or(0) < before {
+            let shown: String = line.chars().take(80).collect();
+            let reason = format!("it removes or alters an assertion in {path}: {shown}");
+            return Err(PolicyViolation { rule: "weakened-tests", reason });
+        }
+    }
+    Ok(())
+}
+
+/// Lines that assert something, with how often each stands there.
+fn assertions(text: &str) -> BTreeMap<&str, usize> {
+    let mut found = BTreeMap::new();
+    for line in text.lines().map(str::trim) {
+        let words = [
+            "assert ",
+            "assert(",
+            ".assert",
+            "assert!",
+            "assert_",
+            "raise AssertionError",
+            "pytest.raises",
+            "expect(",
+        ];
+        if words.iter().any(|word| line.starts_with(word) || (word.starts_with('.') && line.contains(word))) {
+            *found.entry(line).or_insert(0) += 1;
+        }
+    }
+    found
 }
 
 /// Refuses files that steer builds, reviews and secrets rather than the program.
@@ -124,4 +161,67 @@ fn is_lock_file(name: &str) -> bool {
                 | "uv.lock"
                 | "poetry.lock"
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code::{CodeSnapshot, SourceFile};
+    use crate::fix::Replacement;
+    use crate::id::{BlobId, CommitId, Digest};
+
+    /// The rule that refuses to put `new` in place of `old` in a file.
+    fn refused(path: &str, text: &str, old: &str, new: &str) -> Option<&'static str> {
+        let path = RepoPath::new(path).unwrap();
+        let mut code = CodeSnapshot::new(CommitId::new("a".repeat(40)).unwrap(), Vec::new(), false);
+        let blob = BlobId::new(Digest::of(text).hex()).unwrap();
+        code.insert(path.clone(), SourceFile { blob, text: text.into(), executable: false });
+        let at = text.find(old).unwrap();
+        let parts = vec![Replacement { range: at..at + old.len(), text: new.to_owned() }];
+        PathPolicy::default()
+            .check(&Patch::replace(&code, &path, parts).unwrap())
+            .err()
+            .map(|found| found.rule)
+    }
+
+    #[test]
+    fn files_that_steer_builds_reviews_and_secrets_are_never_changed() {
+        for (path, rule) in [
+            (".github/workflows/ci.yml", "ci-files"),
+            ("sub/.GitHub/CODEOWNERS", "ci-files"),
+            (".gitlab-ci.yml", "ci-files"),
+            ("docs/CODEOWNERS", "code-owners"),
+            (".husky/pre-commit", "hooks"),
+            (".gitattributes", "hooks"),
+            ("Cargo.lock", "lock-files"),
+            ("web/package-lock.json", "lock-files"),
+            ("setup.py", "build-scripts"),
+            ("Dockerfile.prod", "build-scripts"),
+            (".env.production", "secrets"),
+            ("certs/server.PEM", "secrets"),
+        ] {
+            assert_eq!(refused(path, "a = 1\n", "1", "2"), Some(rule), "{path}");
+        }
+        for path in ["src/tools.py", "config.json", "prompts/reply.txt", "package/lock.py", "hook.py"] {
+            assert_eq!(refused(path, "a = 1\n", "1", "2"), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn assertions_are_neither_removed_nor_altered() {
+        let text =
+            "def f(x):\n    return x\n\ndef check():\n    assert f(1) == 2\n    self.assertEqual(f(2), 3)\n";
+        assert_eq!(refused("a.py", text, "    assert f(1) == 2\n", ""), Some("weakened-tests"));
+        assert_eq!(refused("a.py", text, "== 2", "== 1"), Some("weakened-tests"));
+        assert_eq!(refused("a.py", text, "f(2), 3", "f(2), 2"), Some("weakened-tests"));
+        assert_eq!(refused("a.py", text, "return x", "return x + 1"), None);
+        assert_eq!(refused("a.py", text, "def check", "def extra():\n    assert True\n\ndef check"), None);
+    }
+
+    #[test]
+    fn large_changes_are_refused() {
+        let long = "x\n".repeat(401);
+        assert_eq!(refused("a.txt", "a\n", "a", &long), Some("max-changed-lines"));
+        assert_eq!(refused("a.txt", "a\n", "a", &"x".repeat(70_000)), Some("max-diff-bytes"));
+    }
 }
