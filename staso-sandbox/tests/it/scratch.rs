@@ -15,6 +15,9 @@ use crate::host::Host;
 const APP: &str = "def ask():\n    raise KeyError('order')\n";
 const LIE: &str = "print('the repository ran')\nraise SystemExit(0)\n";
 
+/// What the refusal says, and what causes it.
+type Plant = (&'static str, fn(&Path));
+
 /// A checkout with a function that fails and whatever `plant` puts into it.
 async fn session(plant: impl FnOnce(&Path)) -> (Host, Box<dyn SandboxSession>) {
     let host = Host::new();
@@ -62,11 +65,11 @@ async fn a_link_or_file_in_the_way_ends_the_run_and_is_not_touched() {
         symlink("../victim.py", root.join(".staso/replay.py")).unwrap();
     };
     let directory = |root: &Path| fs::create_dir_all(root.join(".staso/replay.py")).unwrap();
-    let plants: [(&str, &dyn Fn(&Path)); 4] = [
-        ("no directory", &file),
-        ("symbolic link", &link),
-        ("symbolic link", &linked_driver),
-        ("it is a directory", &directory),
+    let plants: [Plant; 4] = [
+        ("no directory", file),
+        ("symbolic link", link),
+        ("symbolic link", linked_driver),
+        ("it is a directory", directory),
     ];
     for (reason, plant) in plants {
         let (host, session) = session(plant).await;
