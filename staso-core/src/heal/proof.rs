@@ -8,7 +8,7 @@ use super::preload::preload_paths;
 use super::run::Source;
 use super::search::{Found, search};
 use super::stop::{Flow, Stop};
-use crate::diagnosis::{Diagnosis, FailureOracle};
+use crate::diagnosis::{Diagnosis, FailureOracle, RepairHint};
 use crate::fix::{FixCandidate, Patch};
 use crate::id::CommitId;
 use crate::run::{CheckRecord, CheckSubject, EventKind, OutcomeState, Phase, RunContext};
@@ -159,7 +159,12 @@ impl<'p> Proof<'p> {
             return true;
         }
         let Some(fix) = &self.diagnosis.suggested_fix else { return false };
-        fix.hints.iter().any(|hint| hint.words().iter().any(|word| report.tail.contains(word)))
+        let raised = match &fix.oracle {
+            Some(FailureOracle::Raises { exception, .. }) => Some(exception.as_str()),
+            _ => None,
+        };
+        let words = fix.hints.iter().flat_map(RepairHint::words).chain(raised);
+        words.into_iter().any(|word| report.tail.contains(word))
     }
 
     fn not_reproduced(&self, tried: &[CheckRecord], baseline: &Baseline) -> Stop {

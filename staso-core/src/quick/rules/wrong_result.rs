@@ -3,8 +3,10 @@
 use super::exception;
 use crate::diagnosis::{FixKind, FrameRef, RepairHint};
 use crate::quick::failure::Failure;
+use crate::quick::finding::Remedy;
 use crate::quick::frames::{frame_of, unique};
 use crate::quick::input::RuleInput;
+use crate::quick::oracle;
 use crate::quick::rule::{Explains, Reads, Rule};
 
 /// How many earlier steps may have made the value that was checked.
@@ -26,8 +28,9 @@ pub(super) const RULE: Rule = Rule {
                 let description = format!(
                     "Correct the function whose result the check {place} looks at; leave the check as it is."
                 );
-                let remedy = exception::change(input, failure, FixKind::Code, description)
-                    .with_hints(hint(input, failure));
+                let remedy = Remedy::change(FixKind::Code, description, exception::files(failure))
+                    .with_hints(hint(input, failure))
+                    .with_oracle(oracle::raises(input, failure));
                 found.extend(exception::finding(input, number, cause, remedy));
             }
         }
@@ -35,7 +38,8 @@ pub(super) const RULE: Rule = Rule {
     },
 };
 
-/// The functions that the checking code calls, then those of the steps before, then the check itself.
+/// The functions that the checking code calls, then those of the steps before, then the functions that check. Code
+/// outside of any function only starts the check: taking the call away would hide the fault, not mend it.
 pub(super) fn hint(input: &RuleInput<'_>, failure: &Failure<'_>) -> Option<RepairHint> {
     let code = input.code.as_ref()?;
     let mut frames: Vec<FrameRef> = Vec::new();
@@ -52,7 +56,12 @@ pub(super) fn hint(input: &RuleInput<'_>, failure: &Failure<'_>) -> Option<Repai
     frames.extend(
         input.before(failure.span).filter_map(|facts| frame_of(facts.span, code)).take(MAX_EARLIER_STEPS),
     );
-    frames.extend(failure.frames.iter().cloned());
+    let (in_functions, outside): (Vec<_>, Vec<_>) =
+        failure.frames.iter().cloned().partition(|frame| frame.function.is_some());
+    frames.extend(in_functions);
+    if frames.is_empty() {
+        frames = outside;
+    }
     let frames = unique(frames);
     (!frames.is_empty()).then_some(RepairHint::WrongResult { frames })
 }
