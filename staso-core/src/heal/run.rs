@@ -188,19 +188,19 @@ impl<'r> HealRun<'r> {
         if let Some(reason) = &diagnosis.no_fix_reason {
             return stop(OutcomeState::NoCodeFix, "no_code_fix", reason.clone());
         }
+        let confidence = diagnosis.confidence;
+        if confidence.value() < self.parts.policy.min_fix_confidence {
+            let limit = self.parts.policy.min_fix_confidence;
+            let reason = format!(
+                "the best explanation has a confidence of {confidence}, below the {limit:.2} that acting on it needs"
+            );
+            return stop(OutcomeState::NotEnoughEvidence, "low_confidence", reason);
+        }
         if self.request.until == StoppingPoint::Diagnose {
             return Err(Stop::completed(
                 "diagnosed",
                 "the cause is named; the run stops here, as the stopping point asks",
             ));
-        }
-        let confidence = diagnosis.confidence;
-        if confidence.value() < self.parts.policy.min_fix_confidence {
-            let limit = self.parts.policy.min_fix_confidence;
-            let reason = format!(
-                "the best explanation has a confidence of {confidence}, below the {limit:.2} that a fix needs"
-            );
-            return stop(OutcomeState::NotEnoughEvidence, "low_confidence", reason);
         }
         if diagnosis.suggested_fix.is_none() {
             let reason = "the cause is named, but it tells no change to make".to_owned();

@@ -14,6 +14,7 @@ use crate::diagnosis::{
 };
 use crate::id::SpanId;
 use crate::run::RunContext;
+use crate::trace::Span;
 
 /// Receipts for the first explanation, and for each other.
 const RECEIPTS: (usize, usize) = (6, 2);
@@ -227,11 +228,21 @@ fn chain(input: &RuleInput<'_>, top: &Ranked, failure: Option<&Failure<'_>>) -> 
         steps.retain(|step| step.span_id != root.span_id || step.origin);
         steps.truncate(MAX_CHAIN - 1);
         if steps.iter().all(|step| step.span_id != root.span_id) {
-            steps.push(step(root.span_id, "The run ended as failed", false));
+            steps.push(step(root.span_id, &end_of(input, root), false));
         }
     }
     steps.truncate(MAX_CHAIN);
     steps
+}
+
+/// How the whole run ended, in the words of its own error where it has one.
+fn end_of(input: &RuleInput<'_>, root: &Span) -> String {
+    let own = input.failures.iter().find(|failure| failure.span.span_id == root.span_id);
+    let carried = || input.failures.iter().find(|failure| failure.carriers.contains(&root.span_id));
+    match own.or_else(carried) {
+        Some(failure) => format!("The run `{}` failed with {}", clip(&root.name, 60), failure.title()),
+        None => "The run ended as failed".to_owned(),
+    }
 }
 
 fn step(span_id: SpanId, what: &str, origin: bool) -> ChainStep {
@@ -275,14 +286,14 @@ fn explanation(diagnosis: &Diagnosis, top: &Ranked) -> String {
             FixKind::Code => "code",
             FixKind::Config => "configuration",
         };
-        text.push_str(&format!("\n**Suggested fix ({kind}).** {}\n", fix.description));
+        text.push_str(&format!("\nSuggested fix ({kind}): {}\n", fix.description));
     }
     if let Some(why) = &diagnosis.no_fix_reason {
-        text.push_str(&format!("\n**No code fix.** {why}\n"));
+        text.push_str(&format!("\nNo code fix: {why}\n"));
     }
     let rivals: Vec<&Hypothesis> = diagnosis.hypotheses.iter().skip(1).take(4).collect();
     if !rivals.is_empty() {
-        text.push_str("\n**Also considered.**\n");
+        text.push_str("\nAlso considered:\n");
         for rival in rivals {
             text.push_str(&format!("\n- {} ({})", rival.cause, rival.score));
         }

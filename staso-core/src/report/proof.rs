@@ -80,8 +80,12 @@ fn cell(check: &CheckRecord) -> String {
         Some(counts) => format!("{} passed, {} failed", counts.passed, counts.failed),
         None => neutralise::cut(&neutralise::terminal(&check.detail), MAX_CELL_CHARS),
     };
-    let exit = check.exit_code.map_or_else(|| "no exit code".to_owned(), |code| format!("exit {code}"));
-    format!("{} {found} ({exit}, {})", if ok { "✓" } else { "✗" }, seconds(check.duration_ms))
+    let exit = match check.exit_code {
+        Some(code) => format!("exit {code}, "),
+        None if check.name == "reproduction" => String::new(),
+        None => "no exit code, ".to_owned(),
+    };
+    format!("{} {found} ({exit}{})", if ok { "✓" } else { "✗" }, seconds(check.duration_ms))
 }
 
 /// Milliseconds as a reader takes them in.

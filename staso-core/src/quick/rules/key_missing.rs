@@ -21,6 +21,8 @@ const MAX_STEPS: usize = 50;
 const MAX_KEYS: usize = 2_000;
 /// A key less alike than this was hardly the one that was meant.
 const ALIKE: f64 = 0.5;
+/// A key must be this much more alike than the next to be called the one that was meant.
+const CLEARLY: f64 = 0.1;
 
 pub(super) const RULE: Rule = Rule {
     id: "key_missing",
@@ -42,13 +44,16 @@ fn explain(input: &RuleInput<'_>, number: usize, failure: &Failure<'_>) -> Optio
     let place = exception::place(failure);
     let known = known_keys(input, failure);
     let available = nearest(&key, known.iter().map(|known| known.key.as_str()));
-    let meant = available.first().filter(|name| similarity(&key, name) >= ALIKE);
+    let meant = clearly_nearest(&key, &available);
     let shown = clip(&key, 60);
     let cause = match meant {
         Some(meant) => {
             format!("The code {place} asks for the key `{shown}`; the data has `{}`", clip(meant, 60))
         }
-        None => format!("The code {place} asks for the key `{shown}`, which the data does not have"),
+        None => format!(
+            "The code {place} asks for the key `{shown}`, which the data does not have{}",
+            near_keys(&key, &available)
+        ),
     };
     let description = match meant {
         Some(meant) => {
@@ -79,6 +84,25 @@ fn explain(input: &RuleInput<'_>, number: usize, failure: &Failure<'_>) -> Optio
         ));
     }
     Some(finding)
+}
+
+/// The one key that was probably meant: alike, and clearly more so than the next.
+fn clearly_nearest<'k>(key: &str, available: &'k [String]) -> Option<&'k String> {
+    let best = available.first()?;
+    let alike = similarity(key, best);
+    let next = available.get(1).map_or(0.0, |name| similarity(key, name));
+    (alike >= ALIKE && alike - next >= CLEARLY).then_some(best)
+}
+
+/// The keys that come nearest when none of them is the clear one.
+fn near_keys(key: &str, available: &[String]) -> String {
+    let near: Vec<String> = available
+        .iter()
+        .take(3)
+        .filter(|name| similarity(key, name) >= ALIKE)
+        .map(|name| format!("`{}`", clip(name, 40)))
+        .collect();
+    if near.is_empty() { String::new() } else { format!(" (nearest: {})", near.join(", ")) }
 }
 
 /// The key of a `KeyError`, whose message is the key as Python writes it.
