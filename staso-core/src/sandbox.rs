@@ -439,8 +439,10 @@ pub trait SandboxSession: Debug + Send + Sync + 'static {
         ctx: &RunContext,
     ) -> Result<(), SandboxError>;
 
-    /// Everything that differs from the checkout below, sorted by path. Paths that cannot be named safely are
-    /// refused with an error that names them.
+    /// Everything that differs from the checkout below, sorted by path. Two things are no content of the repository and
+    /// left out: git's own directories, wherever commands made some, and `.staso` at the root, the host's scratch
+    /// directory, unless the checkout has a `.staso` of its own. Other paths that cannot be named safely are refused
+    /// with an error that names one.
     async fn changes(&self, ctx: &RunContext) -> Result<BTreeMap<RepoPath, SessionChange>, SandboxError>;
 
     /// Kills everything and removes the session. Calling it again does nothing.

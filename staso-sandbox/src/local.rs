@@ -1,16 +1,22 @@
 //! [`LocalSandbox`]: sessions on this machine.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use staso_core::run::RunContext;
+use staso_core::run::{Interrupted, RunContext};
 use staso_core::sandbox::{
     ExecRequest, Sandbox, SandboxCapabilities, SandboxError, SandboxSession, SandboxSessionExt as _,
     SandboxSpec,
 };
+use tokio::sync::OnceCell;
 
 use crate::isolation;
-use crate::toolchain::ReadOnlyMount;
+use crate::toolchain::{ReadOnlyMount, Toolchains};
+
+/// How long looking for interpreters may take; each of them is asked for at most five seconds.
+const DETECT_LIMIT: Duration = Duration::from_secs(15);
 
 /// How [`LocalSandbox`] builds its sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +25,9 @@ pub struct LocalSandboxOptions {
     /// Directories of the host that sessions may read beside the system, such as an interpreter that is not installed
     /// under `/usr`. The `bin` directory of each comes first on `PATH`. Default none.
     pub mounts: Vec<ReadOnlyMount>,
+    /// Whether the interpreters of [`Toolchains::detect`] are mounted as well, after those of
+    /// [`mounts`](Self::mounts). They are looked for once, when the first session is opened. Default yes.
+    pub detect_toolchains: bool,
     /// User and group of the host that sessions run as when the host is root; else they run as the host's own user.
     /// Default 65534 for both.
     pub session_user: (u32, u32),
@@ -30,7 +39,13 @@ pub struct LocalSandboxOptions {
 
 impl Default for LocalSandboxOptions {
     fn default() -> Self {
-        Self { mounts: Vec::new(), session_user: (65_534, 65_534), tmp_bytes: 256 << 20, open_files: 4_096 }
+        Self {
+            mounts: Vec::new(),
+            detect_toolchains: true,
+            session_user: (65_534, 65_534),
+            tmp_bytes: 256 << 20,
+            open_files: 4_096,
+        }
     }
 }
 
@@ -45,6 +60,13 @@ impl LocalSandboxOptions {
     #[must_use]
     pub fn with_toolchain(mut self, mount: ReadOnlyMount) -> Self {
         self.mounts.push(mount);
+        self
+    }
+
+    /// Mounts only what was named, whatever interpreters the host has.
+    #[must_use]
+    pub const fn without_detected_toolchains(mut self) -> Self {
+        self.detect_toolchains = false;
         self
     }
 
@@ -65,8 +87,8 @@ impl LocalSandboxOptions {
 
 /// Runs sessions on this machine, each in Linux namespaces of its own.
 ///
-/// A session sees its checkout at `/workspace` (writes go to a layer in memory above it), the host's `/usr` and a few
-/// files of `/etc` read-only, an empty `/tmp`, and its own processes. It has no network but its own loopback, no
+/// A session sees its checkout at `/workspace` (writes go to a layer in memory above it), the host's `/usr`, a few files
+/// of `/etc` and the interpreters of [`Toolchains::detect`] read-only, an empty `/tmp`, and its own processes. It has no network but its own loopback, no
 /// capabilities, no way to make namespaces, and a user of the host other than root.
 ///
 /// When the host is root, the owner of the checkout directory is mapped to the session's user, so that sessions can
@@ -89,6 +111,7 @@ impl LocalSandboxOptions {
 #[derive(Debug, Clone, Default)]
 pub struct LocalSandbox {
     options: LocalSandboxOptions,
+    toolchains: Arc<OnceCell<Toolchains>>,
 }
 
 impl LocalSandbox {
@@ -100,8 +123,35 @@ impl LocalSandbox {
 
     /// With other options.
     #[must_use]
-    pub const fn with_options(options: LocalSandboxOptions) -> Self {
-        Self { options }
+    pub fn with_options(options: LocalSandboxOptions) -> Self {
+        Self { options, toolchains: Arc::default() }
+    }
+
+    /// The options with everything that sessions are to see.
+    async fn resolved(
+        &self,
+        detect: fn() -> Toolchains,
+        ctx: &RunContext,
+    ) -> Result<LocalSandboxOptions, SandboxError> {
+        const OPERATION: &str = "looking for interpreters";
+        let mut options = self.options.clone();
+        if options.detect_toolchains {
+            let search = self.toolchains.get_or_try_init(|| tokio::task::spawn_blocking(detect));
+            let found = ctx.bounded(DETECT_LIMIT, search).await.map_err(|ended| match ended {
+                Interrupted::Cancelled => SandboxError::Cancelled,
+                Interrupted::TimedOut { limit_ms } => {
+                    SandboxError::Timeout { operation: OPERATION, limit_ms }
+                }
+            })?;
+            let found = found.map_err(|error| SandboxError::Backend {
+                provider: "local",
+                operation: OPERATION,
+                source: error.into(),
+            })?;
+            let new = found.mounts.iter().filter(|mount| !self.options.mounts.contains(mount));
+            options.mounts.extend(new.cloned());
+        }
+        Ok(options)
     }
 
     fn check(&self) -> Result<(), SandboxError> {
@@ -124,7 +174,8 @@ impl Sandbox for LocalSandbox {
     async fn capabilities(&self, ctx: &RunContext) -> Result<SandboxCapabilities, SandboxError> {
         // The empty path stands for an empty checkout; a caller's checkout must be absolute.
         self.check()?;
-        let session = isolation::open(&self.options, &SandboxSpec::new(PathBuf::new()), ctx).await?;
+        let options = self.resolved(Toolchains::detect, ctx).await?;
+        let session = isolation::open(&options, &SandboxSpec::new(PathBuf::new()), ctx).await?;
         let output = session.run(&ExecRequest::new(["true"]), ctx).await?;
         let isolation = session.isolation().clone();
         session.close().await?;
@@ -154,6 +205,40 @@ impl Sandbox for LocalSandbox {
                 reason: format!("the checkout {} is no absolute path", spec.checkout.display()),
             });
         }
-        isolation::open(&self.options, spec, ctx).await
+        let options = self.resolved(Toolchains::detect, ctx).await?;
+        isolation::open(&options, spec, ctx).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use staso_core::testing::test_context;
+
+    use super::*;
+
+    fn mount(path: &str) -> ReadOnlyMount {
+        ReadOnlyMount::same_place(path)
+    }
+
+    #[tokio::test]
+    async fn interpreters_are_looked_for_once_and_only_when_wanted() {
+        static SEARCHES: AtomicUsize = AtomicUsize::new(0);
+        let detect = || {
+            SEARCHES.fetch_add(1, Ordering::SeqCst);
+            Toolchains { mounts: vec![mount("/opt/found"), mount("/opt/named")] }
+        };
+        let ctx = test_context();
+        let options = LocalSandboxOptions::new().with_toolchain(mount("/opt/named"));
+        let without = LocalSandbox::with_options(options.clone().without_detected_toolchains());
+        assert_eq!(without.resolved(detect, &ctx).await.unwrap().mounts, [mount("/opt/named")]);
+        assert_eq!(SEARCHES.load(Ordering::SeqCst), 0);
+        let sandbox = LocalSandbox::with_options(options);
+        for sandbox in [&sandbox, &sandbox.clone()] {
+            let mounts = sandbox.resolved(detect, &ctx).await.unwrap().mounts;
+            assert_eq!(mounts, [mount("/opt/named"), mount("/opt/found")], "the host's own come first");
+        }
+        assert_eq!(SEARCHES.load(Ordering::SeqCst), 1);
     }
 }

@@ -30,6 +30,8 @@ pub struct Toolchains {
 /// How long an interpreter may take to say where it lives.
 const ASK_LIMIT: Duration = Duration::from_secs(5);
 const SYSTEM: &str = "/usr";
+/// Where sessions have something of their own, which an interpreter would cover or be covered by.
+const TAKEN: [&str; 6] = ["/tmp", "/workspace", "/proc", "/dev", "/etc", "/sys"];
 /// Each interpreter with its question: what is its installation directory?
 const INTERPRETERS: [(&str, &[&str]); 2] = [
     ("python3", &["-I", "-c", "import sys; print(sys.base_prefix)"]),
@@ -44,8 +46,17 @@ impl Toolchains {
     /// Blocks: call it once, at start.
     #[must_use]
     pub fn detect() -> Self {
-        let found = INTERPRETERS.iter().filter(|(name, _)| !Path::new("/usr/bin").join(name).exists());
-        let mounts = found.filter_map(|(name, question)| installation(name, question)).collect();
+        Self::missing_from(Path::new("/usr/bin"), &INTERPRETERS)
+    }
+
+    fn missing_from(system: &Path, interpreters: &[(&str, &[&str])]) -> Self {
+        let missing = interpreters.iter().filter(|(name, _)| {
+            let name = Path::new(name).file_name().unwrap_or_default();
+            !system.join(name).exists()
+        });
+        let mut mounts: Vec<_> =
+            missing.filter_map(|(name, question)| installation(name, question)).collect();
+        mounts.dedup();
         Self { mounts }
     }
 }
@@ -54,8 +65,13 @@ impl Toolchains {
 fn installation(program: &str, question: &[&str]) -> Option<ReadOnlyMount> {
     let answer = ask(program, question)?;
     let path = Path::new(answer.trim()).canonicalize().ok()?;
-    let usable = path.is_absolute() && path.join("bin").is_dir() && !path.starts_with(SYSTEM);
-    (usable && path != Path::new("/")).then(|| ReadOnlyMount::same_place(path))
+    is_mountable(&path).then(|| ReadOnlyMount::same_place(path))
+}
+
+/// Whether the directory is the place of an installation and free to be used inside.
+fn is_mountable(path: &Path) -> bool {
+    let taken = TAKEN.iter().chain([&SYSTEM]).any(|place| path.starts_with(place));
+    path.is_absolute() && path != Path::new("/") && path.join("bin").is_dir() && !taken
 }
 
 fn ask(program: &str, question: &[&str]) -> Option<String> {
@@ -102,14 +118,37 @@ mod tests {
     }
 
     #[test]
-    fn only_an_installation_outside_of_the_system_is_mounted() {
-        let home = tempfile::tempdir().unwrap();
+    fn only_an_installation_in_a_free_place_is_mounted() {
+        let home = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
         std::fs::create_dir(home.path().join("bin")).unwrap();
         let place = home.path().canonicalize().unwrap();
-        let found = installation("echo", &[place.to_str().unwrap()]);
-        assert_eq!(found, Some(ReadOnlyMount::same_place(place)));
-        assert_eq!(installation("echo", &["/usr"]), None);
-        assert_eq!(installation("echo", &["/"]), None);
+        assert!(!is_mountable(&place.join("bin")) && !is_mountable(Path::new("/usr")));
+        assert!(!is_mountable(Path::new("/")) && !is_mountable(Path::new("relative")));
+        let covered = tempfile::tempdir_in("/tmp").unwrap();
+        std::fs::create_dir(covered.path().join("bin")).unwrap();
+        assert!(!is_mountable(covered.path()), "sessions have a /tmp of their own");
+        // Where this is built decides whether the directory itself is free.
+        if is_mountable(&place) {
+            let found = installation("echo", &[place.to_str().unwrap()]);
+            assert_eq!(found, Some(ReadOnlyMount::same_place(place)));
+        }
         assert_eq!(installation("echo", &["relative"]), None);
+    }
+
+    #[test]
+    fn what_the_system_has_is_not_asked() {
+        let system = tempfile::tempdir().unwrap();
+        let asked = |program: &Path| {
+            let program = program.to_str().unwrap();
+            !Toolchains::missing_from(system.path(), &[(program, &[])]).mounts.is_empty()
+        };
+        let home = Path::new("/opt");
+        let interpreter = system.path().join("elsewhere").join("python9");
+        std::fs::create_dir(interpreter.parent().unwrap()).unwrap();
+        std::fs::write(&interpreter, format!("#!/bin/sh\necho {}\n", home.display())).unwrap();
+        std::fs::set_permissions(&interpreter, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        assert_eq!(asked(&interpreter), is_mountable(home), "it is asked, and its answer checked");
+        std::fs::write(system.path().join("python9"), "").unwrap();
+        assert!(!asked(&interpreter), "the system has one");
     }
 }

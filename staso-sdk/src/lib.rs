@@ -32,6 +32,8 @@ pub mod export;
 mod init;
 #[cfg(feature = "capture")]
 mod macros;
+#[cfg(all(doctest, feature = "capture", feature = "heal"))]
+mod readme;
 #[cfg(feature = "capture")]
 mod secret;
 

@@ -40,6 +40,13 @@ impl RepoPath {
         }
     }
 
+    /// Whether the path of some tree reaches into git's own directory, by any name that some file system reads as
+    /// `.git`. Such a path is no path of the repository's content.
+    #[must_use]
+    pub fn is_of_git(path: &str) -> bool {
+        path.split('/').any(is_git_directory)
+    }
+
     /// The path as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -159,8 +166,11 @@ mod tests {
         ] {
             assert!(RepoPath::new(bad).is_err(), "{bad:?}");
         }
+        for of_git in [".git", "sub/.GIT/config", "git~1", "a\nb/.git/x"] {
+            assert!(RepoPath::is_of_git(of_git), "{of_git:?}");
+        }
         for good in ["a", "src/main.py", ".github/workflows/ci.yml", ".gitignore", "a b/ü.txt", "...x"] {
-            assert!(RepoPath::new(good).is_ok(), "{good:?}");
+            assert!(RepoPath::new(good).is_ok() && !RepoPath::is_of_git(good), "{good:?}");
         }
     }
 

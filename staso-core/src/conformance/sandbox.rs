@@ -367,10 +367,15 @@ pub async fn changes_are_complete(sandbox: &dyn Sandbox, fixture: &Fixture, ctx:
     assert!(shell(session, undo, ctx).await.exit.success());
     let left = session.changes(ctx).await;
     assert!(matches!(&left, Ok(left) if left.is_empty()), "what is as before is no change: {left:?}");
-    assert!(shell(session, "mkdir -p sub/.git; echo x > sub/.git/config", ctx).await.exit.success());
+    let script =
+        "mkdir -p .git/objects sub/.GIT; echo x > .git/HEAD; echo x > sub/.GIT/config; ln -s / sub/git~1";
+    assert!(shell(session, script, ctx).await.exit.success());
+    let left = session.changes(ctx).await;
+    assert!(matches!(&left, Ok(left) if left.is_empty()), "git's directories are no content: {left:?}");
+    assert!(shell(session, "echo x > 'sub/back\\slash'", ctx).await.exit.success());
     let refused = session.changes(ctx).await;
     assert!(
-        matches!(&refused, Err(SandboxError::InvalidRequest { reason, .. }) if reason.contains("sub/.git/config")),
+        matches!(&refused, Err(SandboxError::InvalidRequest { reason, .. }) if reason.contains("sub/back")),
         "a path that cannot be named safely is named in the error: {refused:?}"
     );
     close(session).await;

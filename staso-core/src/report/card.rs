@@ -130,7 +130,7 @@ impl Card<'_> {
             (Some(commit), _) => format!("commit {}", short_commit(commit)),
             (None, _) => "no commit recorded".to_owned(),
         });
-        parts.push(format!("diagnosed {}", self.run.started_at));
+        parts.push(format!("diagnosed {}", wording::to_the_second(self.run.started_at)));
         parts.join(" · ")
     }
 
@@ -183,7 +183,11 @@ impl Card<'_> {
     }
 
     fn missing(&self, diagnosis: &Diagnosis) -> String {
-        let entries = diagnosis.missing.iter().map(|missing| {
+        // Of two who miss the same, the later one knows more about this run.
+        let said_later =
+            |at: usize, what: &str| diagnosis.missing.iter().skip(at + 1).any(|m| m.what == what);
+        let distinct = diagnosis.missing.iter().enumerate().filter(|(at, m)| !said_later(*at, &m.what));
+        let entries = distinct.map(|(_, missing)| {
             let (what, how) = (entry(missing.what.trim_end_matches('.')), entry(&missing.how_to_get));
             ("?".to_owned(), format!("{what}. To get it: {how}"))
         });

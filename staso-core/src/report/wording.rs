@@ -4,6 +4,7 @@ use super::proof;
 use crate::diagnosis::{Causality, Diagnosis, FixKind, Hypothesis, HypothesisState, Propagation};
 use crate::run::{BudgetReport, CheckSubject, RunArtifact, Subject};
 use crate::sandbox::{Isolation, IsolationTier};
+use crate::trace::Timestamp;
 
 /// How many labelled cases stand behind a confidence.
 pub(super) fn support(diagnosis: &Diagnosis) -> String {
@@ -138,8 +139,11 @@ pub(super) fn not_checked(artifact: &RunArtifact) -> Vec<String> {
     if let Some(isolation) = &artifact.isolation {
         found.extend(isolation.missing.iter().cloned());
     }
-    let missing = artifact.diagnosis.iter().flat_map(|diagnosis| &diagnosis.missing);
-    found.extend(missing.map(|missing| missing.what.clone()));
+    for missing in artifact.diagnosis.iter().flat_map(|diagnosis| &diagnosis.missing) {
+        if !found.contains(&missing.what) {
+            found.push(missing.what.clone());
+        }
+    }
     if !artifact.context.suppressed.is_empty() {
         found.push(format!("what the capture policy withheld: {}", artifact.context.suppressed.join(", ")));
     }
@@ -155,4 +159,11 @@ pub(super) fn also_passed(run: &RunArtifact) -> Option<String> {
         n => format!("{n} other changes were"),
     };
     Some(format!("{what} tried that passes the same proof: judge whether this one says what is meant."))
+}
+
+/// The time without fractions of a second.
+pub(super) const fn to_the_second(time: Timestamp) -> Timestamp {
+    const SECOND: i64 = 1_000_000_000;
+    let nanos = time.as_nanos();
+    Timestamp::from_nanos(nanos.saturating_sub(nanos.rem_euclid(SECOND)))
 }

@@ -258,7 +258,9 @@ impl SandboxSession for MemorySession {
         let deleted = before.keys().filter(|path| !files.contains_key(*path));
         let mut changes: BTreeMap<_, _> =
             deleted.map(|path| (path.clone(), SessionChange::Deleted)).collect();
-        for (path, content) in files.iter() {
+        let is_scratch = |path: &RepoPath| path.components().next() == Some(".staso");
+        let hides_scratch = !before.keys().any(is_scratch);
+        for (path, content) in files.iter().filter(|(path, _)| !(hides_scratch && is_scratch(path))) {
             let executable = executable.get(path).copied().unwrap_or(false);
             if executable || before.get(path) != Some(content) {
                 let change = SessionChange::Written { content: content.clone(), executable };

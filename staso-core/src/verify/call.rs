@@ -55,19 +55,20 @@ pub enum CallVerdict {
     Other(String),
 }
 
-/// Puts the driver into the session.
+/// Puts the driver into the session. A repository whose own files are in the way is refused: nothing of it is ever run
+/// in the driver's place.
 pub(super) async fn install_driver(
     session: &dyn SandboxSession,
     ctx: &RunContext,
 ) -> Result<(), SandboxError> {
-    session.write_file(&driver_path()?, DRIVER.as_bytes(), false, ctx).await
-}
-
-fn driver_path() -> Result<RepoPath, SandboxError> {
-    RepoPath::new(DRIVER_PATH).map_err(|error| SandboxError::InvalidRequest {
-        operation: "place the replay driver",
-        reason: error.to_string(),
-    })
+    let refused = |reason| SandboxError::InvalidRequest { operation: "place the replay driver", reason };
+    let path = RepoPath::new(DRIVER_PATH).map_err(|error| refused(error.to_string()))?;
+    match session.write_file(&path, DRIVER.as_bytes(), false, ctx).await {
+        Err(error @ SandboxError::Denied { .. }) => {
+            Err(refused(format!("{error}; the repository keeps something of its own there")))
+        }
+        written => written,
+    }
 }
 
 /// Whether the driver knows the language of the call.

@@ -4,7 +4,11 @@ Reads {"nonce", "path", "function", "arguments"} from standard input. Writes one
 a blank, and a JSON object with "outcome": "returned" ("text"), "raised" ("type", "message"), or "unavailable" ("why").
 Whatever the called code prints goes to standard error.
 """
-import importlib, inspect, json, os, sys
+import sys
+
+# Python looks first in the directory of this file, where a repository could keep a `json.py` of its own.
+del sys.path[0]
+import importlib, inspect, json, os
 
 LONGEST = 65536
 

@@ -56,6 +56,25 @@ fn cards() {
 }
 
 #[test]
+fn what_is_missing_is_said_once_and_times_are_to_the_second() {
+    let mut run = artifacts::verified();
+    run.started_at = "2026-01-01T00:00:59.999999999Z".parse().unwrap();
+    let diagnosis = run.diagnosis.as_mut().unwrap();
+    let mut later = diagnosis.missing[0].clone();
+    "ask the operator".clone_into(&mut later.how_to_get);
+    let what = later.what.clone();
+    diagnosis.missing.push(later);
+    let card = card(&run, CardStyle::default().with_width(400));
+    assert!(card.contains("2026-01-01T00:00:59Z"), "{card}");
+    let missing: Vec<&str> = card.lines().filter(|line| line.contains(&what)).collect();
+    assert!(matches!(missing[..], [line] if line.contains("ask the operator")), "{missing:?}\n{card}");
+    assert_eq!(
+        text(&run).body.matches(&what).count(),
+        text(&artifacts::verified()).body.matches(&what).count()
+    );
+}
+
+#[test]
 fn colours_add_nothing_but_colours() {
     for run in [artifacts::verified(), artifacts::hostile(), artifacts::failed()] {
         let colored = card(&run, CardStyle::default().colored().with_width(60));

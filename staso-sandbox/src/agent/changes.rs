@@ -24,13 +24,15 @@ const MAX_TOTAL_BYTES: usize = 64 << 20;
 const MAX_CHANGES: usize = 20_000;
 /// Longest path.
 const MAX_PATH_BYTES: usize = 4095;
-/// The host's own scratch directory at the root of the checkout.
+/// The host's own scratch directory at the root, unless the checkout has one itself.
 const HOST_SCRATCH: &[u8] = b".staso";
 const OPAQUE: &std::ffi::CStr = c"user.overlay.opaque";
 
 /// Everything that differs, by path.
 pub(crate) fn list(session: &Session) -> Result<BTreeMap<Vec<u8>, Change>, Refusal> {
-    let mut walk = Walk { session, changes: BTreeMap::new(), bytes: 0, directories: vec![Vec::new()] };
+    let hides_scratch = lower_stat(session, HOST_SCRATCH).is_none();
+    let mut walk =
+        Walk { session, hides_scratch, changes: BTreeMap::new(), bytes: 0, directories: vec![Vec::new()] };
     while let Some(directory) = walk.directories.pop() {
         walk.upper_directory(&directory)?;
     }
@@ -39,6 +41,7 @@ pub(crate) fn list(session: &Session) -> Result<BTreeMap<Vec<u8>, Change>, Refus
 
 struct Walk<'a> {
     session: &'a Session,
+    hides_scratch: bool,
     changes: BTreeMap<Vec<u8>, Change>,
     bytes: usize,
     directories: Vec<Vec<u8>>,
@@ -50,7 +53,7 @@ impl Walk<'_> {
         let Some(directory) = open_dir(self.session.upper.as_fd(), path) else { return Ok(()) };
         let names = list_names(directory.as_fd())?;
         for name in &names {
-            if path.is_empty() && name == HOST_SCRATCH {
+            if self.hides_scratch && path.is_empty() && name == HOST_SCRATCH {
                 continue;
             }
             let Ok(c_name) = CString::new(name.as_slice()) else { continue };

@@ -67,7 +67,7 @@ fn read_configuration() -> Option<Configuration> {
         }
         match sys::read_fd(SOCKET, &mut chunk) {
             Ok(0) => return None,
-            Ok(count) => buffer.extend_from_slice(&chunk[..count]),
+            Ok(count) => buffer.extend_from_slice(chunk.get(..count).unwrap_or_default()),
             Err(Errno::INTR) => {}
             Err(_) => return None,
         }

@@ -342,7 +342,9 @@ impl SandboxSession for LocalSession {
         let Answer::Done(changes) = self.ask(OPERATION, None, ctx, encode).await? else {
             return Err(SandboxError::Closed);
         };
-        changes.into_iter().map(|(path, kind, content)| session_change(&path, kind, content)).collect()
+        let content =
+            changes.into_iter().filter(|(path, ..)| !RepoPath::is_of_git(&String::from_utf8_lossy(path)));
+        content.map(|(path, kind, content)| session_change(&path, kind, content)).collect()
     }
 
     async fn close(&self) -> Result<(), SandboxError> {
