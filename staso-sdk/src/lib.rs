@@ -32,8 +32,14 @@ pub mod export;
 mod init;
 #[cfg(feature = "capture")]
 mod macros;
+#[cfg(any(feature = "capture", feature = "ingest"))]
+mod marks;
+#[cfg(any(feature = "capture", feature = "ingest"))]
+mod peek;
 #[cfg(feature = "capture")]
 mod secret;
+#[cfg(any(feature = "capture", feature = "ingest"))]
+mod span_kind;
 
 #[cfg(feature = "heal")]
 pub mod heal;

@@ -12,7 +12,7 @@ pub struct IngestLimits {
     /// truncated. Default 1 MiB.
     pub max_payload_bytes: usize,
     /// Size of one other attribute, in bytes of text. Longer ones are cut and named in the attribute
-    /// `staso.truncated_attributes`. Default 64 KiB.
+    /// `staso.truncated_attributes`. Default 128 KiB, as much as this SDK records.
     pub max_attribute_bytes: usize,
     /// Other attributes of one span. The rest is dropped and counted in `staso.dropped_attributes`. Default 1,000.
     pub max_attributes: usize,
@@ -24,7 +24,7 @@ impl Default for IngestLimits {
             max_body_bytes: 64 << 20,
             max_spans_per_trace: 10_000,
             max_payload_bytes: 1 << 20,
-            max_attribute_bytes: 64 << 10,
+            max_attribute_bytes: 128 << 10,
             max_attributes: 1_000,
         }
     }

@@ -10,9 +10,9 @@ mod draft;
 mod error;
 mod fields;
 mod limits;
+mod marks;
 mod otlp_json;
 mod otlp_value;
-mod peek;
 #[cfg(feature = "server")]
 mod server;
 mod source;

@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use staso_core::id::{SpanId, TraceId};
 use staso_core::run::TracePart;
-use staso_core::trace::{AgentInfo, SourceRevision, SpanStatus, Timestamp, Usage};
+use staso_core::trace::{AgentInfo, SourceRevision, SpanKind, SpanStatus, Timestamp, Usage};
 
 use super::attributes::Attributes;
 use super::draft::{Draft, Suppressed};
 use super::error::read_json;
-use super::fields::{self, kind_of};
+use super::fields;
 use super::source::take_source;
 use super::wire::{Bounded, ParentId, Text};
 use super::{IngestError, IngestLimits};
+use crate::span_kind::kind_of;
 
 /// Traces in one body. The SDKs send at most 100.
 const MAX_TRACES: usize = 1_000;
@@ -139,9 +141,9 @@ impl WireSpan {
             }
         };
         keep("user.id", self.user_id.0);
-        keep("staso.reasoning_effort", self.reasoning_effort.0);
+        keep("gen_ai.request.reasoning_effort", self.reasoning_effort.0);
         let kind = self.kind.0.unwrap_or_default();
-        draft.kind = kind_of(&kind);
+        draft.kind = kind_of(&kind).map(|kind| refined(kind, &draft.attributes));
         if draft.kind.is_none() && !kind.is_empty() {
             draft.attributes.insert("staso.kind".to_owned(), Value::String(kind));
         }
@@ -171,10 +173,38 @@ impl WireSpan {
         let counted = self.usage_available == Some(true) || usage != Usage::default();
         draft.usage = Some(usage).filter(|_| counted);
         draft.input = self.input.0;
-        draft.output = self.output.0;
+        draft.output = match draft.kind {
+            Some(SpanKind::Tool) if !draft.name.starts_with("guard:") => self.output.0.map(unwrap_result),
+            _ => self.output.0,
+        };
         draft.error_message = self.error_message.0;
         draft.suppressed = self.capture.as_ref().map(suppressed).unwrap_or_default();
         draft
+    }
+}
+
+/// Six kinds exist on the wire; the operation among the attributes says the rest.
+fn refined(kind: SpanKind, attributes: &BTreeMap<String, Value>) -> SpanKind {
+    let operation = attributes.get("gen_ai.operation.name").and_then(Value::as_str).and_then(kind_of);
+    match (kind, operation) {
+        (SpanKind::Custom, Some(operation)) => operation,
+        (SpanKind::Tool, Some(SpanKind::Guard)) => SpanKind::Guard,
+        (kind, _) => kind,
+    }
+}
+
+/// What a tool returned stands under `result`; text without quotes. Anything else stays as it is.
+fn unwrap_result(output: String) -> String {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Returned<'t> {
+        #[serde(borrow)]
+        result: &'t RawValue,
+    }
+    let Ok(Returned { result }) = serde_json::from_str(&output) else { return output };
+    match serde_json::from_str::<String>(result.get()) {
+        Ok(text) if !text.is_empty() => text,
+        _ => result.get().to_owned(),
     }
 }
 

@@ -29,3 +29,5 @@ mod capture_process;
 mod capture_source;
 #[cfg(feature = "capture")]
 mod capture_spans;
+#[cfg(all(feature = "capture", feature = "heal", feature = "server"))]
+mod end_to_end;
