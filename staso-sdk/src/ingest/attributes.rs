@@ -154,7 +154,7 @@ fn as_u64(value: &Value) -> Option<u64> {
 }
 
 /// About how long the value is as text, in bytes.
-fn text_size(value: &Value) -> usize {
+pub(super) fn text_size(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len(),
         Value::Array(items) => items.iter().map(|item| text_size(item) + 1).sum(),

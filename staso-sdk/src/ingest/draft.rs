@@ -13,6 +13,7 @@ use super::IngestLimits;
 use super::attributes::{Attributes, cut_text, into_text};
 use super::fields;
 use super::marks::{self, Marks};
+use super::surrogate::mended_text;
 use crate::peek::{peek_input, peek_output};
 use crate::span_kind::kind_of;
 
@@ -89,6 +90,7 @@ impl Draft {
         };
         let input = self.input.take().or_else(|| take_messages(&mut attributes, inputs));
         let output = self.output.take().or_else(|| attributes.take_text(outputs));
+        let (input, output) = (input.map(mended_text), output.map(mended_text));
         let model =
             self.take_model(kind, input.as_deref(), output.as_deref(), &mut attributes, &marks, limits);
         let tool = take_tool(kind, &self.name, &mut attributes);

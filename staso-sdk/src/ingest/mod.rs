@@ -5,6 +5,8 @@
 //! traces is the work of [`store`](crate::store).
 
 mod attributes;
+mod budget;
+mod compact;
 mod document;
 mod draft;
 mod error;
@@ -17,6 +19,7 @@ mod otlp_value;
 mod server;
 mod source;
 mod staso_json;
+mod surrogate;
 mod wire;
 
 pub use document::parse_any;
