@@ -18,7 +18,7 @@
 pub mod build;
 #[cfg(feature = "capture")]
 pub mod capture;
-#[cfg(feature = "capture")]
+#[cfg(any(feature = "capture", feature = "heal"))]
 mod clock;
 #[cfg(feature = "capture")]
 mod config;

@@ -11,12 +11,13 @@ use serde_json::{Value, json};
 use staso::Builder;
 use staso::capture::{CaptureCategory, CapturePolicy};
 use staso::export::{ExportOptions, Exporter};
-use staso::heal::{Local, LocalOptions, local, repository_url};
+use staso::heal::{Local, LocalOptions, VerifyError, local, repository_url};
 use staso::ingest::{IngestAuth, IngestState, router, serve};
 use staso::store::SqliteStore;
+use staso_core::diagnosis::{Locator, Receipt};
 use staso_core::heal::{HealRequest, StoppingPoint};
-use staso_core::id::{BranchName, CommitId, TraceId, WorkspaceId};
-use staso_core::run::{OutcomeState, TraceFilter, TraceStore};
+use staso_core::id::{BranchName, CommitId, Digest, TraceId, WorkspaceId};
+use staso_core::run::{AuditFinding, OutcomeState, TraceBatch, TraceFilter, TracePart, TraceStore};
 use staso_core::testing::test_context;
 use staso_core::trace::{Captured, RepositoryUrl, SourceRevision, Span, SpanKind, SpanStatus, Trace};
 use tokio_util::sync::CancellationToken;
@@ -371,12 +372,18 @@ fn what_is_cut_is_truncated_on_both_ways() {
     assert_eq!(span(&trace, "custom").attributes["staso.truncated_attributes"], json!(["long_note"]));
 }
 
-/// A Rust project in a git repository, and the revision that its processes record.
-fn project(folder: &Path) -> SourceRevision {
+const RUST: [(&str, &str); 2] =
+    [("Cargo.toml", "[package]\nname = \"shop\"\n"), ("src/main.rs", "fn main() {}\n")];
+const PYTHON: [(&str, &str); 1] =
+    [("shop/orders.py", "def refund(order):\n    total = order[\"totl\"]\n    return total * 2\n")];
+
+/// A project in a git repository, and the revision that its processes record.
+fn project(folder: &Path, files: &[(&str, &str)]) -> SourceRevision {
     let repository = git2::Repository::init(folder).unwrap();
-    std::fs::create_dir(folder.join("src")).unwrap();
-    std::fs::write(folder.join("Cargo.toml"), "[package]\nname = \"shop\"\n").unwrap();
-    std::fs::write(folder.join("src/main.rs"), "fn main() {}\n").unwrap();
+    for (path, text) in files {
+        std::fs::create_dir_all(folder.join(path).parent().unwrap()).unwrap();
+        std::fs::write(folder.join(path), text).unwrap();
+    }
     let mut index = repository.index().unwrap();
     index.add_all(["*"], git2::IndexAddOption::DEFAULT, None).unwrap();
     let tree = repository.find_tree(index.write_tree().unwrap()).unwrap();
@@ -394,7 +401,7 @@ fn project(folder: &Path) -> SourceRevision {
 #[test]
 fn a_failing_tool_of_a_rust_application_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let source = project(folder.path());
+    let source = project(folder.path(), &RUST);
     let data = tempfile::tempdir().unwrap();
     block_on(async {
         let local: Local = local(LocalOptions::new(data.path())).unwrap();
@@ -417,7 +424,7 @@ fn a_failing_tool_of_a_rust_application_is_named() {
         assert_eq!(artifact.outcome.state, OutcomeState::Completed, "{}", artifact.outcome.reason);
         let diagnosis = artifact.diagnosis.unwrap();
         assert!(diagnosis.summary.to_string().contains("NoSuchOrder"), "{}", diagnosis.summary);
-        let quoted = |receipt: &staso_core::diagnosis::Receipt| receipt.quote.contains("order 'B-2'");
+        let quoted = |receipt: &Receipt| receipt.quote.contains("order 'B-2'");
         assert!(diagnosis.receipts.iter().any(|receipt| receipt.is_verified() && quoted(receipt)));
     });
 }
@@ -432,4 +439,102 @@ fn a_tool_future_keeps_its_place_in_the_trace() {
     let between = span(&trace, "between");
     assert_eq!(between.parent_span_id, Some(span(&trace, "outer").span_id));
     assert_eq!(span(&trace, "refund").parent_span_id, Some(between.span_id));
+}
+
+const TRACEBACK: &str = "Traceback (most recent call last):
+  File \"/srv/app/shop/orders.py\", line 2, in refund
+    total = order[\"totl\"]
+            ~~~~~^^^^^^^^
+KeyError: 'totl'
+";
+
+#[test]
+fn an_artifact_is_checked_again_against_what_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = project(folder.path(), &PYTHON);
+    let data = tempfile::tempdir().unwrap();
+    block_on(async {
+        let local = local(LocalOptions::new(data.path())).unwrap();
+        let client = staso::init!()
+            .no_global()
+            .variables(variables(&[]))
+            .workspace("acme")
+            .source(source)
+            .exporter(Exporter::store(local.store().clone()));
+        let staso = client.start().unwrap();
+        recording(&staso, || {
+            staso::agent("support").in_scope(|| {
+                info_span!("refund", gen_ai.tool.name = "refund", staso.input = r#"{"order": {"total": 2}}"#)
+                    .in_scope(|| {
+                        tracing::error!(
+                            exception.r#type = "KeyError",
+                            exception.message = "'totl'",
+                            exception.stacktrace = TRACEBACK
+                        );
+                    });
+            });
+        });
+        assert!(staso.shutdown(LONG).await.ok());
+        let trace_id = only_trace_id(local.store()).await;
+        let request = HealRequest::new(workspace(), trace_id).until(StoppingPoint::Diagnose);
+        let artifact = local.start(request).artifact().await.unwrap();
+        let receipts = &artifact.diagnosis.as_ref().unwrap().receipts;
+        let cites_file = |receipt: &Receipt| matches!(receipt.locator, Locator::File { .. });
+        let cited = receipts.iter().position(cites_file).expect("a receipt that cites code");
+        assert_eq!(local.verify(&artifact).await.unwrap(), []);
+
+        let mut changed = artifact.clone();
+        let receipt = &mut changed.diagnosis.as_mut().unwrap().receipts[cited];
+        receipt.quote = receipt.quote.replace("totl", "total");
+        let found = local.verify(&changed).await.unwrap();
+        assert!(matches!(found.as_slice(), [AuditFinding::Receipt { .. }]), "{found:?}");
+
+        let mut changed = artifact.clone();
+        changed.trace_digest = Some(Digest::of("another trace"));
+        assert_eq!(local.verify(&changed).await.unwrap(), [AuditFinding::OtherTrace]);
+
+        let transcript = local.run_directory(artifact.run_id).join("transcript.jsonl");
+        let text = std::fs::read_to_string(&transcript).unwrap();
+        std::fs::write(&transcript, text.replacen("load", "lead", 1)).unwrap();
+        let found = local.verify(&artifact).await.unwrap();
+        assert!(matches!(found.as_slice(), [AuditFinding::Transcript(_)]), "{found:?}");
+        std::fs::remove_file(&transcript).unwrap();
+        assert!(matches!(local.verify(&artifact).await, Err(VerifyError::Transcript { .. })));
+    });
+}
+
+#[test]
+fn a_trace_that_was_changed_afterwards_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = project(folder.path(), &RUST);
+    let data = tempfile::tempdir().unwrap();
+    block_on(async {
+        let local = local(LocalOptions::new(data.path())).unwrap();
+        let client = staso::init!().no_global().variables(variables(&[])).workspace("acme").source(source);
+        let staso = client.exporter(Exporter::store(local.store().clone())).start().unwrap();
+        recording(&staso, || {
+            drop(staso::tool("refund").in_scope(|| Err::<(), _>(NoSuchOrder)));
+        });
+        assert!(staso.shutdown(LONG).await.ok());
+        let trace_id = only_trace_id(local.store()).await;
+        let request = HealRequest::new(workspace(), trace_id).until(StoppingPoint::Diagnose);
+        let artifact = local.start(request).artifact().await.unwrap();
+        assert_eq!(local.verify(&artifact).await.unwrap(), []);
+        let trace = TraceStore::get(&**local.store(), &workspace(), trace_id, &test_context()).await.unwrap();
+        let mut span = trace.spans()[0].clone();
+        span.error = None;
+        let part = TracePart {
+            trace_id,
+            conversation_id: None,
+            environment: None,
+            source: SourceRevision::default(),
+            spans: vec![span],
+        };
+        let batch =
+            TraceBatch { workspace: workspace(), idempotency_key: "later".to_owned(), parts: vec![part] };
+        TraceStore::put(&**local.store(), &batch).await.unwrap();
+        let found = local.verify(&artifact).await.unwrap();
+        assert!(found.contains(&AuditFinding::OtherTrace), "{found:?}");
+        assert!(found.iter().any(|finding| matches!(finding, AuditFinding::Receipt { .. })), "{found:?}");
+    });
 }
