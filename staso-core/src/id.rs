@@ -111,9 +111,11 @@ impl FromStr for SpanId {
     /// Accepts a dashed UUID, 32 hexadecimal digits, or the 16 digits of OTLP.
     fn from_str(s: &str) -> Result<Self, InvalidId> {
         if s.len() == 16 && s.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return u64::from_str_radix(s, 16)
-                .map(Self::from_u64)
-                .map_err(|_| InvalidId::new("span id", s, "not hexadecimal"));
+            return match u64::from_str_radix(s, 16) {
+                Ok(0) => Err(InvalidId::new("span id", s, "all zeros is reserved")),
+                Ok(id) => Ok(Self::from_u64(id)),
+                Err(_) => Err(InvalidId::new("span id", s, "not hexadecimal")),
+            };
         }
         parse_uuid("span id", s).map(Self)
     }
@@ -315,6 +317,7 @@ mod tests {
         {
             assert!(bad.parse::<TraceId>().is_err(), "{bad}");
         }
+        assert!("0000000000000000".parse::<SpanId>().is_err());
     }
 
     #[test]

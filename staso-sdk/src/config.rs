@@ -11,6 +11,7 @@ use crate::export::Endpoint;
 use crate::secret::Secret;
 
 const DEFAULT_WORKSPACE: &str = "default";
+const DEFAULT_ENVIRONMENT: &str = "default";
 const PLACEHOLDER_KEYS: [&str; 9] = [
     "change-me",
     "changeme",
@@ -42,7 +43,7 @@ pub(crate) struct Settings {
     pub(crate) enabled: bool,
     pub(crate) agent: Option<String>,
     pub(crate) agent_version: Option<String>,
-    pub(crate) environment: Option<String>,
+    pub(crate) environment: String,
     pub(crate) conversation: Option<ConversationId>,
     pub(crate) workspace: WorkspaceId,
     pub(crate) api_key: Option<Secret>,
@@ -79,7 +80,10 @@ impl Settings {
                 .agent_version
                 .or_else(|| get("STASO_AGENT_VERSION"))
                 .or_else(|| facts.map(|facts| facts.version.to_owned())),
-            environment: said.environment.or_else(|| get("STASO_ENVIRONMENT")),
+            environment: said
+                .environment
+                .or_else(|| get("STASO_ENVIRONMENT"))
+                .unwrap_or_else(|| DEFAULT_ENVIRONMENT.to_owned()),
             conversation: conversation
                 .map(ConversationId::new)
                 .transpose()

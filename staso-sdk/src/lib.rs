@@ -18,7 +18,7 @@
 pub mod build;
 #[cfg(feature = "capture")]
 pub mod capture;
-#[cfg(feature = "capture")]
+#[cfg(any(feature = "capture", feature = "heal"))]
 mod clock;
 #[cfg(feature = "capture")]
 mod config;
@@ -34,8 +34,14 @@ mod init;
 mod macros;
 #[cfg(all(doctest, feature = "capture", feature = "heal"))]
 mod readme;
+#[cfg(any(feature = "capture", feature = "ingest"))]
+mod marks;
+#[cfg(any(feature = "capture", feature = "ingest"))]
+mod peek;
 #[cfg(feature = "capture")]
 mod secret;
+#[cfg(any(feature = "capture", feature = "ingest"))]
+mod span_kind;
 
 #[cfg(feature = "heal")]
 pub mod heal;

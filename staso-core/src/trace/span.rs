@@ -224,3 +224,9 @@ impl Payload {
         serde_json::from_str(&self.0).ok()
     }
 }
+
+impl AsRef<str> for Payload {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}

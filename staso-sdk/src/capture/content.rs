@@ -49,7 +49,7 @@ const OPERATIONAL_STASO: [&str; 5] = [
     "staso.provisional_root",
     "staso.unfinished",
     "staso.capture",
-    "staso.truncated",
+    "staso.truncated_attributes",
     "staso.vcs.diff_digest",
 ];
 

@@ -14,13 +14,17 @@ use staso_core::trace::{
 use super::content::{strip_attributes, strip_messages};
 use super::policy::{CaptureCategory, EffectivePolicy};
 use super::recorded::{Phase, Recorded};
+use super::request::{unquoted, with_system, with_tools};
+use crate::marks;
+use crate::peek::{peek_input, peek_output};
+use crate::span_kind::kind_of;
 
 /// What is the same for all spans of a client.
 #[derive(Debug, Clone)]
 pub(crate) struct SpanContext {
     pub(crate) policy: EffectivePolicy,
     pub(crate) agent: AgentInfo,
-    /// Attributes of roots: the revision and the build.
+    /// Attributes of roots. The revision itself travels with the part of the trace.
     pub(crate) root_attributes: BTreeMap<String, Value>,
 }
 
@@ -38,16 +42,46 @@ pub(crate) fn span(recorded: Recorded, context: &SpanContext) -> Span {
     span.parent_span_id = parent.map(SpanId::from_u64);
     span.duration_ns = (phase != Phase::Provisional).then_some(duration_ns);
     span.agent = values.agent(scope_agent, &context.agent);
-    span.code = Some(values.code(metadata));
-    span.tool = (kind == SpanKind::Tool).then(|| values.tool());
-    span.model = matches!(kind, SpanKind::Llm | SpanKind::Embedding).then(|| values.model(context.policy));
+    span.code = Some(values.code(metadata)).filter(|code| !code.path.is_empty());
+    span.tool = values.tool(kind, &span.name);
     (span.input, span.output) = values.payloads(kind, context.policy);
+    span.model = values.model(kind, context.policy);
+    if matches!(kind, SpanKind::Llm | SpanKind::Embedding) {
+        complete_model(&mut span, context.policy);
+    }
     (span.status, span.error) = values.outcome(phase, context.policy);
-    span.attributes = values.rest(phase, context.policy, kind == SpanKind::Tool);
+    span.attributes = values.rest(phase, context.policy, is_tool(kind));
     if is_root {
         span.attributes.extend(context.root_attributes.clone());
     }
     span
+}
+
+const fn is_tool(kind: SpanKind) -> bool {
+    matches!(kind, SpanKind::Tool | SpanKind::Guard)
+}
+
+/// Puts the tools into the request, and takes from request and answer what only they say.
+fn complete_model(span: &mut Span, policy: EffectivePolicy) {
+    let Some(model) = &mut span.model else { return };
+    if let Some(tools) = model.tool_definitions.value() {
+        let join = |request: Payload| Payload::new(with_tools(request.as_str(), tools.as_str()));
+        span.input = match std::mem::take(&mut span.input) {
+            Captured::Absent => Captured::Present(join(Payload::new("{}"))),
+            input => input.map(join),
+        };
+    }
+    if let Some(input) = span.input.value() {
+        let asked = peek_input(input.as_str());
+        model.max_output_tokens = model.max_output_tokens.or(asked.max_output_tokens);
+        let tools = asked.tools.map(Payload::new);
+        if policy.allows(CaptureCategory::ToolSchema) && model.tool_definitions.value() != tools.as_ref() {
+            model.tool_definitions = tools.map_or(Captured::Absent, Captured::Present);
+        }
+    }
+    if let Some(output) = span.output.value().filter(|_| model.finish_reasons.is_empty()) {
+        model.finish_reasons = peek_output(output.as_str());
+    }
 }
 
 /// The values of one span; reading one takes it out, so that what remains is what no field holds.
@@ -102,21 +136,13 @@ impl Values {
     /// `gen_ai.operation.name` stays among the attributes: it says more than the kind.
     fn kind(&self, name: &str) -> SpanKind {
         let has = |name: &str| self.values.contains_key(name);
-        match self.peek("gen_ai.operation.name") {
-            Some("chat" | "text_completion" | "generate_content") => SpanKind::Llm,
-            Some("embeddings") => SpanKind::Embedding,
-            Some("execute_tool") => SpanKind::Tool,
-            Some("invoke_agent" | "create_agent") => SpanKind::Agent,
-            Some("invoke_workflow" | "plan") => SpanKind::Chain,
-            Some("run_guardrail" | "apply_guardrail") => SpanKind::Guard,
-            Some(operation) if operation == "retrieval" || operation.ends_with("_memory") => {
-                SpanKind::Retriever
-            }
+        match self.peek("gen_ai.operation.name").and_then(kind_of) {
             _ if name.starts_with("guard:") => SpanKind::Guard,
-            _ if has("gen_ai.tool.name") => SpanKind::Tool,
-            _ if has("gen_ai.request.model") => SpanKind::Llm,
-            _ if has("gen_ai.agent.name") => SpanKind::Agent,
-            _ => SpanKind::Custom,
+            Some(kind) => kind,
+            None if has("gen_ai.tool.name") => SpanKind::Tool,
+            None if has("gen_ai.request.model") => SpanKind::Llm,
+            None if has("gen_ai.agent.name") => SpanKind::Agent,
+            None => SpanKind::Custom,
         }
     }
 
@@ -144,28 +170,43 @@ impl Values {
         CodePlace { path, line, function }
     }
 
-    fn tool(&mut self) -> ToolInfo {
-        ToolInfo { name: self.text(&["gen_ai.tool.name"]), call_id: self.text(&["gen_ai.tool.call.id"]) }
+    /// A tool without a name is called as its span is: `execute_tool {tool}`, `guard:{verdict}:{tool}`.
+    fn tool(&mut self, kind: SpanKind, span_name: &str) -> Option<ToolInfo> {
+        let name = self.text(&["gen_ai.tool.name"]);
+        let call_id = self.text(&["gen_ai.tool.call.id"]);
+        let in_span_name = match kind {
+            SpanKind::Tool => Some(span_name.strip_prefix("execute_tool ").unwrap_or(span_name)),
+            SpanKind::Guard => span_name.splitn(3, ':').nth(2),
+            _ => None,
+        };
+        let name = name.or_else(|| in_span_name.filter(|name| !name.is_empty()).map(str::to_owned));
+        (is_tool(kind) || name.is_some() || call_id.is_some()).then_some(ToolInfo { name, call_id })
     }
 
-    fn model(&mut self, policy: EffectivePolicy) -> ModelInfo {
+    /// Where nobody says which model answered, it is the one that was asked, as on the wire.
+    fn model(&mut self, kind: SpanKind, policy: EffectivePolicy) -> Option<ModelInfo> {
         let input = self.number(&["gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"]);
         let output = self.number(&["gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens"]);
         let usage = (input.is_some() || output.is_some())
             .then(|| Usage { input_tokens: input.unwrap_or(0), output_tokens: output.unwrap_or(0) });
-        ModelInfo {
+        let requested = self.text(&["gen_ai.request.model"]);
+        let said = ModelInfo {
             provider: self.text(&["gen_ai.provider.name", "gen_ai.system"]),
-            requested: self.text(&["gen_ai.request.model"]),
-            answered: self.text(&["gen_ai.response.model"]),
+            answered: self.text(&["gen_ai.response.model"]).or_else(|| requested.clone()),
+            requested,
             usage,
+            ..ModelInfo::default()
+        };
+        if !matches!(kind, SpanKind::Llm | SpanKind::Embedding) && said == ModelInfo::default() {
+            return None;
+        }
+        let may_say_tools = policy.allows(CaptureCategory::ToolSchema);
+        Some(ModelInfo {
             finish_reasons: self.finish_reasons(),
             max_output_tokens: self.number(&["gen_ai.request.max_tokens"]),
-            tool_definitions: self.payload(
-                &["gen_ai.tool.definitions"],
-                policy.allows(CaptureCategory::ToolSchema),
-                Some,
-            ),
-        }
+            tool_definitions: self.payload(&["gen_ai.tool.definitions"], may_say_tools, Some),
+            ..said
+        })
     }
 
     /// Text fields hold the list as JSON or as the `Debug` of one; a single reason may stand bare.
@@ -180,7 +221,7 @@ impl Values {
         policy: EffectivePolicy,
     ) -> (Captured<Payload>, Captured<Payload>) {
         let (input_names, category): (&[&str], _) = match kind {
-            SpanKind::Tool => (
+            SpanKind::Tool | SpanKind::Guard => (
                 &["gen_ai.tool.call.arguments", "staso.input", "input.value"],
                 CaptureCategory::ToolArguments,
             ),
@@ -196,15 +237,17 @@ impl Values {
             "output.value",
             "gen_ai.completion",
         ];
-        let has_messages = !matches!(kind, SpanKind::Tool | SpanKind::Retriever);
+        let has_messages = !is_tool(kind) && kind != SpanKind::Retriever;
         let strip = |text: String| if has_messages { strip_messages(text, policy) } else { Some(text) };
         let input = self.payload(input_names, policy.allows(category), strip);
         let output = self.payload(&output_names, policy.allows(CaptureCategory::Output), strip);
         let system =
             self.payload(&["gen_ai.system_instructions"], policy.allows(CaptureCategory::SystemPrompt), Some);
+        let output = if kind == SpanKind::Tool { output.map(unquoted) } else { output };
         (with_system(input, system), output)
     }
 
+    /// What is switched off is suppressed whether there was any or not: receivers cannot tell the two apart.
     fn payload(
         &mut self,
         names: &[&str],
@@ -213,8 +256,8 @@ impl Values {
     ) -> Captured<Payload> {
         let cut = self.cut.iter().any(|cut| names.contains(&cut.as_str()));
         match self.text(names) {
+            _ if !allowed => Captured::Suppressed,
             None => Captured::Absent,
-            Some(_) if !allowed => Captured::Suppressed,
             Some(text) => match strip(text) {
                 None => Captured::Suppressed,
                 Some(text) if cut => Captured::Truncated(Payload::new(text)),
@@ -228,18 +271,25 @@ impl Values {
         let panicked = phase == Phase::Unfinished { panicked: true };
         let kind =
             self.text(&["exception.type", "error.type"]).or_else(|| panicked.then(|| "panic".to_owned()));
-        let prose = |text: Option<String>, cut: bool| match text {
+        let description = self.text(&["otel.status_description"]);
+        let message = self.text(&["exception.message"]).or(description);
+        let stack = self.text(&["exception.stacktrace"]);
+        let failed = code || kind.is_some() || message.is_some() || stack.is_some();
+        let withheld = failed && !policy.allows_all();
+        let prose = |text: Option<String>, withheld: bool, name: &str| match text {
+            _ if withheld => Captured::Suppressed,
             None => Captured::Absent,
-            Some(_) if !policy.allows_all() => Captured::Suppressed,
-            Some(text) if cut => Captured::Truncated(text),
+            Some(text) if self.cut.iter().any(|cut| cut == name) => Captured::Truncated(text),
             Some(text) => Captured::Present(text),
         };
-        let is_cut = |name| self.cut.iter().any(|cut| cut == name);
-        let (message_cut, stack_cut) = (is_cut("exception.message"), is_cut("exception.stacktrace"));
-        let description = self.text(&["otel.status_description"]);
-        let message = prose(self.text(&["exception.message"]).or(description), message_cut);
-        let stack = prose(self.text(&["exception.stacktrace"]), stack_cut);
-        let failed = code || kind.is_some() || message != Captured::Absent;
+        let error = SpanError {
+            message: prose(message, withheld, "exception.message"),
+            stack: {
+                let withheld = withheld && stack.is_some();
+                prose(stack, withheld, "exception.stacktrace")
+            },
+            kind: kind.clone(),
+        };
         let timed_out = kind.as_deref().map(str::to_ascii_lowercase).is_some_and(|kind| {
             ["timeout", "timedout", "timed_out", "deadline", "elapsed"].iter().any(|word| kind.contains(word))
         });
@@ -248,7 +298,7 @@ impl Values {
             (true, false) => SpanStatus::Error,
             (true, true) => SpanStatus::Timeout,
         };
-        (status, failed.then_some(SpanError { kind, message, stack }))
+        (status, Some(error).filter(|error| *error != SpanError::default()))
     }
 
     /// What no field holds, with the SDK's own marks.
@@ -261,8 +311,9 @@ impl Values {
             Phase::Unfinished { .. } => drop(self.values.insert("staso.unfinished".to_owned(), true.into())),
             Phase::Ended => {}
         }
+        self.cut.retain(|name| name == super::ATTRIBUTES_FIELD || self.values.contains_key(name));
         if !self.cut.is_empty() {
-            self.values.insert("staso.truncated".to_owned(), self.cut.into());
+            self.values.insert(marks::TRUNCATED.to_owned(), self.cut.into());
         }
         if !policy.allows_all() {
             let off = CaptureCategory::ALL.into_iter().filter(|&category| !policy.allows(category));
@@ -272,24 +323,6 @@ impl Values {
         strip_attributes(&mut self.values, policy, is_tool);
         self.values
     }
-}
-
-/// Instructions that were recorded apart become the first part of the request.
-fn with_system(input: Captured<Payload>, system: Captured<Payload>) -> Captured<Payload> {
-    let Captured::Present(system) = system else { return input };
-    let input = if input == Captured::Absent { Captured::Present(Payload::new("[]")) } else { input };
-    input.map(|payload| {
-        let messages = payload.json().unwrap_or_else(|| payload.as_str().into());
-        let system = system.json().unwrap_or_else(|| system.as_str().into());
-        let whole = match messages {
-            Value::Object(mut request) if !request.contains_key("system") => {
-                request.insert("system".to_owned(), system);
-                Value::Object(request)
-            }
-            messages => serde_json::json!({ "system": system, "messages": messages }),
-        };
-        Payload::new(whole.to_string())
-    })
 }
 
 /// The id that the Python SDK gives to an agent of this name: a UUID of version 5.

@@ -18,6 +18,7 @@ mod outcome;
 mod policy;
 mod recorded;
 mod redact;
+mod request;
 mod source;
 mod tool;
 
@@ -36,6 +37,7 @@ pub(crate) use layer::{RecordLayer, Slot};
 pub(crate) use policy::{EffectivePolicy, strict_bool};
 pub(crate) use recorded::{Phase, Recorded};
 pub(crate) use redact::redact;
+pub(crate) use request::{json_or_text, with_tools};
 
 use crate::clock::now as clock_now;
 

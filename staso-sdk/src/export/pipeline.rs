@@ -21,7 +21,7 @@ pub(crate) struct Packing {
     pub(crate) context: SpanContext,
     pub(crate) redactor: Option<Arc<dyn Redactor>>,
     pub(crate) workspace: WorkspaceId,
-    pub(crate) environment: Option<String>,
+    pub(crate) environment: String,
     pub(crate) conversation: Option<ConversationId>,
     pub(crate) source: SourceRevision,
 }
@@ -59,7 +59,7 @@ impl Packing {
         TracePart {
             trace_id,
             conversation_id: self.conversation.clone(),
-            environment: self.environment.clone(),
+            environment: Some(self.environment.clone()),
             source: SourceRevision::default(),
             spans: Vec::new(),
         }

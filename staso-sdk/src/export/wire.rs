@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 use staso_core::run::{TraceBatch, TracePart};
-use staso_core::trace::{Captured, Payload, Span, SpanKind, SpanStatus};
+use staso_core::trace::{Captured, CapturedState, Payload, SourceRevision, Span, SpanKind, SpanStatus};
 
-use crate::capture::{CaptureCategory, EffectivePolicy};
+use crate::capture::{CaptureCategory, EffectivePolicy, json_or_text, with_tools};
+use crate::marks;
 
 #[derive(Serialize)]
 struct Body<'b> {
@@ -96,7 +97,7 @@ fn wire_span<'b>(span: &'b Span, part: &'b TracePart, policy: EffectivePolicy) -
         total_tokens: input_tokens.saturating_add(output_tokens),
         input: input(span),
         output: output(span),
-        attributes: attributes(span),
+        attributes: attributes(span, &part.source),
         error_message: span.error.as_ref().and_then(|error| error.message.value()).map(String::as_str),
         session_id: part
             .conversation_id
@@ -123,37 +124,26 @@ const fn kind(kind: SpanKind) -> &'static str {
     }
 }
 
-/// Whole microseconds are exact as a float for 285 years.
-#[expect(clippy::cast_precision_loss, reason = "microseconds of a span fit into 53 bits")]
+/// Exact for spans of up to a hundred days.
+#[expect(clippy::cast_precision_loss, reason = "nanoseconds of a span fit into 53 bits")]
 fn milliseconds(nanoseconds: u64) -> f64 {
-    (nanoseconds / 1000) as f64 / 1000.0
+    nanoseconds as f64 / 1e6
 }
 
-/// Tool definitions travel inside of the request, under `tools`.
+/// Tool definitions stand inside of the request. Without a request they travel alone.
 fn input(span: &Span) -> Cow<'_, str> {
-    let whole = text(&span.input);
-    let definitions =
-        span.model.as_ref().and_then(|model| model.tool_definitions.value()).and_then(Payload::json);
-    let Some(tools) = definitions else { return Cow::Borrowed(whole) };
-    let request = match span.input.value().and_then(Payload::json) {
-        Some(Value::Object(mut request)) if !request.contains_key("tools") => {
-            request.insert("tools".to_owned(), tools);
-            Value::Object(request)
-        }
-        Some(Value::Object(request)) => Value::Object(request),
-        Some(messages) => json!({ "messages": messages, "tools": tools }),
-        None if whole.is_empty() => json!({ "tools": tools }),
-        None => json!({ "messages": whole, "tools": tools }),
-    };
-    Cow::Owned(request.to_string())
+    let tools = || span.model.as_ref().and_then(|model| model.tool_definitions.value());
+    match (&span.input, tools()) {
+        (Captured::Suppressed, Some(tools)) => Cow::Owned(with_tools("{}", tools.as_str())),
+        _ => Cow::Borrowed(text(&span.input)),
+    }
 }
 
 /// What a tool returned stands under `result`.
 fn output(span: &Span) -> Cow<'_, str> {
     match span.output.value() {
         Some(payload) if span.kind == SpanKind::Tool => {
-            let result = payload.json().unwrap_or_else(|| payload.as_str().into());
-            Cow::Owned(json!({ "result": result }).to_string())
+            Cow::Owned(format!("{{\"result\":{}}}", json_or_text(payload.as_str())))
         }
         _ => Cow::Borrowed(text(&span.output)),
     }
@@ -164,8 +154,12 @@ fn text(payload: &Captured<Payload>) -> &str {
 }
 
 /// What the wire has no field for, under the names of the conventions.
-fn attributes(span: &Span) -> String {
+fn attributes(span: &Span, source: &SourceRevision) -> String {
     let mut all = span.attributes.clone();
+    mark(&mut all, marks::TRUNCATED, &states(span, CapturedState::Truncated));
+    if span.error.as_ref().is_some_and(|error| error.stack == Captured::Suppressed) {
+        mark(&mut all, marks::SUPPRESSED, marks::ERROR_STACK);
+    }
     let mut put = |name: &str, value: Option<Value>| {
         if let Some(value) = value {
             all.insert(name.to_owned(), value);
@@ -175,6 +169,12 @@ fn attributes(span: &Span) -> String {
         put("code.filepath", Some(code.path.as_str().into()));
         put("code.lineno", code.line.map(Value::from));
         put("code.function", code.function.as_deref().map(Value::from));
+    }
+    if span.parent_span_id.is_none() {
+        put("vcs.commit.sha", source.commit.as_ref().map(|commit| commit.as_str().into()));
+        put("vcs.branch", source.branch.as_ref().map(|branch| branch.as_str().into()));
+        put("vcs.repo_url", source.repository_url.as_ref().map(|url| url.as_str().into()));
+        put("vcs.is_dirty", source.dirty.map(Value::from));
     }
     if let Some(error) = &span.error {
         put("exception.type", error.kind.as_deref().map(Value::from));
@@ -192,10 +192,39 @@ fn attributes(span: &Span) -> String {
     Value::Object(all.into_iter().collect()).to_string()
 }
 
+/// The fields of a span in this state, by the names that stand for them.
+fn states(span: &Span, state: CapturedState) -> Vec<&'static str> {
+    let is_tool = usize::from(matches!(span.kind, SpanKind::Tool | SpanKind::Guard));
+    let name = |names: &[&'static str], at: usize| names.get(at).copied();
+    let error = span.error.as_ref();
+    let model = span.model.as_ref();
+    let fields = [
+        (Some(span.input.state()), name(marks::INPUT, is_tool)),
+        (Some(span.output.state()), name(marks::OUTPUT, is_tool)),
+        (model.map(|model| model.tool_definitions.state()), name(marks::TOOL_DEFINITIONS, 0)),
+        (error.map(|error| error.message.state()), name(marks::ERROR_MESSAGE, 0)),
+        (error.map(|error| error.stack.state()), name(marks::ERROR_STACK, 0)),
+    ];
+    fields.into_iter().filter(|(found, _)| *found == Some(state)).filter_map(|(_, name)| name).collect()
+}
+
+/// Adds names to the list that the attribute `list` holds.
+fn mark(all: &mut BTreeMap<String, Value>, list: &str, names: &[&str]) {
+    if names.is_empty() {
+        return;
+    }
+    let known = all.entry(list.to_owned()).or_insert_with(|| Value::Array(Vec::new()));
+    if let Value::Array(known) = known {
+        known.extend(names.iter().map(|name| Value::from(*name)));
+    }
+}
+
 /// What the policy let through, for every category. What was withheld from this span alone counts as suppressed too.
 fn capture(span: &Span, policy: EffectivePolicy) -> BTreeMap<&'static str, &'static str> {
-    let own_input =
-        if span.kind == SpanKind::Tool { CaptureCategory::ToolArguments } else { CaptureCategory::Request };
+    let own_input = match span.kind {
+        SpanKind::Tool | SpanKind::Guard => CaptureCategory::ToolArguments,
+        _ => CaptureCategory::Request,
+    };
     CaptureCategory::ALL
         .into_iter()
         .map(|category| {

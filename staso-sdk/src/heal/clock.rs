@@ -1,6 +1,6 @@
-//! The machine's clock.
+//! The machine's clock, for runs.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use staso_core::run::{Clock, Sleep};
 use staso_core::trace::Timestamp;
@@ -18,10 +18,8 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock for runs")]
     fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_nanos(0).saturating_add(since)
+        crate::clock::now()
     }
 
     fn monotonic(&self) -> Duration {

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use staso_core::fix::TemplateFixer;
-use staso_core::heal::{HealPolicy, HealRequest, Healer, RunHandle};
+use staso_core::heal::{HealPolicy, HealRequest, Healer, RunHandle, RunIds as _};
 use staso_core::id::RunId;
 use staso_core::quick::QuickDiagnoser;
-use staso_core::run::{Clock, StoreError};
+use staso_core::run::{Clock, RunContext, StoreError};
 use staso_core::trace::RepositoryUrl;
+use staso_core::vcs::VcsProvider;
 use staso_github::LocalGit;
 use staso_sandbox::{DetectedTests, LocalSandbox};
 
@@ -99,6 +100,7 @@ pub struct Local {
     store: Arc<SqliteStore>,
     files: Arc<RunFiles>,
     clock: Arc<dyn Clock>,
+    vcs: Arc<dyn VcsProvider>,
 }
 
 /// Sets up healing on this machine.
@@ -121,16 +123,17 @@ pub fn local(options: LocalOptions) -> Result<Local, LocalError> {
     if let Some(path) = fallback {
         git = git.with_fallback(path);
     }
+    let vcs: Arc<dyn VcsProvider> = Arc::new(git);
     let quick = Arc::new(QuickDiagnoser::default());
     let healer =
         Healer::builder(store.clone(), files.clone(), quick, Arc::clone(&clock), Arc::new(RandomRunIds))
             .with_fixer(Arc::new(TemplateFixer))
-            .with_vcs(Arc::new(git))
+            .with_vcs(vcs.clone())
             .with_sandbox(Arc::new(LocalSandbox::new()), Arc::new(DetectedTests))
             .with_policy(policy)
             .with_sink(files.clone())
             .build();
-    Ok(Local { healer, store, files, clock })
+    Ok(Local { healer, store, files, clock, vcs })
 }
 
 impl Local {
@@ -155,10 +158,23 @@ impl Local {
         &self.store
     }
 
+    /// A context for asking the stores and the repositories, outside of any run: with the clock of runs and default
+    /// bounds.
+    #[must_use]
+    pub fn context(&self) -> RunContext {
+        RunContext::new(RandomRunIds.next(), Arc::clone(&self.clock))
+    }
+
     /// The clock that runs use.
     #[must_use]
     pub const fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
+    }
+
+    /// Where code is read and fixes are proposed.
+    #[must_use]
+    pub const fn vcs(&self) -> &Arc<dyn VcsProvider> {
+        &self.vcs
     }
 
     /// Where the files of a run are: `run.json`, `transcript.jsonl`, `patch.diff`.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::IngestLimits;
 use super::fields::says_something;
+use crate::marks::TRUNCATED;
 
 /// Parts that a flattened key may have below its list.
 const MAX_FLAT_DEPTH: usize = 16;
@@ -69,6 +70,9 @@ impl Attributes {
     /// Applies the limits to what is left.
     pub(super) fn finish(mut self, limits: &IngestLimits) -> BTreeMap<String, Value> {
         let mut cut = BTreeSet::new();
+        if let Some(Value::Array(names)) = self.0.remove(TRUNCATED) {
+            cut.extend(names.into_iter().map(into_text).take(limits.max_attributes));
+        }
         for (key, value) in &mut self.0 {
             if text_size(value) > limits.max_attribute_bytes {
                 *value = Value::String(cut_text(into_text(value.take()), limits.max_attribute_bytes));
@@ -84,7 +88,7 @@ impl Attributes {
         }
         if !cut.is_empty() {
             let names = cut.into_iter().map(Value::String).collect();
-            self.0.insert("staso.truncated_attributes".to_owned(), Value::Array(names));
+            self.0.insert(TRUNCATED.to_owned(), Value::Array(names));
         }
         self.0
     }
@@ -150,7 +154,7 @@ fn as_u64(value: &Value) -> Option<u64> {
 }
 
 /// About how long the value is as text, in bytes.
-fn text_size(value: &Value) -> usize {
+pub(super) fn text_size(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len(),
         Value::Array(items) => items.iter().map(|item| text_size(item) + 1).sum(),

@@ -5,9 +5,11 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use staso_core::run::TracePart;
 
+use super::budget::BodyBudget;
 use super::error::read_json;
 use super::otlp_json::parse_otlp_json;
 use super::staso_json::{WireTrace, parse_staso};
+use super::surrogate::read_mended;
 use super::wire::Bounded;
 use super::{IngestError, IngestLimits, Position};
 
@@ -87,8 +89,10 @@ fn parse_document(text: &str, limits: &IngestLimits) -> Result<Vec<TracePart>, I
             None => Ok(otlp.parts),
         }
     } else if shape.trace_id.is_some() {
-        let trace: WireTrace = read_json(bytes)?;
-        Ok(vec![trace.into_part("", limits)?])
+        read_mended(bytes, |bytes| {
+            let trace: WireTrace<'_> = read_json(bytes)?;
+            Ok(vec![trace.into_part(bytes, "", limits, &mut BodyBudget::new(limits))?])
+        })
     } else {
         Err(unrecognised())
     }

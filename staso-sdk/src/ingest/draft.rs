@@ -11,8 +11,11 @@ use staso_core::trace::{
 
 use super::IngestLimits;
 use super::attributes::{Attributes, cut_text, into_text};
-use super::fields::{self, kind_of};
-use super::peek::{peek_input, peek_output};
+use super::fields;
+use super::marks::{self, Marks};
+use super::surrogate::mended_text;
+use crate::peek::{peek_input, peek_output};
+use crate::span_kind::kind_of;
 
 /// What a sender may switch off.
 #[derive(Debug, Clone, Copy, Default)]
@@ -78,6 +81,7 @@ impl Draft {
     pub(super) fn finish(mut self, limits: &IngestLimits) -> (Span, Option<ConversationId>) {
         let mut attributes = Attributes(std::mem::take(&mut self.attributes));
         let kind = self.take_kind(&mut attributes);
+        let marks = Marks::take(&mut attributes);
         let is_tool = matches!(kind, SpanKind::Tool | SpanKind::Guard);
         let (inputs, outputs) = if is_tool {
             (fields::TOOL_INPUT, fields::TOOL_OUTPUT)
@@ -86,9 +90,11 @@ impl Draft {
         };
         let input = self.input.take().or_else(|| take_messages(&mut attributes, inputs));
         let output = self.output.take().or_else(|| attributes.take_text(outputs));
-        let model = self.take_model(kind, input.as_deref(), output.as_deref(), &mut attributes, limits);
+        let (input, output) = (input.map(mended_text), output.map(mended_text));
+        let model =
+            self.take_model(kind, input.as_deref(), output.as_deref(), &mut attributes, &marks, limits);
         let tool = take_tool(kind, &self.name, &mut attributes);
-        let error = self.take_error(&mut attributes, limits);
+        let error = self.take_error(&mut attributes, &marks, limits);
         let input_off = if is_tool { self.suppressed.tool_arguments } else { self.suppressed.request };
         let conversation = self.take_conversation(&mut attributes);
         if self.name.is_empty() {
@@ -101,8 +107,9 @@ impl Draft {
         span.agent = take_agent(kind, self.agent, &mut attributes);
         span.model = model;
         span.tool = tool;
-        span.input = captured(input, input_off, limits).map(Payload::new);
-        span.output = captured(output, self.suppressed.output, limits).map(Payload::new);
+        span.input = captured(input, input_off, marks.is_cut(marks::INPUT), limits).map(Payload::new);
+        let output_cut = marks.is_cut(marks::OUTPUT);
+        span.output = captured(output, self.suppressed.output, output_cut, limits).map(Payload::new);
         span.error = error;
         span.code = take_code(&mut attributes);
         span.attributes = attributes.finish(limits);
@@ -143,6 +150,7 @@ impl Draft {
         input: Option<&str>,
         output: Option<&str>,
         attributes: &mut Attributes,
+        marks: &Marks,
         limits: &IngestLimits,
     ) -> Option<ModelInfo> {
         let calls_model = matches!(kind, SpanKind::Llm | SpanKind::Embedding);
@@ -163,7 +171,8 @@ impl Draft {
         }
         model.max_output_tokens = attributes.take_u64(fields::MAX_OUTPUT_TOKENS).or(asked.max_output_tokens);
         let tools = attributes.take_text(fields::TOOL_DEFINITIONS).or(asked.tools);
-        model.tool_definitions = captured(tools, self.suppressed.tool_schema, limits).map(Payload::new);
+        let cut = marks.is_cut(marks::TOOL_DEFINITIONS);
+        model.tool_definitions = captured(tools, self.suppressed.tool_schema, cut, limits).map(Payload::new);
         Some(model)
     }
 
@@ -180,20 +189,26 @@ impl Draft {
         self.usage.or(sent).or_else(|| take_usage_details(attributes))
     }
 
-    fn take_error(&mut self, attributes: &mut Attributes, limits: &IngestLimits) -> Option<SpanError> {
+    fn take_error(
+        &mut self,
+        attributes: &mut Attributes,
+        marks: &Marks,
+        limits: &IngestLimits,
+    ) -> Option<SpanError> {
         let failed = self.status != SpanStatus::Ok;
         let kind = attributes.take_text(fields::ERROR_KIND);
         let message = self.error_message.take().or_else(|| attributes.take_text(fields::ERROR_MESSAGE));
         let stack = attributes.take_text(fields::ERROR_STACK);
         let withheld = failed && self.suppressed.any;
-        if kind.is_none() && message.is_none() && stack.is_none() && !withheld {
+        let stack_off = stack.is_none() && marks.is_suppressed(marks::ERROR_STACK);
+        if kind.is_none() && message.is_none() && stack.is_none() && !withheld && !stack_off {
             return None;
         }
         let message_off = message.is_none() && withheld;
         Some(SpanError {
             kind: kind.map(|text| cut_text(text, 1024)),
-            message: captured(message, message_off, limits),
-            stack: captured(stack, false, limits),
+            message: captured(message, message_off, marks.is_cut(marks::ERROR_MESSAGE), limits),
+            stack: captured(stack, stack_off, marks.is_cut(marks::ERROR_STACK), limits),
         })
     }
 }
@@ -217,13 +232,19 @@ fn take_usage_details(attributes: &mut Attributes) -> Option<Usage> {
 }
 
 /// Text that nobody sent is absent; text of a category that is switched off is suppressed even if some was sent.
-fn captured(text: Option<String>, switched_off: bool, limits: &IngestLimits) -> Captured<String> {
+fn captured(
+    text: Option<String>,
+    switched_off: bool,
+    cut_by_sender: bool,
+    limits: &IngestLimits,
+) -> Captured<String> {
     match text {
         _ if switched_off => Captured::Suppressed,
         None => Captured::Absent,
         Some(text) if text.len() > limits.max_payload_bytes => {
             Captured::Truncated(cut_text(text, limits.max_payload_bytes))
         }
+        Some(text) if cut_by_sender => Captured::Truncated(text),
         Some(text) => Captured::Present(text),
     }
 }

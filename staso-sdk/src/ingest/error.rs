@@ -123,6 +123,7 @@ impl IngestError {
         let join = |path: String| match (prefix.is_empty(), path.is_empty()) {
             (true, _) => path,
             (false, true) => prefix.to_owned(),
+            (false, false) if path.starts_with('[') => format!("{prefix}{path}"),
             (false, false) => format!("{prefix}.{path}"),
         };
         match self {

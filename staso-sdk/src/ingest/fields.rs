@@ -4,7 +4,6 @@
 //! OpenTelemetry GenAI, OpenInference, OpenLLMetry, the staso SDK, Langfuse and LangSmith.
 
 use serde_json::Value;
-use staso_core::trace::SpanKind;
 
 pub(super) const OPERATION: &[&str] = &[
     "gen_ai.operation.name",
@@ -101,25 +100,6 @@ pub(super) const TOOL_INPUT: &[&str] = &[
 ];
 pub(super) const TOOL_OUTPUT: &[&str] =
     &["gen_ai.tool.call.result", "output.value", "traceloop.entity.output", "langfuse.observation.output"];
-
-/// The kind that a span name, a kind of the staso SDK or an operation of another convention stands for.
-pub(super) fn kind_of(operation: &str) -> Option<SpanKind> {
-    let operation = operation.to_ascii_lowercase();
-    Some(match operation.as_str() {
-        "llm" | "chat" | "completion" | "text_completion" | "generate_content" | "generation" => {
-            SpanKind::Llm
-        }
-        "tool" | "execute_tool" => SpanKind::Tool,
-        "chain" | "invoke_workflow" | "plan" | "workflow" | "task" => SpanKind::Chain,
-        "retriever" | "retrieval" | "reranker" => SpanKind::Retriever,
-        "agent" | "invoke_agent" | "create_agent" => SpanKind::Agent,
-        "embedding" | "embeddings" => SpanKind::Embedding,
-        "guard" | "guardrail" | "run_guardrail" | "apply_guardrail" => SpanKind::Guard,
-        "custom" | "span" => SpanKind::Custom,
-        other if other.ends_with("_memory") => SpanKind::Retriever,
-        _ => return None,
-    })
-}
 
 /// Whether a value says anything: not `null`, not the empty text, not an empty list or object.
 pub(super) fn says_something(value: &Value) -> bool {

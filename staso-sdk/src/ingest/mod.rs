@@ -5,18 +5,21 @@
 //! traces is the work of [`store`](crate::store).
 
 mod attributes;
+mod budget;
+mod compact;
 mod document;
 mod draft;
 mod error;
 mod fields;
 mod limits;
+mod marks;
 mod otlp_json;
 mod otlp_value;
-mod peek;
 #[cfg(feature = "server")]
 mod server;
 mod source;
 mod staso_json;
+mod surrogate;
 mod wire;
 
 pub use document::parse_any;

@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use staso_core::id::{SpanId, TraceId};
 use staso_core::run::TracePart;
 use staso_core::trace::{SourceRevision, SpanStatus, Timestamp};
 
-use super::attributes::Attributes;
+use super::attributes::{Attributes, text_size};
+use super::budget::BodyBudget;
 use super::draft::Draft;
-use super::error::read_json;
+use super::error::{Position, read_json};
 use super::otlp_value::KeyValues;
 use super::source::take_source;
+use super::surrogate::read_mended;
 use super::wire::{Bounded, Int64, ParentId, Text};
 use super::{IngestError, IngestLimits, fields};
 
@@ -24,17 +27,18 @@ const KEPT_EVENTS: usize = 128;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Request {
-    resource_spans: Bounded<ResourceSpans, MAX_RESOURCES>,
+struct Request<'b> {
+    #[serde(borrow)]
+    resource_spans: Bounded<ResourceSpans<'b>, MAX_RESOURCES>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ResourceSpans {
-    #[serde(default)]
-    resource: Option<Resource>,
-    #[serde(default)]
-    scope_spans: Bounded<ScopeSpans, MAX_RESOURCES>,
+struct ResourceSpans<'b> {
+    #[serde(borrow, default)]
+    resource: Option<&'b RawValue>,
+    #[serde(borrow, default)]
+    scope_spans: Bounded<ScopeSpans<'b>, MAX_RESOURCES>,
 }
 
 #[derive(Deserialize)]
@@ -44,9 +48,10 @@ struct Resource {
 }
 
 #[derive(Deserialize)]
-struct ScopeSpans {
-    #[serde(default)]
-    spans: Bounded<WireSpan, MAX_SPANS>,
+struct ScopeSpans<'b> {
+    /// Read one by one, so that a body never stands in memory as a whole.
+    #[serde(borrow, default)]
+    spans: Option<&'b RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -117,26 +122,52 @@ pub struct RefusedSpan {
 /// # Errors
 /// Where the text is no such request, or more spans of one trace than the limits allow.
 pub fn parse_otlp_json(bytes: &[u8], limits: &IngestLimits) -> Result<OtlpParts, IngestError> {
-    let request: Request = read_json(bytes)?;
-    let mut traces = Traces { limits, order: Vec::new(), parts: BTreeMap::new(), refused: Vec::new() };
+    read_mended(bytes, |bytes| read_request(bytes, limits))
+}
+
+fn read_request(bytes: &[u8], limits: &IngestLimits) -> Result<OtlpParts, IngestError> {
+    let request: Request<'_> = read_json(bytes)?;
+    let mut traces = Traces {
+        limits,
+        budget: BodyBudget::new(limits),
+        order: Vec::new(),
+        parts: BTreeMap::new(),
+        refused: Vec::new(),
+    };
     for (r, resource) in request.resource_spans.0.into_iter().enumerate() {
-        let shared = SharedFacts::of(resource.resource);
+        let path = format!("resourceSpans[{r}]");
+        let shared = match resource.resource {
+            Some(raw) => read_part(raw, bytes, &format!("{path}.resource"))?,
+            None => None,
+        };
+        let shared = SharedFacts::of(shared);
+        traces.budget.take_values(shared.rest.values())?;
         let mut seen = BTreeMap::new();
         for (s, scope) in resource.scope_spans.0.into_iter().enumerate() {
-            for (n, span) in scope.spans.0.into_iter().enumerate() {
-                let path = || format!("resourceSpans[{r}].scopeSpans[{s}].spans[{n}]");
-                match span.into_draft() {
-                    Ok((trace_id, draft)) => traces.add(trace_id, draft, &shared, &mut seen)?,
-                    Err((field, reason)) => {
-                        traces.refused.push(RefusedSpan { path: format!("{}.{field}", path()), reason });
-                    }
-                }
+            let Some(spans) = scope.spans else { continue };
+            let path = format!("{path}.scopeSpans[{s}].spans");
+            let spans: Bounded<&RawValue, MAX_SPANS> = read_part(spans, bytes, &path)?;
+            traces.budget.take_spans(spans.0.len())?;
+            for (n, span) in spans.0.into_iter().enumerate() {
+                traces.take(span, bytes, &format!("{path}[{n}]"), &shared, &mut seen)?;
             }
         }
-        traces.give_resource_to_first_spans(&shared, &seen);
+        traces.give_resource_to_first_spans(&shared, &seen)?;
     }
     let Traces { order, mut parts, refused, .. } = traces;
     Ok(OtlpParts { parts: order.iter().filter_map(|id| parts.remove(id)).collect(), refused })
+}
+
+/// Reads a part of the document that was left for later.
+fn read_part<'b, T: Deserialize<'b>>(
+    raw: &'b RawValue,
+    document: &[u8],
+    path: &str,
+) -> Result<T, IngestError> {
+    read_json(raw.get().as_bytes()).map_err(|error| {
+        let offset = raw.get().as_ptr().addr().saturating_sub(document.as_ptr().addr());
+        error.within(path, Position::of_offset(document, offset))
+    })
 }
 
 /// What a resource says of all its spans.
@@ -145,6 +176,8 @@ struct SharedFacts {
     environment: Option<String>,
     source: SourceRevision,
     rest: BTreeMap<String, Value>,
+    /// About how long `rest` is as text.
+    bytes: usize,
 }
 
 impl SharedFacts {
@@ -154,12 +187,14 @@ impl SharedFacts {
         let service = attributes.0.get("service.name").and_then(Value::as_str).map(str::to_owned);
         let source = take_source(&mut attributes);
         let environment = attributes.take_text(fields::ENVIRONMENT);
-        Self { service, environment, source, rest: attributes.0 }
+        let bytes = attributes.0.iter().map(|(key, value)| key.len() + text_size(value)).sum();
+        Self { service, environment, source, rest: attributes.0, bytes }
     }
 }
 
 struct Traces<'l> {
     limits: &'l IngestLimits,
+    budget: BodyBudget,
     order: Vec<TraceId>,
     parts: BTreeMap<TraceId, TracePart>,
     refused: Vec<RefusedSpan>,
@@ -169,6 +204,29 @@ struct Traces<'l> {
 type Seen = BTreeMap<TraceId, (usize, bool)>;
 
 impl Traces<'_> {
+    /// Reads one span and adds it to its trace; one that cannot be used is refused alone.
+    fn take(
+        &mut self,
+        raw: &RawValue,
+        document: &[u8],
+        path: &str,
+        shared: &SharedFacts,
+        seen: &mut Seen,
+    ) -> Result<(), IngestError> {
+        if raw.get().len() > self.limits.max_span_bytes {
+            let reason = format!("the span is larger than {} bytes", self.limits.max_span_bytes);
+            self.refused.push(RefusedSpan { path: path.to_owned(), reason });
+            return Ok(());
+        }
+        match read_part::<WireSpan>(raw, document, path)?.into_draft() {
+            Ok((trace_id, draft)) => self.add(trace_id, draft, shared, seen),
+            Err((field, reason)) => {
+                self.refused.push(RefusedSpan { path: format!("{path}.{field}"), reason });
+                Ok(())
+            }
+        }
+    }
+
     fn add(
         &mut self,
         trace_id: TraceId,
@@ -182,11 +240,13 @@ impl Traces<'_> {
         let own_environment = attributes.take_text(fields::ENVIRONMENT);
         draft.attributes = attributes.0;
         if is_root {
+            self.budget.take_copy(shared.bytes)?;
             for (key, value) in &shared.rest {
                 draft.attributes.entry(key.clone()).or_insert_with(|| value.clone());
             }
         }
         let (mut span, conversation_id) = draft.finish(self.limits);
+        self.budget.take_values(span.attributes.values())?;
         span.agent.name = span.agent.name.or_else(|| shared.service.clone());
         let part = self.parts.entry(trace_id).or_insert_with(|| {
             self.order.push(trace_id);
@@ -209,15 +269,17 @@ impl Traces<'_> {
         Ok(())
     }
 
-    fn give_resource_to_first_spans(&mut self, shared: &SharedFacts, seen: &Seen) {
+    fn give_resource_to_first_spans(&mut self, shared: &SharedFacts, seen: &Seen) -> Result<(), IngestError> {
         for (trace_id, (first, has_root)) in seen {
             let part = self.parts.get_mut(trace_id).filter(|_| !has_root);
             if let Some(span) = part.and_then(|part| part.spans.get_mut(*first)) {
+                self.budget.take_copy(shared.bytes)?;
                 for (key, value) in &shared.rest {
                     span.attributes.entry(key.clone()).or_insert_with(|| value.clone());
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -228,9 +290,6 @@ impl WireSpan {
     fn into_draft(self) -> Result<(TraceId, Draft), Refusal> {
         let trace_id: TraceId = self.trace_id.parse().map_err(|error| refuse("traceId", &error))?;
         let span_id: SpanId = self.span_id.parse().map_err(|error| refuse("spanId", &error))?;
-        if span_id.as_bytes().iter().all(|byte| *byte == 0) {
-            return Err(("spanId", "all zeros is reserved".to_owned()));
-        }
         let parent = ParentId::parse(&self.parent_span_id).map_err(|error| refuse("parentSpanId", &error))?;
         let start = nanos(self.start_time_unix_nano).filter(|start| *start > 0);
         let Some(start) = start else {

@@ -4,8 +4,9 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
 use staso_core::id::SpanId;
+
+use super::compact::Compact;
 
 /// A list of at most `MAX` elements, checked while it is read. `null` is the empty list.
 pub(super) struct Bounded<T, const MAX: usize>(pub(super) Vec<T>);
@@ -87,14 +88,16 @@ impl<'de> Deserialize<'de> for Text {
                 Ok(Text(Some(value.to_string())))
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Text, A::Error> {
-                let value = Value::deserialize(de::value::SeqAccessDeserializer::new(seq))?;
-                Ok(Text(Some(value.to_string())))
+            fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Text, A::Error> {
+                let mut text = String::new();
+                Compact(&mut text).list(items)?;
+                Ok(Text(Some(text)))
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Text, A::Error> {
-                let value = Value::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                Ok(Text(Some(value.to_string())))
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Text, A::Error> {
+                let mut text = String::new();
+                Compact(&mut text).fields(fields)?;
+                Ok(Text(Some(text)))
             }
         }
         deserializer.deserialize_any(AnyText)

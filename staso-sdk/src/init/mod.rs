@@ -73,7 +73,7 @@ impl Builder {
         self
     }
 
-    /// The deployment environment, e.g. `production`.
+    /// The deployment environment, e.g. `production`. Default `default`.
     pub fn environment(mut self, name: impl Into<String>) -> Self {
         self.said.environment = Some(name.into());
         self
@@ -222,15 +222,8 @@ fn detect(
 }
 
 fn root_attributes(source: &DetectedSource) -> BTreeMap<String, Value> {
-    let SourceRevision { repository_url, branch, commit, dirty } = &source.revision;
-    let known = [
-        ("vcs.commit.sha", commit.as_ref().map(|commit| commit.as_str().into())),
-        ("vcs.branch", branch.as_ref().map(|branch| branch.as_str().into())),
-        ("vcs.repo_url", repository_url.as_ref().map(|url| url.as_str().into())),
-        ("vcs.is_dirty", dirty.map(Value::from)),
-        ("staso.vcs.diff_digest", source.diff_digest.as_deref().map(Value::from)),
-    ];
-    known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    let digest = source.diff_digest.as_deref().map(Value::from);
+    digest.map(|digest| ("staso.vcs.diff_digest".to_owned(), digest)).into_iter().collect()
 }
 
 /// Recording under way. Keep it until the program ends: dropping it waits a little for delivery and stops recording.

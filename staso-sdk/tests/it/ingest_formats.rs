@@ -209,9 +209,9 @@ fn long_payloads_are_cut_at_a_character_and_say_so() {
     let span = parse_staso(&body(&spans), &limits).unwrap().remove(0).spans.remove(0);
     assert_eq!(span.input, Captured::Truncated(staso_core::trace::Payload::new("abcd")));
     assert_eq!(span.error.unwrap().message, Captured::Truncated("12345".to_owned()));
-    let huge = json!({"big": "x".repeat(100_000), "small": 1}).to_string();
+    let huge = json!({"big": "x".repeat(200_000), "small": 1}).to_string();
     let span = staso_one(&json!({"attributes": huge}));
-    assert_eq!(span.attribute("big").map(str::len), Some(64 << 10));
+    assert_eq!(span.attribute("big").map(str::len), Some(128 << 10));
     assert_eq!(span.attributes["staso.truncated_attributes"], json!(["big"]));
 }
 
@@ -421,4 +421,30 @@ fn what_is_no_trace_file_says_where_and_what_was_expected() {
     assert_eq!(error.position().map(|at| at.line), Some(2));
     let error = parse_any(format!("{good}\n{bad}").as_bytes(), &limits()).unwrap_err();
     assert_eq!(error.position().map(|at| at.line), Some(2));
+}
+
+#[test]
+fn half_characters_lose_nothing_else() {
+    let span = json!({"span_id": "80f73a8ec21f3d33", "name": "HALF", "timestamp": "2026-01-01T00:00:00Z",
+        "input": r#"{"q":"\ud83d","max_tokens":5}"#, "kind": "llm", "attributes": r#"{"a":"\ud83d\ude9a \udc00"}"#});
+    let text = body(&json!([span]));
+    let text = String::from_utf8(text).unwrap().replace("HALF", r"run \ud83d").into_bytes();
+    for parts in [parse_staso(&text, &limits()).unwrap(), parse_any(&text, &limits()).unwrap()] {
+        let span = &parts[0].spans[0];
+        assert_eq!(span.name, "run \u{fffd}");
+        assert_eq!(span.input.complete().unwrap().json().unwrap(), json!({"q": "\u{fffd}", "max_tokens": 5}));
+        assert_eq!(span.model.as_ref().unwrap().max_output_tokens, Some(5));
+        assert_eq!(span.attribute("a"), Some("🚚 \u{fffd}"));
+    }
+    let broken = br#"{"traces": [{"trace_id": "\ud83d", "spans": []}]}"#;
+    let error = parse_staso(broken, &limits()).unwrap_err();
+    assert_eq!(error.path(), "traces[0].trace_id");
+}
+
+#[test]
+fn a_body_has_a_limit_over_all_traces() {
+    let spans = json!([staso_span(&json!({})), staso_span(&json!({"span_id": "80f73a8ec21f3d34"}))]);
+    let limits = limits().with_max_spans_per_body(1);
+    let error = parse_staso(&body(&spans), &limits).unwrap_err();
+    assert!(matches!(error, IngestError::TooLarge { limit: 1, .. }), "{error}");
 }

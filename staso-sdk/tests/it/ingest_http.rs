@@ -280,3 +280,20 @@ async fn serving_ends_when_it_is_cancelled() {
     tokio::time::timeout(Duration::from_secs(10), server.task).await.unwrap().unwrap().unwrap();
     assert!(TcpStream::connect(server.address).await.is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_trickles_in_is_cut_off() {
+    let server = Server::over(MemoryTraceStore::default()).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let begun = tokio::time::Instant::now();
+    stream.write_all(b"POST /v1/traces/ingest HTTP/1.1\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    let mut trickle = tokio::time::interval(Duration::from_secs(1));
+    while begun.elapsed() < Duration::from_secs(60) {
+        tokio::select! {
+            read = stream.read_buf(&mut answer) => if matches!(read, Ok(0) | Err(_)) { break },
+            _ = trickle.tick() => drop(stream.write_all(b"x").await),
+        }
+    }
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+}

@@ -29,3 +29,11 @@ mod capture_process;
 mod capture_source;
 #[cfg(feature = "capture")]
 mod capture_spans;
+#[cfg(feature = "ingest")]
+mod child;
+#[cfg(all(feature = "capture", feature = "heal", feature = "server"))]
+mod end_to_end;
+#[cfg(feature = "ingest")]
+mod ingest_memory;
+#[cfg(all(feature = "capture", feature = "sqlite"))]
+mod store_killed;

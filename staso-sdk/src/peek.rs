@@ -6,9 +6,9 @@ use serde_json::value::RawValue;
 
 /// What the request says of itself.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
-    pub(super) max_output_tokens: Option<u64>,
-    pub(super) tools: Option<String>,
+pub(crate) struct Asked {
+    pub(crate) max_output_tokens: Option<u64>,
+    pub(crate) tools: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -40,7 +40,7 @@ struct Choice {
 }
 
 /// Reads the limit and the tools out of a request.
-pub(super) fn peek_input(text: &str) -> Asked {
+pub(crate) fn peek_input(text: &str) -> Asked {
     if !text.contains("\"max_") && !text.contains("\"tools\"") {
         return Asked::default();
     }
@@ -52,12 +52,12 @@ pub(super) fn peek_input(text: &str) -> Asked {
             .tools
             .map(RawValue::get)
             .filter(|raw| !matches!(*raw, "null" | "[]" | "{}" | "\"\""))
-            .map(str::to_owned),
+            .map(|raw| serde_json::from_str(raw).unwrap_or_else(|_| raw.to_owned())),
     }
 }
 
 /// Reads the reasons to stop out of an answer.
-pub(super) fn peek_output(text: &str) -> Vec<String> {
+pub(crate) fn peek_output(text: &str) -> Vec<String> {
     if !text.contains("_reason\"") {
         return Vec::new();
     }
