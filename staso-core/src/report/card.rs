@@ -6,6 +6,7 @@ use super::place::{place, short_commit, short_span};
 use super::wording;
 use crate::diagnosis::{Depth, Diagnosis, Receipt, ReceiptVerdict};
 use crate::run::{OutcomeState, RunArtifact};
+use crate::trace::Timestamp;
 
 /// From this confidence on, with at least one verified receipt, the verdict is *Cause found*; below it is *Likely*.
 const FOUND_FROM: f64 = 0.75;
@@ -130,7 +131,8 @@ impl Card<'_> {
             (Some(commit), _) => format!("commit {}", short_commit(commit)),
             (None, _) => "no commit recorded".to_owned(),
         });
-        parts.push(format!("diagnosed {}", self.run.started_at));
+        let whole_seconds = self.run.started_at.as_nanos().div_euclid(1_000_000_000) * 1_000_000_000;
+        parts.push(format!("diagnosed {}", Timestamp::from_nanos(whole_seconds)));
         parts.join(" · ")
     }
 
