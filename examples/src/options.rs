@@ -184,6 +184,7 @@ heal [--scenario NAME]... [--json] [--data DIR] [--test-timeout SECONDS]
 heal --trace FILE [--repo PATH-or-URL] [--until diagnose|propose|verify|publish] [--test CMD] [--json] [--data DIR]
      [--test-timeout SECONDS]
     Heals the failed runs in FILE (staso ingest format or OTLP JSON; - is standard input) at the repository's commit.
+    examples/record.py FILE COMMAND... writes such a file of a program that records with a staso SDK.
     Goes as far as `publish` by default: a new branch fix/staso-... and nothing else; --until verify writes nothing.
 heal --list | --help
 
@@ -219,8 +220,7 @@ mod tests {
 
     #[test]
     fn nothing_runs_the_four_default_scenarios() {
-        let Ok(Command::Heal(Options { work: Work::Demo(scenarios), json: false, .. })) = parsed("")
-        else {
+        let Ok(Command::Heal(Options { work: Work::Demo(scenarios), json: false, .. })) = parsed("") else {
             panic!("no demo");
         };
         let names: Vec<_> = scenarios.iter().map(|scenario| scenario.name).collect();

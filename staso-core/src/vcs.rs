@@ -303,7 +303,9 @@ pub enum VcsError {
         reason: String,
     },
     /// Nobody answers at the address.
-    #[error("{url} cannot be reached: {reason}; check the address and the network, or give a local clone of it")]
+    #[error(
+        "{url} cannot be reached: {reason}; check the address and the network, or give a local clone of it"
+    )]
     Unreachable {
         /// The address.
         url: RepositoryUrl,

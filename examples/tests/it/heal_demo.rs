@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use staso_core::code::{CodeSnapshot, RepoPath, SourceFile};
-use staso_core::diagnosis::{FixKind, Locator};
+use staso_core::diagnosis::{FixKind, Locator, Receipt};
 use staso_core::heal::{HealPolicy, HealRequest};
 use staso_core::id::RunId;
 use staso_core::run::{AuditInputs, OutcomeState, RunArtifact, RunContext, Subject, verify_artifact};
 use staso_core::vcs::ProposalAction;
+use staso_examples::agent_repository::AgentRepository;
 use staso_examples::demo::Demo;
 use staso_examples::environment::Environment;
 use staso_examples::follow::Finished;
@@ -20,6 +21,7 @@ use staso_examples::verdict;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use crate::heal_process::heal;
 use crate::heal_project::check_files;
 
 struct Stage {
@@ -52,7 +54,11 @@ impl Stage {
     }
 
     async fn branches(&self, origin: &Path) -> BTreeSet<String> {
-        let names = self.git.run(origin, &["for-each-ref", "--format=%(refname:short)", "refs/heads/"]).await.unwrap();
+        let names = self
+            .git
+            .run(origin, &["for-each-ref", "--format=%(refname:short)", "refs/heads/"])
+            .await
+            .unwrap();
         names.lines().map(str::to_owned).collect()
     }
 
@@ -78,7 +84,10 @@ impl Stage {
     /// Everything that an artifact says is held against trace, code and transcript.
     async fn audit(&self, artifact: &RunArtifact, origin: &Path) {
         check_files(&self.station, artifact);
-        let ctx = RunContext::new(RunId::from_bytes([7; 16]), std::sync::Arc::new(staso::heal::SystemClock::default()));
+        let ctx = RunContext::new(
+            RunId::from_bytes([7; 16]),
+            std::sync::Arc::new(staso::heal::SystemClock::default()),
+        );
         let Subject::TraceId(id) = artifact.subject else { panic!("a demo run is about a trace") };
         let trace = self.station.traces.get(&self.station.workspace, id, &ctx).await.unwrap();
         let code = self.cited(artifact, origin).await;
@@ -98,7 +107,7 @@ fn kind(class: FaultClass) -> Option<FixKind> {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_four_default_scenarios_heal_and_leave_the_whole_record() {
     let stage = Stage::new().await;
     for scenario in DEFAULTS {
@@ -108,7 +117,7 @@ async fn the_four_default_scenarios_heal_and_leave_the_whole_record() {
         let origin = stage.origin(scenario);
         stage.audit(artifact, &origin).await;
         let diagnosis = artifact.diagnosis.as_ref().unwrap();
-        assert!(!diagnosis.receipts.is_empty() && diagnosis.receipts.iter().all(|receipt| receipt.is_verified()));
+        assert!(!diagnosis.receipts.is_empty() && diagnosis.receipts.iter().all(Receipt::is_verified));
         let phases: Vec<_> = artifact.timings_ms.keys().map(String::as_str).collect();
         let clone = origin.with_file_name("agent");
         match kind(scenario.class) {
@@ -137,13 +146,22 @@ async fn check_branch(stage: &Stage, artifact: &RunArtifact, origin: &Path) {
     let git = async |arguments: &[&str]| stage.git.run(origin, arguments).await.unwrap();
     assert_eq!(git(&["rev-list", "--count", &format!("main..{branch}")]).await, "1");
     assert_eq!(git(&["rev-parse", &format!("{branch}~1")]).await, git(&["rev-parse", "main"]).await);
-    assert_eq!(git(&["diff", "--name-only", "main", branch]).await, artifact.fix.as_ref().unwrap().files.join("\n"));
+    assert_eq!(
+        git(&["diff", "--name-only", "main", branch]).await,
+        artifact.fix.as_ref().unwrap().files.join("\n")
+    );
     assert_eq!(git(&["fsck", "--strict", "--no-progress"]).await, "");
     let Subject::TraceId(trace) = &artifact.subject else { panic!("a demo run is about a trace") };
-    assert!(proposal.body.trim_end().ends_with(&format!("<!-- staso:diagnosis={trace} -->")), "{}", proposal.body);
+    assert!(
+        proposal.body.trim_end().ends_with(&format!("<!-- staso:diagnosis={trace} -->")),
+        "{}",
+        proposal.body
+    );
     let proof = artifact.verification.as_ref().unwrap();
     assert!(proof.verified && proof.verify_passed && proof.candidates_tried >= 1);
-    for (name, patched) in [("reproduction", false), ("tests", false), ("reproduction", true), ("tests", true)] {
+    for (name, patched) in
+        [("reproduction", false), ("tests", false), ("reproduction", true), ("tests", true)]
+    {
         let held = |check: &&staso_core::run::CheckRecord| check.name == name && check.patched == patched;
         assert_eq!(proof.checks.iter().find(held).unwrap().ok, Some(true), "{name} {patched}");
     }
@@ -167,7 +185,7 @@ async fn check_repetition(stage: &Stage, first: &RunArtifact, origin: &Path) {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn other_faults_of_the_same_classes_heal_too() {
     let stage = Stage::new().await;
     for name in [
@@ -185,4 +203,28 @@ async fn other_faults_of_the_same_classes_heal_too() {
         assert_eq!(healed, scenario.class != FaultClass::Outage, "{name}");
     }
     stage.station.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recorded_run_of_the_agent_is_healed_from_its_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let environment = Environment::read();
+    let scenario = find("variant-key-size").unwrap();
+    let git = Git::new(environment.clone());
+    let repository = AgentRepository::create(directory.path(), Some(scenario), &git).await.unwrap();
+    let file = directory.path().join("run.json");
+    let recorder = concat!(env!("CARGO_MANIFEST_DIR"), "/record.py");
+    let recorded = tokio::process::Command::new("python3")
+        .args([recorder, file.to_str().unwrap(), "python3", "-B", "-m", "support", scenario.ticket])
+        .current_dir(repository.clone_directory())
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(recorded.status.code(), Some(1), "the exit code is the agent's");
+    assert!(String::from_utf8(recorded.stderr).unwrap().contains("record.py: 1 traces"));
+    let data = directory.path().join("kept");
+    let arguments = ["--trace", file.to_str().unwrap(), "--data", data.to_str().unwrap(), "--json"];
+    let ended = heal(&arguments).await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    assert_eq!(ended.artifacts()[0].outcome.code, "fix_published");
 }

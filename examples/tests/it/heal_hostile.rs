@@ -15,7 +15,8 @@ const TRICKS: &str = "\u{1b}[2J\u{1b}]0;title\u{7}\u{202e}drowssap\u{200b}\r";
 fn assert_plain(ended: &Ended) {
     let shown = conclusion(&ended.artifact, std::path::Path::new("run.json"), Look::plain());
     for text in [&ended.screen, &shown] {
-        let odd = text.chars().find(|c| (c.is_control() && *c != '\n') || ['\u{202e}', '\u{200b}'].contains(c));
+        let odd =
+            text.chars().find(|c| (c.is_control() && *c != '\n') || ['\u{202e}', '\u{200b}'].contains(c));
         assert_eq!(odd, None, "{text:?}");
     }
     let body = ended.artifact.proposal.as_ref().map_or("", |proposal| proposal.body.as_str());
@@ -114,7 +115,13 @@ async fn odd_file_names_are_files_like_others() {
     let file = "mein laden/schöne preise.py";
     let project = Project::new(&[
         (file, SHOP),
-        ("mein laden/test_shop.py", &SHOP_TESTS.replace("from shop import shipping", "import importlib\n\nshipping = importlib.import_module(\"schöne preise\").shipping")),
+        (
+            "mein laden/test_shop.py",
+            &SHOP_TESTS.replace(
+                "from shop import shipping",
+                "import importlib\n\nshipping = importlib.import_module(\"schöne preise\").shipping",
+            ),
+        ),
         ("new\nline.py", "x = 1\n"),
         ("-rf.py", "x = 1\n"),
         ("\"quoted\".txt", "x\n"),

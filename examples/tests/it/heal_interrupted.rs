@@ -15,19 +15,14 @@ use crate::heal_process::{command, heal};
 use crate::heal_project::{Failing, Project, check_files};
 use crate::processes::{alive, descendants, marked, soon};
 
-const PHASES: [Phase; 7] = [
-    Phase::Load,
-    Phase::Resolve,
-    Phase::Quick,
-    Phase::Fix,
-    Phase::Reproduce,
-    Phase::Verify,
-    Phase::Publish,
-];
+const PHASES: [Phase; 7] =
+    [Phase::Load, Phase::Resolve, Phase::Quick, Phase::Fix, Phase::Reproduce, Phase::Verify, Phase::Publish];
 
 /// A test command that takes a moment and whose processes can be told from all others.
 fn slow_tests(mark: &str, seconds: f32) -> String {
-    format!("{mark}=1 python3 -c 'import time; time.sleep({seconds})' && {mark}=1 python3 -m unittest -v test_shop")
+    format!(
+        "{mark}=1 python3 -c 'import time; time.sleep({seconds})' && {mark}=1 python3 -m unittest -v test_shop"
+    )
 }
 
 fn mark(name: &str) -> String {
@@ -49,9 +44,11 @@ async fn cancelling_in_any_phase_ends_the_run_in_two_seconds() {
     for phase in PHASES {
         let project = Project::shop().await;
         let mark = mark(phase.name());
-        let station = Station::open(&project.directory().join("kept"), None, HealPolicy::default()).await.unwrap();
+        let station =
+            Station::open(&project.directory().join("kept"), None, HealPolicy::default()).await.unwrap();
         let trace = project.trace(&Failing::shop()).await;
-        let parts = staso::ingest::parse_any(trace.as_bytes(), &staso::ingest::IngestLimits::default()).unwrap();
+        let parts =
+            staso::ingest::parse_any(trace.as_bytes(), &staso::ingest::IngestLimits::default()).unwrap();
         let ids = own_work::keep(&station, parts, "key".to_owned()).await.unwrap();
         let request = HealRequest::new(station.workspace.clone(), ids[0])
             .with_test_command(TestCommand::shell(slow_tests(&mark, 0.3)));
@@ -73,7 +70,11 @@ async fn cancelling_in_any_phase_ends_the_run_in_two_seconds() {
         let published = artifact.proposal.is_some();
         if !(phase == Phase::Publish && published) {
             let outcome = &artifact.outcome;
-            assert_eq!((outcome.state, outcome.code.as_str()), (OutcomeState::Cancelled, "cancelled"), "{phase:?}");
+            assert_eq!(
+                (outcome.state, outcome.code.as_str()),
+                (OutcomeState::Cancelled, "cancelled"),
+                "{phase:?}"
+            );
             assert!(!published);
         }
         check_files(&station, &artifact);
@@ -156,7 +157,10 @@ async fn a_kill_in_any_phase_leaves_a_sound_repository_and_no_process() {
         let children = descendants(running.id());
         killed.push(running.id());
         running.child.kill().await.unwrap();
-        assert!(soon(|| alive(&children).is_empty() && marked(&mark).is_empty()).await, "{phase:?}: {children:?}");
+        assert!(
+            soon(|| alive(&children).is_empty() && marked(&mark).is_empty()).await,
+            "{phase:?}: {children:?}"
+        );
         assert_eq!(mounts_below(&project), Vec::<String>::new(), "{phase:?}");
         let published = !project.fixes().await.is_empty();
         assert!(!published || phase == Phase::Publish, "{phase:?} left a branch");

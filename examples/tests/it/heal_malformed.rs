@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::heal_project::{Failing, Project};
 use crate::heal_process::{Ended, diagnose, heal};
+use crate::heal_project::{Failing, Project};
 
 const SPAN: &str = "{\"span_id\": \"0000000000000001\", \"name\": \"a\", \"kind\": \"agent\", \"timestamp\": \"2026-04-08T09:00:00Z\"}";
 
@@ -12,7 +12,11 @@ fn malformed() -> Vec<(&'static str, Vec<u8>, Vec<&'static str>)> {
     let text = |text: &str| text.as_bytes().to_vec();
     vec![
         ("truncated.json", text("{\"traces\": [\n  {\"trace_id\": \""), vec!["line 2, column 16"]),
-        ("type.json", text("{\"traces\": [{\"trace_id\": 7, \"spans\": []}]}"), vec!["traces[0].trace_id", "line 1"]),
+        (
+            "type.json",
+            text("{\"traces\": [{\"trace_id\": 7, \"spans\": []}]}"),
+            vec!["traces[0].trace_id", "line 1"],
+        ),
         (
             "time.json",
             text(&format!(
@@ -45,7 +49,11 @@ fn assert_complaint(ended: &Ended, name: &str, words: &[&str]) {
     for word in words {
         assert!(ended.stderr.contains(word), "{name}: {word:?} is not in {}", ended.stderr);
     }
-    assert!(!ended.stderr.trim_end().contains(|c: char| c.is_control() || c == '\u{202e}'), "{:?}", ended.stderr);
+    assert!(
+        !ended.stderr.trim_end().contains(|c: char| c.is_control() || c == '\u{202e}'),
+        "{:?}",
+        ended.stderr
+    );
 }
 
 fn path_text(path: &Path) -> String {
@@ -74,7 +82,12 @@ async fn what_is_no_file_is_refused() {
         assert_complaint(&heal(&["--trace", file, "--data", &data]).await, file, &[words]);
         assert_complaint(&diagnose(&[file]).await, file, &[words]);
     }
-    for wrong in [vec!["--trace"], vec!["--scenario", "nope"], vec!["--until", "never", "--trace", "x"], vec!["--what"]] {
+    for wrong in [
+        vec!["--trace"],
+        vec!["--scenario", "nope"],
+        vec!["--until", "never", "--trace", "x"],
+        vec!["--what"],
+    ] {
         let ended = heal(&wrong).await;
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{wrong:?}: {}", ended.stderr);
         assert!(!ended.stderr.is_empty());
@@ -94,7 +107,15 @@ async fn diagnose_goes_on_with_the_other_files() {
     assert_eq!(ended.stderr.lines().count(), 2, "{}", ended.stderr);
     let artifacts = ended.artifacts();
     assert_eq!(artifacts.len(), 2);
-    assert!(artifacts.iter().all(|artifact| artifact.diagnosis.as_ref().unwrap().summary.as_str().contains("prise")));
+    assert!(
+        artifacts.iter().all(|artifact| artifact
+            .diagnosis
+            .as_ref()
+            .unwrap()
+            .summary
+            .as_str()
+            .contains("prise"))
+    );
     assert_eq!(artifacts[0].diagnosis, artifacts[1].diagnosis);
     let ended = diagnose(&[&good]).await;
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));

@@ -89,7 +89,12 @@ async fn an_address_that_nobody_answers_is_unreachable() {
     let address: RepositoryUrl = format!("http://127.0.0.1:{port}/acme/shop").parse().unwrap();
     let trace = shop_trace(&project, "vcs.repo_url", json!(address.to_string())).await;
     let ended = project.heal(&trace, Ask::at(address)).await;
-    assert_outcome(&ended, Failed, "repository_unreachable", &["127.0.0.1", "cannot be reached", "local clone"]);
+    assert_outcome(
+        &ended,
+        Failed,
+        "repository_unreachable",
+        &["127.0.0.1", "cannot be reached", "local clone"],
+    );
 }
 
 #[tokio::test]
@@ -186,7 +191,12 @@ async fn tests_that_never_end_are_stopped() {
     let project = Project::new(&[("shop.py", SHOP), ("test_shop.py", &endless)]).await;
     let trace = project.trace(&Failing::shop()).await;
     let ended = project.heal(&trace, Ask::default()).await;
-    assert_outcome(&ended, FixRejected, "tests_never_end", &["did not end within 3000 ms", "raise the time limit"]);
+    assert_outcome(
+        &ended,
+        FixRejected,
+        "tests_never_end",
+        &["did not end within 3000 ms", "raise the time limit"],
+    );
 }
 
 #[tokio::test]
@@ -259,7 +269,10 @@ async fn a_branch_that_moved_on_and_is_still_broken_gets_a_fix_on_its_tip() {
 async fn a_branch_that_was_fixed_since_gets_none() {
     let project = Project::shop().await;
     let trace = project.trace(&Failing::shop()).await;
-    project.write("shop.py", &format!("{}\nOPEN = True\n", SHOP.replace("order[\"prise\"]", "order.get(\"price\", 0)")));
+    project.write(
+        "shop.py",
+        &format!("{}\nOPEN = True\n", SHOP.replace("order[\"prise\"]", "order.get(\"price\", 0)")),
+    );
     let tip = project.commit("Repair").await;
     let ended = project.heal(&trace, Ask::default()).await;
     assert_outcome(&ended, NoCodeFix, "already_fixed", &[&tip, "main"]);

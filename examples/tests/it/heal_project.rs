@@ -9,7 +9,7 @@ use staso::heal::repository_url;
 use staso::ingest::{IngestLimits, parse_any};
 use staso_core::heal::{HealPolicy, StoppingPoint};
 use staso_core::id::Digest;
-use staso_core::run::{OutcomeState, RunArtifact, RunEvent, verify_transcript};
+use staso_core::run::{OutcomeState, RunArtifact, verify_transcript};
 use staso_core::trace::RepositoryUrl;
 use staso_core::verify::VerifyLimits;
 use staso_examples::environment::Environment;
@@ -81,7 +81,9 @@ pub(crate) struct Ask {
 
 impl Default for Ask {
     fn default() -> Self {
-        let limits = VerifyLimits::default().with_test_timeout(Duration::from_secs(3));
+        let limits = VerifyLimits::default()
+            .with_test_timeout(Duration::from_secs(3))
+            .with_trials_timeout(Duration::from_secs(5));
         Self {
             until: StoppingPoint::Publish,
             repository: None,
@@ -104,7 +106,6 @@ impl Ask {
 /// What a run came to.
 pub(crate) struct Ended {
     pub(crate) artifact: RunArtifact,
-    pub(crate) events: Vec<RunEvent>,
     /// What stood on the screen.
     pub(crate) screen: String,
 }
@@ -206,7 +207,8 @@ impl Project {
     pub(crate) async fn heal(&self, trace: &str, ask: Ask) -> Ended {
         let before = self.git(&["status", "--porcelain"]).await;
         let begun = Instant::now();
-        let ended = heal_once(trace, ask, &self.directory.path().join("kept"), &CancellationToken::new()).await;
+        let ended =
+            heal_once(trace, ask, &self.directory.path().join("kept"), &CancellationToken::new()).await;
         assert!(begun.elapsed() < BOUND, "it took {:?}", begun.elapsed());
         assert_eq!(self.git(&["status", "--porcelain"]).await, before, "the working tree is the user's");
         assert_eq!(self.git(&["fsck", "--strict", "--no-dangling", "--no-progress"]).await, "");
@@ -233,7 +235,7 @@ pub(crate) async fn heal_once(trace: &str, ask: Ask, data: &Path, cancel: &Cance
     check_files(&station, &finished.artifact);
     station.close().await;
     let screen = screen.into_inner().0;
-    Ended { artifact: finished.artifact, events: finished.events, screen: String::from_utf8(screen).unwrap() }
+    Ended { artifact: finished.artifact, screen: String::from_utf8(screen).unwrap() }
 }
 
 #[derive(Default)]

@@ -63,8 +63,9 @@ impl From<VcsError> for Stop {
         let code = match &error {
             VcsError::Cancelled => return Self::cancelled(),
             VcsError::Conflict { .. } => {
-                let reason =
-                    format!("{error}: these lines changed since the failing commit; record a run at the tip to get a fix for it");
+                let reason = format!(
+                    "{error}: these lines changed since the failing commit; record a run at the tip to get a fix for it"
+                );
                 return Self::new(OutcomeState::FixRejected, "base_conflict", reason);
             }
             VcsError::NothingToPropose => {

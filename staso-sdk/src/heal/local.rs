@@ -124,7 +124,7 @@ pub fn local(options: LocalOptions) -> Result<Local, LocalError> {
     let quick = Arc::new(QuickDiagnoser::default());
     let healer =
         Healer::builder(store.clone(), files.clone(), quick, Arc::clone(&clock), Arc::new(RandomRunIds))
-            .with_fixer(Arc::new(TemplateFixer::default()))
+            .with_fixer(Arc::new(TemplateFixer))
             .with_vcs(Arc::new(git))
             .with_sandbox(Arc::new(LocalSandbox::new()), Arc::new(DetectedTests))
             .with_policy(policy)
