@@ -32,21 +32,33 @@ pub enum FollowError {
 /// Shows what a run does until it ends.
 ///
 /// # Errors
-/// When the output is closed (the run is cancelled then) or a plug-in of the run panicked.
+/// When the output is closed (the run is cancelled then, and its artifact kept) or a plug-in of the run panicked.
 pub async fn follow<W: Write + Send>(
     mut run: RunHandle,
     terminal: &mut Terminal<W>,
 ) -> Result<Finished, FollowError> {
     let mut progress = Progress::new(terminal.look());
     let mut events = Vec::new();
+    let mut shown = Ok(());
     while let Some(event) = run.next_event().await {
-        match progress.update(&event.event) {
-            Update::Line(line) => terminal.line(&line)?,
-            Update::Status(status) => terminal.status(&status)?,
-            Update::Nothing => {}
+        if shown.is_ok() {
+            shown = show(&progress.update(&event.event), terminal);
+            if shown.is_err() {
+                run.cancel();
+            }
         }
         events.push(event);
     }
+    let artifact = run.artifact().await?;
+    shown?;
     terminal.clear()?;
-    Ok(Finished { artifact: run.artifact().await?, events })
+    Ok(Finished { artifact, events })
+}
+
+fn show<W: Write>(update: &Update, terminal: &mut Terminal<W>) -> io::Result<()> {
+    match update {
+        Update::Line(line) => terminal.line(line),
+        Update::Status(status) => terminal.status(status),
+        Update::Nothing => Ok(()),
+    }
 }

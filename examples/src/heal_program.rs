@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use staso::ingest::{IngestLimits, parse_any};
+use staso_core::heal::HealPolicy;
 use staso_core::id::Digest;
+use staso_core::verify::VerifyLimits;
 use tokio_util::sync::CancellationToken;
 
 use crate::demo::{Demo, DemoError};
@@ -49,8 +51,9 @@ async fn heal(options: &Options, environment: &Environment) -> Result<u8, Failur
         Work::Own(own) => own.repository.as_ref(),
         Work::Demo(_) => None,
     };
-    let station =
-        Station::open(&directory, repository).await.map_err(|error| (Box::from(error), UNHEALED))?;
+    let station = Station::open(&directory, repository, policy(options))
+        .await
+        .map_err(|error| (Box::from(error), UNHEALED))?;
     let out = io::stdout();
     let look = Look::choose(out.is_terminal() && !options.json, environment);
     let progress: Box<dyn Write + Send> =
@@ -142,6 +145,14 @@ impl Program<'_> {
     fn say(&mut self, text: &str) -> Result<(), Failure> {
         self.terminal.line(text).map_err(|error| (error.into(), UNHEALED))
     }
+}
+
+fn policy(options: &Options) -> HealPolicy {
+    let limits = VerifyLimits::default();
+    HealPolicy::default().with_verify(match options.test_timeout {
+        Some(timeout) => limits.with_test_timeout(timeout),
+        None => limits,
+    })
 }
 
 /// Where everything is kept: as the user says, else a new directory that stays, because the user wants to look at the

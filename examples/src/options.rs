@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use lexopt::{Arg, Parser, ValueExt as _};
 use staso_core::heal::{StoppingPoint, UnknownStoppingPoint};
@@ -30,6 +31,8 @@ pub struct Options {
     pub json: bool,
     /// Where everything is kept; `None` makes a new directory in the system's one for temporary files.
     pub data: Option<PathBuf>,
+    /// Longest time for one run of the project's tests; `None` takes that of the policy.
+    pub test_timeout: Option<Duration>,
 }
 
 /// What to heal.
@@ -79,6 +82,12 @@ pub enum UsageError {
         #[source]
         source: RepositoryUrlError,
     },
+    /// The number of seconds is none.
+    #[error("--test-timeout {given:?} is no number of seconds from 1 to 3600")]
+    Seconds {
+        /// What was given.
+        given: String,
+    },
     /// Two options exclude each other, or one needs another.
     #[error("{0}")]
     Combination(&'static str),
@@ -93,6 +102,7 @@ struct Given {
     test_command: Option<String>,
     json: bool,
     data: Option<PathBuf>,
+    test_timeout: Option<Duration>,
 }
 
 /// Reads the arguments, without the program's name.
@@ -112,12 +122,14 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, U
             Arg::Long("repo") => given.repository = Some(repository(&parser.value()?.string()?)?),
             Arg::Long("until") => given.until = Some(parser.value()?.string()?.parse()?),
             Arg::Long("test") => given.test_command = Some(parser.value()?.string()?),
+            Arg::Long("test-timeout") => given.test_timeout = Some(seconds(&parser.value()?.string()?)?),
             Arg::Long("data") => given.data = Some(parser.value()?.into()),
             other => return Err(other.unexpected().into()),
         }
     }
     let work = work(&mut given)?;
-    Ok(Command::Heal(Options { work, json: given.json, data: given.data }))
+    let Given { json, data, test_timeout, .. } = given;
+    Ok(Command::Heal(Options { work, json, data, test_timeout }))
 }
 
 fn work(given: &mut Given) -> Result<Work, UsageError> {
@@ -143,6 +155,11 @@ fn scenario(name: &str) -> Result<&'static Scenario, UsageError> {
     find(name).ok_or_else(|| UsageError::Scenario { name: name.to_owned() })
 }
 
+fn seconds(given: &str) -> Result<Duration, UsageError> {
+    let seconds = given.parse().ok().filter(|seconds| (1..=3_600).contains(seconds));
+    seconds.map(Duration::from_secs).ok_or_else(|| UsageError::Seconds { given: given.to_owned() })
+}
+
 /// A directory that exists, else an address.
 fn repository(given: &str) -> Result<RepositoryUrl, UsageError> {
     let address = match std::fs::canonicalize(given) {
@@ -162,15 +179,19 @@ pub fn usage() -> String {
         "\
 Turns failed runs of an agent into proven fixes.
 
-heal [--scenario NAME]... [--json] [--data DIR]
+heal [--scenario NAME]... [--json] [--data DIR] [--test-timeout SECONDS]
     Plants faults in a support agent, runs it, and heals what fails. All default scenarios when none is named.
 heal --trace FILE [--repo PATH-or-URL] [--until diagnose|propose|verify|publish] [--test CMD] [--json] [--data DIR]
+     [--test-timeout SECONDS]
     Heals the failed runs in FILE (staso ingest format or OTLP JSON; - is standard input) at the repository's commit.
+    examples/record.py FILE COMMAND... writes such a file of a program that records with a staso SDK.
     Goes as far as `publish` by default: a new branch fix/staso-... and nothing else; --until verify writes nothing.
 heal --list | --help
 
---json   prints artifacts alone, one a line
---data   where repositories, artifacts and caches are kept; by default a new directory that is named at the end
+--json          prints artifacts alone, one a line
+--test          the project's test command, for sh; by default it is found in the repository
+--test-timeout  longest time for one run of the project's tests; by default 120
+--data          where repositories, artifacts and caches are kept; by default a new directory that is named at the end
 
 Exit code: 0 all healed as expected, 1 something did not heal, 2 bad usage or malformed input, 130 cancelled.
 
@@ -199,8 +220,7 @@ mod tests {
 
     #[test]
     fn nothing_runs_the_four_default_scenarios() {
-        let Ok(Command::Heal(Options { work: Work::Demo(scenarios), json: false, data: None })) = parsed("")
-        else {
+        let Ok(Command::Heal(Options { work: Work::Demo(scenarios), json: false, .. })) = parsed("") else {
             panic!("no demo");
         };
         let names: Vec<_> = scenarios.iter().map(|scenario| scenario.name).collect();
@@ -225,6 +245,7 @@ mod tests {
             ("--repo . ", "need --trace"),
             ("--trace t --scenario code", "exclude each other"),
             ("--trace t --repo nowhere", "is no directory and no address"),
+            ("--test-timeout 0", "no number of seconds from 1 to 3600"),
             ("--trace", "missing argument"),
             ("--force", "invalid option '--force'"),
             ("file", "unexpected argument"),

@@ -1,10 +1,12 @@
 //! The live progress of a run, as lines.
 
+use std::collections::BTreeSet;
+
 use staso_core::run::{EventKind, Phase};
 
 use crate::terminal::{Look, Tone, printable};
 
-/// Passing lines of one phase that are shown where they cannot be redrawn.
+/// Passing lines of one phase that are shown where they cannot be redrawn. Each is shown once.
 const MAX_PASSING_LINES: usize = 6;
 
 /// Turns events into lines.
@@ -12,7 +14,8 @@ const MAX_PASSING_LINES: usize = 6;
 pub struct Progress {
     look: Look,
     receipts: (usize, usize),
-    passing: usize,
+    phase: Phase,
+    passing: BTreeSet<String>,
 }
 
 /// What an event changes on the screen.
@@ -30,7 +33,7 @@ impl Progress {
     /// Nothing has happened yet.
     #[must_use]
     pub const fn new(look: Look) -> Self {
-        Self { look, receipts: (0, 0), passing: 0 }
+        Self { look, receipts: (0, 0), phase: Phase::Load, passing: BTreeSet::new() }
     }
 
     /// What the event changes.
@@ -51,16 +54,21 @@ impl Progress {
                 Update::Line(self.look.paint(Tone::Bad, &format!("    ! {}", printable(message))))
             }
             EventKind::ToolCalled { tool, summary } => self.passing(&format!("{tool}: {summary}")),
-            EventKind::CheckStarted { name, at } => self.passing(&format!("{name} at {at}")),
+            // Where nothing can be redrawn, the line with the result says the same.
+            EventKind::CheckStarted { name, at } if self.look.redraw => {
+                self.passing(&format!("{name} at {at}"))
+            }
             EventKind::PatchUpdated { files, why } => {
-                self.passing(&format!("trying {}: {why}", files.join(", ")))
+                let verb = if self.phase == Phase::Verify { "trying" } else { "first candidate:" };
+                self.passing(&format!("{verb} {}: {why}", files.join(", ")))
             }
             _ => Update::Nothing,
         }
     }
 
     fn phase(&mut self, phase: Phase) -> Update {
-        self.passing = 0;
+        self.phase = phase;
+        self.passing.clear();
         let what = match phase {
             Phase::Load => "reading the trace",
             Phase::Resolve => "finding the code that ran",
@@ -87,14 +95,14 @@ impl Progress {
     }
 
     fn passing(&mut self, text: &str) -> Update {
-        self.passing += 1;
-        if self.look.redraw || self.passing < MAX_PASSING_LINES {
-            Update::Status(format!("    … {text}"))
-        } else if self.passing == MAX_PASSING_LINES {
-            Update::Status("    … and so on".to_owned())
-        } else {
-            Update::Nothing
+        if self.look.redraw {
+            return Update::Status(format!("    … {text}"));
         }
+        if self.passing.len() >= MAX_PASSING_LINES || !self.passing.insert(text.to_owned()) {
+            return Update::Nothing;
+        }
+        let last = self.passing.len() == MAX_PASSING_LINES;
+        Update::Status(if last { "    … and so on".to_owned() } else { format!("    … {text}") })
     }
 }
 
@@ -105,9 +113,12 @@ mod tests {
     #[test]
     fn hundreds_of_candidates_are_a_few_lines_in_a_file() {
         let mut progress = Progress::new(Look::plain());
-        let event = EventKind::PatchUpdated { files: vec!["a.py".to_owned()], why: "another key".to_owned() };
-        let updates: Vec<_> = (0..300).map(|_| progress.update(&event)).collect();
-        assert_eq!(updates[0], Update::Status("    … trying a.py: another key".to_owned()));
+        progress.update(&EventKind::PhaseChanged { phase: Phase::Verify });
+        let event =
+            |key: u32| EventKind::PatchUpdated { files: vec!["a.py".to_owned()], why: format!("key {key}") };
+        let updates: Vec<_> = (0..300).map(|number| progress.update(&event(number / 2))).collect();
+        assert_eq!(updates[0], Update::Status("    … trying a.py: key 0".to_owned()));
+        assert_eq!(updates[1], Update::Nothing);
         assert_eq!(updates.iter().filter(|update| **update != Update::Nothing).count(), MAX_PASSING_LINES);
     }
 

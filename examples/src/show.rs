@@ -56,8 +56,19 @@ pub fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// Says on standard error what went wrong, with its causes.
-pub fn complain(error: &dyn std::error::Error) {
+/// Whether the reader of the output went away, as `head` does when it has seen enough.
+fn reader_is_gone(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |cause| cause.source());
+    causes.any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// Says on standard error what went wrong, with its causes. A reader that went away is nothing to complain about.
+pub fn complain(error: &(dyn std::error::Error + 'static)) {
+    if reader_is_gone(error) {
+        return;
+    }
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

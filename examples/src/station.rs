@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use staso::heal::{Local, LocalError, LocalOptions, local};
 use staso::ingest::{IngestAuth, IngestState, router, serve};
-use staso_core::heal::Healer;
+use staso_core::heal::{HealPolicy, Healer};
 use staso_core::id::{InvalidId, RunId, TraceId, WorkspaceId};
 use staso_core::run::{RunContext, StoreError, TraceFilter, TraceStore};
 use staso_core::trace::RepositoryUrl;
@@ -52,12 +52,16 @@ pub enum StationError {
 
 impl Station {
     /// Opens the station below `directory`, with an ingest on a free port. `repository` is used for every trace,
-    /// whatever it records.
+    /// whatever it records. Runs keep to `policy`.
     ///
     /// # Errors
     /// When the store cannot be opened or no port can be had.
-    pub async fn open(directory: &Path, repository: Option<&RepositoryUrl>) -> Result<Self, StationError> {
-        let mut options = LocalOptions::new(directory.join("data"));
+    pub async fn open(
+        directory: &Path,
+        repository: Option<&RepositoryUrl>,
+        policy: HealPolicy,
+    ) -> Result<Self, StationError> {
+        let mut options = LocalOptions::new(directory.join("data")).with_policy(policy);
         options = match repository.map(|url| (url, url.local_path())) {
             Some((_, Some(path))) => options.with_fallback(path),
             Some((url, None)) => options.with_mirror(url.clone(), url.clone()),

@@ -88,6 +88,11 @@ impl<W: Write> Terminal<W> {
         Self { out, look, status_shown: false }
     }
 
+    /// What it wrote to.
+    pub fn into_inner(self) -> W {
+        self.out
+    }
+
     /// How text is shown.
     pub const fn look(&self) -> Look {
         self.look

@@ -302,6 +302,16 @@ pub enum VcsError {
         /// What stands in the way, and what helps.
         reason: String,
     },
+    /// Nobody answers at the address.
+    #[error(
+        "{url} cannot be reached: {reason}; check the address and the network, or give a local clone of it"
+    )]
+    Unreachable {
+        /// The address.
+        url: RepositoryUrl,
+        /// What the transport said.
+        reason: String,
+    },
     /// Neither the trace nor the host names a repository.
     #[error(
         "the trace names no repository; call staso::init!() in the application so that runs record one, or name one"
@@ -415,7 +425,7 @@ impl VcsError {
     /// Whether the same call may succeed later without anything being changed.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Timeout { .. } | Self::Backend { .. })
+        matches!(self, Self::Timeout { .. } | Self::Unreachable { .. } | Self::Backend { .. })
     }
 }
 

@@ -32,12 +32,12 @@ pub mod export;
 mod init;
 #[cfg(feature = "capture")]
 mod macros;
-#[cfg(all(doctest, feature = "capture", feature = "heal"))]
-mod readme;
 #[cfg(any(feature = "capture", feature = "ingest"))]
 mod marks;
 #[cfg(any(feature = "capture", feature = "ingest"))]
 mod peek;
+#[cfg(all(doctest, feature = "capture", feature = "heal"))]
+mod readme;
 #[cfg(feature = "capture")]
 mod secret;
 #[cfg(any(feature = "capture", feature = "ingest"))]

@@ -4,5 +4,13 @@
 
 mod agent;
 mod faults;
+mod heal_demo;
+mod heal_hostile;
+mod heal_interrupted;
+mod heal_malformed;
+mod heal_outcomes;
+mod heal_process;
+mod heal_project;
+mod processes;
 mod recording_server;
 mod wire_rules;

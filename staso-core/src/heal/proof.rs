@@ -137,7 +137,7 @@ impl<'p> Proof<'p> {
         draft.record_checks(vec![check]);
         close(session).await;
         if let Baseline::Ran(report) = &baseline {
-            judge_baseline(report, reproduction.is_some())?;
+            self.judge_baseline(report, reproduction.is_some())?;
             if reproduction.is_none() && !report.passed() && self.tests_show_the_failure(report) {
                 reproduction = Some(Reproduction::Tests);
             }
@@ -146,6 +146,33 @@ impl<'p> Proof<'p> {
             Some(reproduction) => Ok((reproduction, baseline)),
             None => Err(self.not_reproduced(&tried, &baseline)),
         }
+    }
+
+    /// Refuses tests that can prove nothing.
+    fn judge_baseline(&self, report: &TestReport, reproduced: bool) -> Flow<()> {
+        let command = &report.command;
+        if report.exit.timed_out {
+            let limit_ms = self.parts.policy.verify.test_timeout.as_millis();
+            return Err(Stop::rejected(
+                "tests_never_end",
+                format!(
+                    "the project's tests (`{command}`) did not end within {limit_ms} ms at the failing commit, so no change can be proven; name a test command that ends, or raise the time limit for tests"
+                ),
+            ));
+        }
+        if let Some(code @ (126 | 127)) = report.exit.code.filter(|_| report.tests.is_empty()) {
+            return Err(Stop::rejected(
+                "test_command_not_found",
+                format!(
+                    "the test command (`{command}`) cannot be run inside the sandbox: exit code {code}; name a command that is installed on this machine or lies in the repository"
+                ),
+            ));
+        }
+        let mute = !report.passed() && report.tests.is_empty();
+        if reproduced && mute && !self.tests_show_the_failure(report) {
+            return Err(already_failing(report));
+        }
+        Ok(())
     }
 
     fn oracle(&self) -> Option<&'p FailureOracle> {
@@ -232,7 +259,7 @@ impl<'p> Proof<'p> {
                 Ok(winner)
             }
             Found { silencer: Some((candidate, trial)), tried, .. } => {
-                Err(unproven(candidate, trial, without_tests, tried, draft))
+                Err(unproven(candidate, trial, baseline, tried, draft))
             }
             Found { tried, out_of_time, .. } => {
                 draft.fix = None;
@@ -284,7 +311,6 @@ impl<'p> Proof<'p> {
         if resolved.base_tip == resolved.commit {
             return Ok(winner.patch.clone());
         }
-        let patch = self.rebase(ground.vcs, &resolved.base_tip, &winner.patch).await?;
         let checkout = ground.vcs.checkout(&resolved.repository, &resolved.base_tip, self.ctx).await?;
         let session = self.open(ground, &checkout, draft).await?;
         let bench = self.bench(ground, &*session, CheckSubject::BaseTip);
@@ -300,24 +326,23 @@ impl<'p> Proof<'p> {
         draft.record_checks(vec![check]);
         let tests_pass = matches!(&baseline, Baseline::Ran(report) if report.passed());
         let fixed = again.is_none() || (matches!(reproduction, Reproduction::Tests) && tests_pass);
-        let trial = match again.filter(|_| !fixed) {
-            Some(again) => bench.try_patch(&patch, &again, &baseline, self.ctx).await?,
-            None => {
-                close(session).await;
-                let reason = format!(
-                    "the failure does not happen any more at {}, the tip of {}",
-                    resolved.base_tip, resolved.base_branch
-                );
-                return Err(Stop::new(OutcomeState::NoCodeFix, "already_fixed", reason));
-            }
+        let Some(again) = again.filter(|_| !fixed) else {
+            close(session).await;
+            let reason = format!(
+                "the failure does not happen any more at {}, the tip of {}; deploy that, and nothing needs to be changed",
+                resolved.base_tip, resolved.base_branch
+            );
+            return Err(Stop::new(OutcomeState::NoCodeFix, "already_fixed", reason));
         };
+        let patch = self.rebase(ground.vcs, &resolved.base_tip, &winner.patch).await?;
+        let trial = bench.try_patch(&patch, &again, &baseline, self.ctx).await?;
         close(session).await;
         draft.record_checks(trial.checks);
         if trial.passed {
             return Ok(patch);
         }
         let reason = format!(
-            "the change holds at the failing commit but not at {}, the tip of {}",
+            "the change holds at the failing commit but not at {}, the tip of {}; record a run at that tip to get a fix for it",
             resolved.base_tip, resolved.base_branch
         );
         Err(Stop::rejected("fails_at_base_tip", reason))
@@ -334,51 +359,40 @@ impl<'p> Proof<'p> {
     }
 }
 
-/// Refuses tests that can prove nothing.
-fn judge_baseline(report: &TestReport, reproduced: bool) -> Flow<()> {
-    if report.exit.timed_out {
-        return Err(Stop::rejected(
-            "tests_never_end",
-            format!(
-                "the project's tests (`{}`) did not end within {} ms at the failing commit, so no change can be proven",
-                report.command, report.duration_ms
-            ),
-        ));
-    }
-    if reproduced && !report.passed() && report.tests.is_empty() {
-        return Err(Stop::rejected(
-            "tests_already_fail",
-            format!(
-                "the project's tests (`{}`) already fail at the failing commit and do not name their cases, so it cannot be shown that a change breaks nothing",
-                report.command
-            ),
-        ));
-    }
-    Ok(())
+/// Why tests prove nothing that fail before and after a change.
+fn already_failing(report: &TestReport) -> Stop {
+    Stop::rejected(
+        "tests_already_fail",
+        format!(
+            "the project's tests (`{}`) already fail at the failing commit and do not name their cases, so it cannot be shown that a change breaks nothing; repair them, or name a test command that passes",
+            report.command
+        ),
+    )
 }
 
 /// Keeps a change that silences the failure but is not proven, as a suggestion.
 fn unproven(
     candidate: &FixCandidate,
     trial: Trial,
-    without_tests: bool,
+    baseline: &Baseline,
     tried: usize,
     draft: &mut Draft,
 ) -> Stop {
     draft.record_fix(candidate, Some("reproduction"));
     draft.record_checks(trial.checks);
-    if without_tests {
-        return Stop::rejected(
+    match baseline {
+        Baseline::NoTests => Stop::rejected(
             "no_test_command",
             "the change makes the failure go away, but the repository has no tests that could show that nothing else breaks; name a test command to have it proven",
-        );
-    }
-    Stop::rejected(
-        "tests_fail_with_fix",
-        format!(
-            "of the {tried} changes that were tried, some make the failure go away, but then tests fail that passed before"
         ),
-    )
+        Baseline::Ran(report) if !report.passed() && report.tests.is_empty() => already_failing(report),
+        Baseline::Ran(_) => Stop::rejected(
+            "tests_fail_with_fix",
+            format!(
+                "of the {tried} changes that were tried, some make the failure go away, but then tests fail that passed before; the change shown is only a suggestion"
+            ),
+        ),
+    }
 }
 
 /// Closing only tidies up; what it cannot tidy dies with the session's helper.

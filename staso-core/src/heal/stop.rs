@@ -63,13 +63,17 @@ impl From<VcsError> for Stop {
         let code = match &error {
             VcsError::Cancelled => return Self::cancelled(),
             VcsError::Conflict { .. } => {
-                return Self::new(OutcomeState::FixRejected, "base_conflict", error.to_string());
+                let reason = format!(
+                    "{error}: these lines changed since the failing commit; record a run at the tip to get a fix for it"
+                );
+                return Self::new(OutcomeState::FixRejected, "base_conflict", reason);
             }
             VcsError::NothingToPropose => {
                 return Self::new(OutcomeState::NoCodeFix, "already_fixed", error.to_string());
             }
             VcsError::RepositoryNotFound { .. } | VcsError::NoRepository => "no_repository",
             VcsError::Unreadable { .. } => "unreadable_repository",
+            VcsError::Unreachable { .. } => "repository_unreachable",
             VcsError::Unsupported { .. } => "repository_not_supported",
             VcsError::Empty { .. } => "empty_repository",
             VcsError::NoCommit => "no_commit",

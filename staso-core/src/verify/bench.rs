@@ -279,10 +279,13 @@ fn describe_tests(report: &TestReport) -> String {
     text
 }
 
-/// Whether every test that passed before still does. When tests failed before, only names can tell.
+/// Whether every test that passed before still does. When tests failed before, only names can tell, unless all pass now.
 fn nothing_newly_fails(before: &TestReport, after: &TestReport) -> bool {
     if before.passed() {
         return after.passed() && after.counts.map(|c| c.passed) >= before.counts.map(|c| c.passed);
+    }
+    if before.tests.is_empty() {
+        return after.passed();
     }
     let passing = |report: &TestReport| -> BTreeSet<String> {
         let passed = |(name, status): (&String, &super::TestStatus)| {

@@ -189,6 +189,8 @@ impl Mirror {
             Err(VcsError::PermissionDenied { operation: "read", url, remedy })
         } else if says(&["not found", "does not appear to be a git repository", "does not exist"]) {
             Err(VcsError::RepositoryNotFound { url })
+        } else if says(&["unable to access", "Could not resolve host", "Connection refused"]) {
+            Err(VcsError::Unreachable { url, reason: answer.complaint.clone() })
         } else {
             Err(error::backend("fetching from a remote", answer.complaint.clone()))
         }
