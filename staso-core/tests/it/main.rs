@@ -12,5 +12,7 @@ mod schema;
 mod template;
 #[cfg(feature = "template-repair")]
 mod template_limits;
+#[cfg(feature = "template-repair")]
+mod template_ranking;
 mod transcript;
 mod vcs;

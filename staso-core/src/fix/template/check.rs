@@ -1,6 +1,6 @@
 //! Parsing, and the check that an edit leaves a file as well-formed as it was.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use tree_sitter::{InputEdit, ParseOptions, Parser, Point, Tree};
@@ -35,15 +35,19 @@ impl ParsedFile {
         Some(Self { syntax: Syntax::new(Arc::clone(text), &tree), language, tree, errors })
     }
 
-    /// Whether the file parses with the edit no worse than before.
+    /// Whether the file parses with the edit no worse than before, and the edit makes no expression that says nothing.
     pub(crate) fn accepts(&self, parts: &[Replacement], after: &str, ctx: &RunContext) -> bool {
         let mut tree = self.tree.clone();
         let mut parts: Vec<&Replacement> = parts.iter().collect();
         parts.sort_by_key(|part| std::cmp::Reverse(part.range.start));
-        for part in parts {
+        for part in &parts {
             tree.edit(&self.input_edit(part));
         }
-        parse(after, self.language, Some(&tree), ctx).is_some_and(|tree| count_errors(&tree) <= self.errors)
+        let Some(tree) = parse(after, self.language, Some(&tree), ctx) else { return false };
+        count_errors(&tree) <= self.errors
+            && !written(&parts)
+                .into_iter()
+                .any(|edited| self.language.is_pointless(tree.root_node(), after, edited))
     }
 
     /// Positions count from the front of the file as it was, so edits are reported from back to front.
@@ -67,6 +71,20 @@ impl ParsedFile {
             new_end_position: Point { row: start.row + lines, column },
         }
     }
+}
+
+/// The bytes that the parts wrote, in the file as it is afterwards.
+fn written(back_to_front: &[&Replacement]) -> Vec<Range<usize>> {
+    let mut added = 0;
+    let mut removed = 0;
+    let mut ranges = Vec::new();
+    for part in back_to_front.iter().rev() {
+        let start = part.range.start + added - removed;
+        ranges.push(start..start + part.text.len());
+        added += part.text.len();
+        removed += part.range.len();
+    }
+    ranges
 }
 
 fn parse(text: &str, language: &dyn Language, old: Option<&Tree>, ctx: &RunContext) -> Option<Tree> {

@@ -54,6 +54,11 @@ impl<'a> Evidence<'a> {
         Self { missing: Some(name), available, ..Self::of(trigger) }
     }
 
+    /// Whether a fraction came where only whole numbers go.
+    pub(crate) fn is_about_fractions(&self) -> bool {
+        self.trigger == Trigger::Type && self.message.contains("float")
+    }
+
     /// Reads the class and message of an exception.
     pub(crate) fn exception(class: &'a str, message: &'a str) -> Self {
         let trigger = trigger(class.rsplit('.').next().unwrap_or(class), message);
@@ -79,11 +84,18 @@ fn trigger(class: &str, message: &str) -> Trigger {
         "IndexError" | "StopIteration" => Trigger::Index,
         "ZeroDivisionError" => Trigger::Zero,
         "NameError" | "UnboundLocalError" => Trigger::Name,
-        "TypeError" if message.contains("argument") && message.contains("()") => Trigger::Arguments,
+        "TypeError" if is_about_signature(message) => Trigger::Arguments,
         "TypeError" => Trigger::Type,
         "ValueError" if message.contains("empty") => Trigger::Index,
+        "ValueError" if message.contains("for object of type") => Trigger::Type,
         _ => Trigger::Other,
     }
+}
+
+/// Whether a function was called with other arguments than it has, and not with values that do not fit.
+fn is_about_signature(message: &str) -> bool {
+    let words = ["positional argument", "keyword argument", "multiple values for", "() takes "];
+    message.contains("()") && words.iter().any(|word| message.contains(word))
 }
 
 /// The last quoted name before a suggestion: `'Order' object has no attribute 'state'`, `'state'`,
@@ -119,6 +131,8 @@ mod tests {
         let evidence =
             Evidence::exception("TypeError", "send() got an unexpected keyword argument 'to_addr'");
         assert_eq!((evidence.trigger, evidence.missing), (Trigger::Arguments, Some("to_addr")));
+        let evidence = Evidence::exception("TypeError", "int() argument must be a string");
+        assert_eq!((evidence.trigger, evidence.missing), (Trigger::Type, None));
         let evidence = Evidence::exception("TypeError", "'NoneType' object is not subscriptable");
         assert_eq!((evidence.trigger, evidence.missing), (Trigger::Nothing, None));
         assert_eq!(Evidence::exception("TypeError", "'").trigger, Trigger::Type);

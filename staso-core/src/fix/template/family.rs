@@ -148,9 +148,9 @@ static TABLE: [Row; 21] = [
         &[(Trigger::Type, 1.0), (Trigger::Key, 0.2)],
         "the values are of kinds that do not fit together",
     ),
-    row(Family::Reduce, "reduce", (0.7, 0.3), &[], "a part of the expression is too much"),
+    row(Family::Reduce, "reduce", (0.7, 0.2), &[], "a part of the expression is too much"),
     row(Family::Extend, "extend", (0.5, 0.2), &[], "a part of the expression is missing"),
-    row(Family::Delete, "delete", (0.7, 0.3), &[], "the statement is too much"),
+    row(Family::Delete, "delete", (0.7, 0.1), &[], "the statement is too much"),
     row(
         Family::Insert,
         "insert",
@@ -197,6 +197,9 @@ impl Family {
     pub(crate) fn reason(self) -> &'static str {
         self.row().map_or("", |row| row.reason)
     }
+
+    /// The prior of an edit that the repository itself speaks for.
+    pub(crate) const BACKED: f64 = 0.95;
 
     /// How likely the family is for a failure, from 0 to 1. An unfilled variable is filled and a missing setting is
     /// set: other edits could only hide it.

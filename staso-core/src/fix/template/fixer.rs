@@ -10,6 +10,7 @@ use super::language::{KNOWN, is_test, language_of};
 use super::locate::{ParsedFiles, find_places, parse_files};
 use super::mutation::Sink;
 use super::pool::Pool;
+use super::records::Records;
 use super::setting::{self, Setting};
 use super::{prompt, python};
 use crate::code::{CodeSnapshot, RepoPath};
@@ -60,7 +61,14 @@ impl Fixer for TemplateFixer {
             return Err(FixError::Cancelled);
         }
         let Some(fix) = &request.diagnosis.suggested_fix else { return Ok(Vec::new()) };
-        let mut work = Work { code: request.code, ctx, fix, parsed: ParsedFiles::new(), unknown: None };
+        let mut work = Work {
+            code: request.code,
+            ctx,
+            fix,
+            parsed: ParsedFiles::new(),
+            records: Records::of(request.code),
+            unknown: None,
+        };
         let mut pool = Pool::default();
         for hint in fix.hints.iter().take(MAX_HINTS) {
             work.parse(hint);
@@ -87,6 +95,7 @@ struct Work<'a> {
     ctx: &'a RunContext,
     fix: &'a SuggestedFix,
     parsed: ParsedFiles,
+    records: Records,
     unknown: Option<RepoPath>,
 }
 
@@ -128,7 +137,7 @@ impl<'a> Work<'a> {
             self.check_cancelled()?;
             let Some(file) = self.parsed.get(place.path) else { continue };
             let mut sink = Sink::new(self.ctx.cancellation().clone());
-            file.language.propose(&place, &evidence, &mut sink);
+            file.language.propose(&place, &evidence, &self.records, &mut sink);
             let function = file.language.name_of(place.region);
             pool.add(&place, function, evidence.trigger, trust, sink.into_mutations());
         }
@@ -150,6 +159,9 @@ impl<'a> Work<'a> {
             RepairHint::Exception { exception, message, .. } => {
                 let mut evidence = Evidence::exception(exception, message);
                 evidence.documented = evidence.missing.and_then(|name| self.documented(name));
+                if evidence.missing.is_some_and(|name| self.is_environment(name)) {
+                    evidence.trigger = Trigger::Environment;
+                }
                 evidence
             }
             RepairHint::WrongKey { used, available, .. } => Evidence::missing(Trigger::Key, used, available),
@@ -164,6 +176,14 @@ impl<'a> Work<'a> {
             RepairHint::WrongResult { .. } => Evidence::of(Trigger::Result),
             RepairHint::Setting { .. } => Evidence::of(Trigger::Other),
         }
+    }
+
+    /// Whether another hint says that a name is one of an environment variable.
+    fn is_environment(&self, wanted: &str) -> bool {
+        self.fix
+            .hints
+            .iter()
+            .any(|hint| matches!(hint, RepairHint::EnvironmentVariable { name, .. } if name == wanted))
     }
 
     fn documented(&self, name: &str) -> Option<String> {

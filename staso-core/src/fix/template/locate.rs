@@ -99,7 +99,31 @@ pub(crate) fn find_places<'s>(
             }
         }
     }
+    if !wrong_result {
+        add_feeders(frames, parsed, &mut places);
+    }
     places
+}
+
+/// Adds the functions whose results reach the lines of the frames, and the functions that those call: a wrong value
+/// often shows far from where it was made.
+fn add_feeders<'s>(frames: &[FrameRef], parsed: &'s ParsedFiles, places: &mut Vec<Place<'s>>) {
+    for (depth, frame) in frames.iter().take(MAX_FRAMES).enumerate() {
+        let Some((path, file)) = parsed.get_key_value(&frame.path) else { continue };
+        let language = file.language;
+        let Some(region) = language.function_at(file.syntax.root(), frame.line, frame.function.as_deref())
+        else {
+            continue;
+        };
+        let weight = weight_of_depth(depth);
+        let feeders = language.feeders(region, frame.line);
+        for feeder in feeders.iter().take(MAX_HELPERS) {
+            add(places, Place::new(path, *feeder, None, weight * 0.5));
+        }
+        for helper in feeders.iter().flat_map(|feeder| language.helpers(*feeder)).take(MAX_HELPERS) {
+            add(places, Place::new(path, helper, None, weight * 0.3));
+        }
+    }
 }
 
 fn add<'s>(places: &mut Vec<Place<'s>>, place: Place<'s>) {

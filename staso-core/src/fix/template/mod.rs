@@ -8,6 +8,7 @@
 //! A programming language is one implementation of `Language`; Python is the only one so far. Settings and prompt files
 //! are edited as text, whatever the program is written in.
 
+mod affinity;
 mod check;
 mod documented;
 mod evidence;
@@ -20,6 +21,7 @@ mod placeholder;
 mod pool;
 mod prompt;
 mod python;
+mod records;
 mod setting;
 mod spelling;
 mod syntax;

@@ -23,6 +23,9 @@ pub(crate) struct Mutation {
     pub(crate) title: String,
     /// Why it may help, when there is more to say than the family's reason.
     pub(crate) why: Option<String>,
+    /// Whether other code or the data of the repository speak for just this edit: it then counts as much as an edit
+    /// of the likeliest family.
+    pub(crate) is_backed: bool,
 }
 
 /// Collects what families propose for one place.
@@ -86,7 +89,47 @@ impl Sink {
         title: impl Into<String>,
     ) {
         let parts = vec![Replacement { range, text: text.into() }];
-        self.push(Mutation { family, parts, line, closeness, title: title.into(), why: None });
+        self.push(Mutation {
+            family,
+            parts,
+            line,
+            closeness,
+            title: title.into(),
+            why: None,
+            is_backed: false,
+        });
+    }
+
+    /// Replaces a node by what other code or the data of the repository speak for, for the reason given.
+    pub(crate) fn replace_backed(
+        &mut self,
+        family: Family,
+        node: Node<'_>,
+        text: impl Into<String>,
+        closeness: f64,
+        (title, why): (String, String),
+    ) {
+        let parts = vec![Replacement { range: node.range(), text: text.into() }];
+        let line = node.line();
+        self.push(Mutation { family, parts, line, closeness, title, why: Some(why), is_backed: true });
+    }
+
+    /// What was collected, to be weighed.
+    pub(crate) fn mutations_mut(&mut self) -> &mut [Mutation] {
+        &mut self.mutations
+    }
+
+    /// How many edits there are.
+    pub(crate) const fn len(&self) -> usize {
+        self.mutations.len()
+    }
+
+    /// Marks the edits from a number on as backed by the repository, for a reason.
+    pub(crate) fn back(&mut self, from: usize, why: &str) {
+        for mutation in self.mutations.iter_mut().skip(from) {
+            mutation.is_backed = true;
+            mutation.why = Some(why.to_owned());
+        }
     }
 
     /// Adds an edit.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::affinity::affinity;
 use crate::fix::Replacement;
 
 /// Occurrences that are looked at.
@@ -36,6 +37,28 @@ pub(crate) fn find(text: &str, name: &str) -> Vec<Range<usize>> {
     let starts = text.match_indices(name).map(|(at, _)| at);
     starts.filter(is_use).take(MAX_FOUND).map(|at| at..at + name.len()).collect()
 }
+
+/// The names that a template could ask for in place of another, with how well each fits, from 0 to 1. A template
+/// seldom needs a name twice, so those that it asks for already come after others, unless only the spelling differs.
+pub(crate) fn substitutes<'n>(template: &str, name: &str, available: &[&'n str]) -> Vec<(&'n str, f64)> {
+    let names = available.iter().filter(|other| **other != name && is_plain_name(other)).take(MAX_NAMES);
+    let mut rated: Vec<(&'n str, f64)> = names
+        .enumerate()
+        .map(|(rank, other)| {
+            let near = affinity(name, other);
+            let position = 1.0 / (1.0 + f64::from(u32::try_from(rank).unwrap_or(u32::MAX)) / 40.0);
+            let spare = if near < ONLY_MISSPELT && !find(template, other).is_empty() { 0.5 } else { 1.0 };
+            (*other, position * spare * (0.5 + 0.5 * near))
+        })
+        .collect();
+    rated.sort_by(|a, b| b.1.total_cmp(&a.1));
+    rated
+}
+
+/// Names that are tried.
+const MAX_NAMES: usize = 24;
+/// Names at least as near differ only in spelling.
+const ONLY_MISSPELT: f64 = 0.8;
 
 /// Doubles the braces around text that `str.format` took for a variable, and those nested in it, but not the braces
 /// of the variables that are passed.
@@ -89,6 +112,19 @@ mod tests {
         let text = "{x} {{ x }} ${x} $x. %(x)s {x:>3} {xy} x $xy {x!r}";
         assert_eq!(find(text, "x").len(), 7);
         assert!(find("", "").is_empty());
+    }
+
+    #[test]
+    fn names_that_the_template_lacks_come_first() {
+        let names = |template, name, available: &[&'static str]| {
+            substitutes(template, name, available).into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        let template = "It is {{current_date}}. {{question}} {{signature}}";
+        assert_eq!(
+            names(template, "current_date", &["question", "today", "tone"]),
+            ["today", "tone", "question"]
+        );
+        assert_eq!(names(template, "signatur", &["tone", "signature"]), ["signature", "tone"]);
     }
 
     #[test]

@@ -16,11 +16,14 @@ use crate::run::RunContext;
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     entries: Vec<Entry>,
+    places: u32,
 }
 
 #[derive(Debug)]
 struct Entry {
     path: RepoPath,
+    /// Which of the added places it belongs to.
+    place: u32,
     kind: FixKind,
     function: Option<String>,
     score: f64,
@@ -40,8 +43,11 @@ impl Pool {
         trust: f64,
         mutations: Vec<Mutation>,
     ) {
+        self.places += 1;
         for mutation in mutations {
-            let prior = mutation.family.prior(trigger) * place.locality(mutation.line);
+            let family = mutation.family.prior(trigger);
+            let prior = if mutation.is_backed { family.max(Family::BACKED) } else { family };
+            let prior = prior * place.locality(mutation.line);
             self.add_one(place.path.clone(), FixKind::Code, function, prior * trust, mutation);
         }
     }
@@ -61,7 +67,15 @@ impl Pool {
     ) {
         let score = (prior * mutation.closeness * size_factor(&mutation)).clamp(0.0, 1.0);
         if score > 0.0 {
-            self.entries.push(Entry { path, kind, function: function.map(str::to_owned), score, mutation });
+            let place = self.places;
+            self.entries.push(Entry {
+                path,
+                place,
+                kind,
+                function: function.map(str::to_owned),
+                score,
+                mutation,
+            });
         }
     }
 
@@ -113,12 +127,13 @@ fn is_well_formed(entry: &Entry, before: &str, after: &str, parsed: &ParsedFiles
     entry.path.extension() != Some("json") || !parses(before) || parses(after)
 }
 
-/// Best first. Each further edit of a family counts less, so that no family crowds out the others.
+/// Best first. Each further edit that a family makes of a place counts less, so that no family crowds out the others
+/// and no place the best edits of the places behind it.
 fn ranked(mut entries: Vec<Entry>) -> Vec<Entry> {
     sort(&mut entries);
-    let mut counts: BTreeMap<Family, u32> = BTreeMap::new();
+    let mut counts: BTreeMap<(u32, Family), u32> = BTreeMap::new();
     for entry in &mut entries {
-        let count = counts.entry(entry.mutation.family).or_default();
+        let count = counts.entry((entry.place, entry.mutation.family)).or_default();
         entry.score /= 1.0 + f64::from(*count) / CROWDING;
         *count += 1;
     }
@@ -152,7 +167,7 @@ fn size_factor(mutation: &Mutation) -> f64 {
 
 impl Entry {
     fn into_candidate(self, patch: Patch) -> FixCandidate {
-        let Self { kind, function, score, mutation, path } = self;
+        let Self { kind, function, score, mutation, path, place: _ } = self;
         let why = mutation.why.unwrap_or_else(|| {
             let place = function.as_deref().map(|name| format!(" of `{name}`")).unwrap_or_default();
             format!("The failure leads to line {}{place}, and {}.", mutation.line, mutation.family.reason())

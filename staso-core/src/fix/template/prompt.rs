@@ -2,8 +2,7 @@
 
 use super::family::Family;
 use super::mutation::{Mutation, code};
-use super::placeholder::{escape_braces, find, is_plain_name};
-use super::spelling::likeness;
+use super::placeholder::{escape_braces, find, is_plain_name, substitutes};
 use crate::fix::Replacement;
 
 /// Names that are tried.
@@ -14,12 +13,9 @@ pub(crate) fn propose(text: &str, name: &str, available: &[&str]) -> Vec<Mutatio
     let mut mutations = Vec::new();
     let is_text = name.contains(['"', '\'', '{', '}', ':', ',']) || name.contains(char::is_control);
     let found = if is_text { Vec::new() } else { find(text, name) };
-    let names = available.iter().filter(|other| **other != name && is_plain_name(other)).take(MAX_NAMES);
-    for (rank, other) in names.enumerate() {
-        let position = 1.0 / (1.0 + f64::from(u32::try_from(rank).unwrap_or(u32::MAX)) / 8.0);
-        let closeness = position * (0.6 + 0.4 * likeness(name, other));
+    for (other, closeness) in substitutes(text, name, available).into_iter().take(MAX_NAMES) {
         let edit =
-            |range: &std::ops::Range<usize>| Replacement { range: range.clone(), text: (*other).to_owned() };
+            |range: &std::ops::Range<usize>| Replacement { range: range.clone(), text: other.to_owned() };
         let mut renames: Vec<Vec<Replacement>> = Vec::new();
         if found.len() > 1 {
             renames.push(found.iter().map(edit).collect());
@@ -29,6 +25,7 @@ pub(crate) fn propose(text: &str, name: &str, available: &[&str]) -> Vec<Mutatio
             let all = index == 0;
             mutations.push(Mutation {
                 family: Family::Template,
+                is_backed: false,
                 line: line_of(text, &parts),
                 closeness: if all { closeness } else { closeness * 0.7 },
                 title: format!("Ask for {}, which is passed, and not {}", code(other), code(name)),
@@ -49,6 +46,7 @@ pub(crate) fn propose(text: &str, name: &str, available: &[&str]) -> Vec<Mutatio
 pub(crate) fn braces(line: u32, parts: Vec<Replacement>, closeness: f64) -> Mutation {
     Mutation {
         family: Family::Braces,
+        is_backed: false,
         line,
         closeness,
         title: "Escape the braces that are meant as text".to_owned(),

@@ -49,6 +49,7 @@ pub(crate) fn propose(text: &str, setting: Setting<'_>) -> Vec<Mutation> {
             let (key, old) = (code(setting.key), code(setting.current));
             mutations.push(Mutation {
                 family: Family::Setting,
+                is_backed: false,
                 parts: vec![Replacement { range: place.range.clone(), text: new }],
                 line: place.line,
                 closeness: position * nearness,

@@ -22,13 +22,14 @@ fn shared_words(a: &str, b: &str) -> f64 {
     if all == 0 { 0.0 } else { ratio(shared, all) }
 }
 
-fn ratio(part: usize, whole: usize) -> f64 {
+/// A part of a whole, as a number.
+pub(crate) fn ratio(part: usize, whole: usize) -> f64 {
     let number = |value: usize| f64::from(u32::try_from(value).unwrap_or(u32::MAX));
     number(part) / number(whole)
 }
 
 /// The words of `snake_case`, `kebab-case` and `camelCase` names, in lower case.
-fn words(name: &str) -> Vec<String> {
+pub(crate) fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut after_lower = false;
     for c in name.chars() {

@@ -21,7 +21,10 @@ pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
                 | ("subscript" | "augmented_assignment" | "for_statement", Some("subscript" | "right"))
                 | ("attribute", Some("object"))
         );
-        if used {
+        let is_module = node.kind() == "identifier"
+            && node.role() == Some("object")
+            && !site.function.visible_at(node).any(|variable| variable.name == node.text());
+        if used && !is_module {
             convert(site, node, message, out);
         }
         if out.is_full() {

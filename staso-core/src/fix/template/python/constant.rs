@@ -1,5 +1,6 @@
 //! Other literals.
 
+use super::super::evidence::Trigger;
 use super::super::family::Family;
 use super::super::mutation::{Mutation, Sink, code};
 use super::super::syntax::Node;
@@ -53,6 +54,7 @@ fn invert_answers(site: &Site<'_, '_>, out: &mut Sink) {
     };
     out.push(Mutation {
         family: Family::Constant,
+        is_backed: false,
         parts: answers.iter().map(flipped).collect(),
         line: first.line(),
         closeness: 0.8,
@@ -67,7 +69,12 @@ fn put(node: Node<'_>, value: &str, closeness: f64, out: &mut Sink) {
 }
 
 fn number(site: &Site<'_, '_>, node: Node<'_>, out: &mut Sink) {
-    for (value, closeness) in [("0", 1.0), ("1", 1.0), ("2", 0.8), ("-1", 0.6), ("10", 0.4), ("3", 0.4)] {
+    // A sum with nothing is written without it.
+    let in_sum = node.parent().is_some_and(|parent| {
+        parent.child("operator").is_some_and(|operator| matches!(operator.text(), "+" | "-"))
+    });
+    let zero = if in_sum { 0.3 } else { 1.0 };
+    for (value, closeness) in [("0", zero), ("1", 1.0), ("2", 0.8), ("-1", 0.6), ("10", 0.4), ("3", 0.4)] {
         put(node, value, closeness, out);
     }
     for other in &site.function.numbers {
@@ -149,8 +156,10 @@ fn collection(node: Node<'_>, out: &mut Sink) {
     }
 }
 
-/// Another fixed result.
+/// Another fixed result. Where an exception is raised, a result that no longer asks for anything only hides it.
 fn returned(site: &Site<'_, '_>, value: Node<'_>, out: &mut Sink) {
+    let fixed = matches!(value.kind(), "integer" | "float" | "string" | "true" | "false" | "none");
+    let closeness = if fixed || site.evidence.trigger == Trigger::Result { 0.5 } else { 0.1 };
     let shape = site.function.return_shape();
     let results: &[&str] = match shape {
         Shape::Bool => &["True", "False"],
@@ -161,6 +170,6 @@ fn returned(site: &Site<'_, '_>, value: Node<'_>, out: &mut Sink) {
         _ => &["None", "0", "[]", "False", "True", "\"\""],
     };
     for result in results {
-        put(value, result, 0.5, out);
+        put(value, result, closeness, out);
     }
 }

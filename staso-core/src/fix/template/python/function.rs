@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::super::syntax::{Node, Syntax};
+use super::fields::{Keys, keys_of_file};
 use super::shape::{Shape, shape_of, shape_of_item, shape_of_type};
 
 /// A local name.
@@ -28,6 +29,8 @@ pub(super) struct Function<'s> {
     pub(super) strings: Vec<&'s str>,
     /// Attributes of the file, each once.
     pub(super) attributes: Vec<Attribute<'s>>,
+    /// Keys that the file reads, by object.
+    pub(super) keys: Keys<'s>,
 }
 
 /// `object.name`, or `object.name()`.
@@ -57,6 +60,7 @@ impl<'s> Function<'s> {
             numbers: literals(node, is_number),
             strings: literals(node, is_string),
             attributes: attributes(root),
+            keys: keys_of_file(root),
         }
     }
 

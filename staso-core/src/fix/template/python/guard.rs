@@ -5,6 +5,7 @@ use super::super::family::Family;
 use super::super::mutation::{Sink, code};
 use super::super::syntax::Node;
 use super::Site;
+use super::fields::may_be_none;
 use super::function::{atom, statement_of};
 use super::shape::Shape;
 
@@ -12,10 +13,14 @@ pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
     match site.evidence.trigger {
         Trigger::Result => guard_parameters(site, out),
         Trigger::Name | Trigger::Arguments | Trigger::Template | Trigger::Environment => {}
+        // Without a line there is no value that is known to be missing.
+        _ if site.focus.is_none() && site.evidence.trigger == Trigger::Nothing => {}
         _ => {
             for node in site.function.expressions().filter(|node| site.is_focus(*node)) {
                 if let Some((value, need)) = needed(node) {
                     guard_value(site, value, need, out);
+                } else if is_argument(node) && may_be_none(site, node) {
+                    guard_argument(site, node, out);
                 }
                 if out.is_full() {
                     return;
@@ -46,6 +51,26 @@ fn needed(node: Node<'_>) -> Option<(Node<'_>, Shape)> {
         _ => return None,
     };
     matches!(node.kind(), "identifier" | "attribute" | "subscript" | "call").then_some((node, need))
+}
+
+fn is_argument(node: Node<'_>) -> bool {
+    matches!(node.kind(), "identifier" | "subscript")
+        && node.parent().is_some_and(|parent| parent.kind() == "argument_list")
+}
+
+/// The data says that an argument may be missing: leave before it is passed on.
+fn guard_argument(site: &Site<'_, '_>, value: Node<'_>, out: &mut Sink) {
+    let statement = statement_of(value);
+    let test = format!("if {} is None:", value.text());
+    let title = format!("Handle a missing {}", code(value.text()));
+    let before = out.len();
+    for (exit, closeness) in exits(site, statement) {
+        insert_before(site, statement, &format!("{test}{{}}{exit}"), closeness, &title, out);
+    }
+    out.back(
+        before,
+        &format!("The repository's data has no value for {} in some objects.", code(value.text())),
+    );
 }
 
 fn guard_value(site: &Site<'_, '_>, value: Node<'_>, need: Shape, out: &mut Sink) {
@@ -127,10 +152,41 @@ fn exits(site: &Site<'_, '_>, statement: Node<'_>) -> Vec<(String, f64)> {
         exits.push(("continue".to_owned(), 0.9));
     }
     if !site.function.name.is_empty() {
-        exits.extend(returns(site.function.return_shape()));
+        let early = early_returns(site, statement);
+        let general = if early.is_empty() { 1.0 } else { 0.5 };
+        exits.extend(early);
+        let others = returns(site.function.return_shape()).into_iter();
+        exits.extend(others.map(|(exit, closeness)| (exit, closeness * general)));
     }
     exits
 }
+
+/// What the function returns elsewhere before its end, nearest first.
+fn early_returns(site: &Site<'_, '_>, statement: Node<'_>) -> Vec<(String, f64)> {
+    let is_early = |node: &Node<'_>| {
+        node.kind() == "return_statement"
+            && node.end() < statement.start()
+            && node.range().len() <= MAX_RETURN_BYTES
+            && !node.text().contains('\n')
+            && node.named().next().is_some_and(|value| !is_plain(value))
+    };
+    let found: Vec<Node<'_>> = site.function.nodes().filter(is_early).collect();
+    let mut exits: Vec<(String, f64)> = Vec::new();
+    for node in found.into_iter().rev().take(MAX_RETURNS) {
+        if exits.iter().all(|(known, _)| known != node.text()) {
+            exits.push((node.text().to_owned(), 0.9));
+        }
+    }
+    exits
+}
+
+/// Values that [`returns`] has too.
+fn is_plain(value: Node<'_>) -> bool {
+    matches!(value.kind(), "none" | "true" | "false" | "integer" | "string") || value.named().next().is_none()
+}
+
+const MAX_RETURN_BYTES: usize = 160;
+const MAX_RETURNS: usize = 3;
 
 fn returns(shape: Shape) -> Vec<(String, f64)> {
     let fitting = shape.empty();

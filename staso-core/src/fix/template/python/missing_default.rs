@@ -20,10 +20,17 @@ pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
         {
             continue;
         }
-        let certainty = if named { 1.0 } else { 0.5 };
+        let known = site.known_of(data.text(), Some(used));
+        let certainty = match named {
+            false => 0.5,
+            // The data speaks: it has the key only sometimes, or never.
+            true if known.is_optional(used) => 1.5,
+            true if !known.records.is_empty() => 0.3,
+            true => 1.0,
+        };
         let (data, key_text) = (data.text(), key.text());
         let shape = shape_of_use(node);
-        for (default, closeness) in defaults(shape) {
+        for (default, closeness) in defaults(shape, takes_none(node)) {
             let call = match default {
                 "None" => format!("{data}.get({key_text})"),
                 _ => format!("{data}.get({key_text}, {default})"),
@@ -34,15 +41,27 @@ pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
     }
 }
 
-fn defaults(shape: Shape) -> Vec<(&'static str, f64)> {
+/// `None` moves the failure to where the value is used, unless that place asks whether there is one.
+fn defaults(shape: Shape, takes_none: bool) -> Vec<(&'static str, f64)> {
     let fitting = shape.empty();
-    let mut all = vec![(fitting, 1.0)];
+    let none = if takes_none { 1.0 } else { 0.6 };
+    let mut all = vec![(fitting, if fitting == "None" { none } else { 1.0 })];
     for other in ["None", "\"\"", "0", "[]", "{}"] {
         if other != fitting {
-            all.push((other, if other == "None" { 0.8 } else { 0.3 }));
+            all.push((other, if other == "None" { 0.8 * none } else { 0.3 }));
         }
     }
     all
+}
+
+/// Whether the value is only tested, or has something else to fall back on.
+fn takes_none(node: Node<'_>) -> bool {
+    node.parent().is_some_and(|parent| match parent.kind() {
+        "boolean_operator" | "not_operator" => true,
+        "comparison_operator" => parent.named().any(|side| side.kind() == "none"),
+        "if_statement" | "elif_clause" | "while_statement" => node.role() == Some("condition"),
+        _ => false,
+    })
 }
 
 /// What the value has to be for what is done with it.

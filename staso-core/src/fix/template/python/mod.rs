@@ -10,17 +10,23 @@ mod delete;
 mod enclose;
 mod environment;
 mod extend;
+mod feeder;
+mod field;
+mod fields;
 mod function;
 mod guard;
 mod ingredient;
 mod insert;
+mod known_call;
 mod literal;
 mod missing_default;
 mod move_statement;
 mod off_by_one;
 mod operand;
 mod operator;
+mod pointless;
 mod reduce;
+mod relevance;
 mod shape;
 mod template_variable;
 mod wrap;
@@ -30,6 +36,7 @@ use super::evidence::Evidence;
 use super::language::Language;
 use super::locate::Place;
 use super::mutation::Sink;
+use super::records::Records;
 use super::syntax::Node;
 use function::Function;
 pub(crate) use literal::quoted;
@@ -43,6 +50,7 @@ pub(crate) struct Python;
 struct Site<'a, 's> {
     function: Function<'s>,
     evidence: &'a Evidence<'a>,
+    records: &'a Records,
     focus: Option<u32>,
 }
 
@@ -62,7 +70,7 @@ impl Site<'_, '_> {
 
 type Propose = fn(&Site<'_, '_>, &mut Sink);
 
-const FAMILIES: [Propose; 22] = [
+const FAMILIES: [Propose; 24] = [
     wrong_key::propose,
     missing_default::propose,
     template_variable::propose,
@@ -77,7 +85,9 @@ const FAMILIES: [Propose; 22] = [
     ingredient::propose,
     callee::propose,
     argument::propose,
+    known_call::propose,
     cast::propose,
+    field::propose,
     wrap::propose,
     reduce::propose,
     extend::propose,
@@ -112,23 +122,24 @@ impl Language for Python {
         function.child("name").map(Node::text)
     }
 
-    fn helpers<'s>(&self, function: Node<'s>) -> Vec<Node<'s>> {
-        let called: Vec<&str> = function::called_names(function).collect();
-        let is_called = |node: &Node<'s>| self.name_of(*node).is_some_and(|name| called.contains(&name));
-        function
-            .syntax()
-            .root()
-            .subtree()
-            .filter(|node| node.kind() == "function_definition" && *node != function)
-            .filter(is_called)
-            .collect()
+    fn feeders<'s>(&self, function: Node<'s>, line: u32) -> Vec<Node<'s>> {
+        feeder::of_line(function, line)
     }
 
-    fn propose(&self, place: &Place<'_>, evidence: &Evidence<'_>, out: &mut Sink) {
-        let site = Site { function: Function::new(place.region), evidence, focus: place.focus };
+    fn is_pointless(&self, root: tree_sitter::Node<'_>, text: &str, edited: std::ops::Range<usize>) -> bool {
+        pointless::around(root, text, edited)
+    }
+
+    fn helpers<'s>(&self, function: Node<'s>) -> Vec<Node<'s>> {
+        feeder::defined(function, &function::called_names(function).collect())
+    }
+
+    fn propose(&self, place: &Place<'_>, evidence: &Evidence<'_>, records: &Records, out: &mut Sink) {
+        let site = Site { function: Function::new(place.region), evidence, records, focus: place.focus };
         for propose in FAMILIES {
             out.begin_family();
             propose(&site, out);
         }
+        relevance::weigh(&site, out.mutations_mut());
     }
 }

@@ -42,13 +42,39 @@ fn shift(node: Node<'_>, closeness: f64, title: &str, out: &mut Sink) {
 fn integer(node: Node<'_>, out: &mut Sink) {
     let Ok(value) = node.text().parse::<i64>() else { return };
     let negative = node.parent().is_some_and(|parent| parent.kind() == "unary_operator");
-    let closeness = if value.unsigned_abs() <= 10 { 1.0 } else { 0.7 };
+    let compared = node
+        .ancestors()
+        .take_while(|node| matches!(node.kind(), "binary_operator" | "comparison_operator"))
+        .any(|node| node.kind() == "comparison_operator");
+    let closeness = match value.unsigned_abs() {
+        // The comparison itself is the likelier fault.
+        0..=10 if compared => 0.85,
+        0..=10 => 1.0,
+        _ => 0.7,
+    };
     for next in [value.saturating_add(1), value.saturating_sub(1)] {
+        if next == 0 && drop_term(node, closeness, out) {
+            continue;
+        }
         if next >= 0 || !negative {
             let title = format!("Use {} instead of {}", code(&next.to_string()), code(node.text()));
             out.replace(Family::OffByOne, node, next.to_string(), closeness, title);
         }
     }
+}
+
+/// `x + 1` becomes `x` and not `x + 0`.
+fn drop_term(node: Node<'_>, closeness: f64, out: &mut Sink) -> bool {
+    let Some(sum) = node.parent().filter(|parent| parent.kind() == "binary_operator") else { return false };
+    let kept = match (sum.child("operator").map_or("", Node::text), node.role()) {
+        ("+" | "-", Some("right")) => sum.child("left").map(|left| (left, left.end()..node.end())),
+        ("+", Some("left")) => sum.child("right").map(|right| (right, node.start()..right.start())),
+        _ => None,
+    };
+    let Some((kept, dropped)) = kept else { return false };
+    let title = format!("Use {} alone", code(kept.text()));
+    out.edit(Family::OffByOne, node.line(), dropped, "", closeness, title);
+    true
 }
 
 fn boundary(node: Node<'_>, out: &mut Sink) {

@@ -7,7 +7,7 @@ use super::super::spelling::likeness;
 use super::super::syntax::Node;
 use super::Site;
 use super::function::is_value;
-use super::literal::is_identifier;
+use super::literal::{is_identifier, plain_value};
 use super::shape::Shape;
 
 const MAX_ATTRIBUTES: usize = 8;
@@ -44,16 +44,48 @@ fn variable(site: &Site<'_, '_>, node: Node<'_>, out: &mut Sink) {
             out.replace(Family::Operand, node, *name, likeness(used, name), title(name, used));
         }
     }
+    // Modules, and names of the file, are seldom mistaken for a variable.
+    let is_variable = site.function.visible_at(node).any(|variable| variable.name == used);
+    let known = if is_variable || undefined { 1.0 } else { 0.4 };
     for other in site.function.visible_at(node).filter(|other| other.name != used) {
-        let fit = if undefined { 0.4 + 0.6 * likeness(used, other.name) } else { shape.fit(other.shape) };
+        let fit = if undefined {
+            (0.6 + 0.4 * likeness(used, other.name)) * read_alike(site, node, other.name)
+        } else {
+            shape.fit(other.shape)
+        };
         let near = 0.8 + 0.2 * likeness(used, other.name);
-        out.replace(Family::Operand, node, other.name, fit * near, title(other.name, used));
+        if let Some(key) = key_in_doubt(site, node, undefined).filter(|key| has_key(site, other.name, key)) {
+            let why = format!("Objects called {} have {}.", code(other.name), code(key));
+            let reason = (title(other.name, used), why);
+            out.replace_backed(Family::Operand, node, other.name, 0.9 * near, reason);
+            continue;
+        }
+        out.replace(Family::Operand, node, other.name, fit * near * known, title(other.name, used));
     }
     if shape == Shape::Number && !undefined {
         for number in site.function.numbers.iter().copied().chain(["0", "1"]) {
             out.replace(Family::Operand, node, number, 0.35, title(number, used));
         }
     }
+}
+
+/// The key that the object in question lacks, or that is read from an undefined name.
+fn key_in_doubt<'s>(site: &Site<'_, '_>, node: Node<'s>, undefined: bool) -> Option<&'s str> {
+    let read = node.parent().filter(|parent| parent.kind() == "subscript" && node.role() == Some("value"))?;
+    let key = read.child("subscript").and_then(plain_value)?;
+    let lacks = site.evidence.trigger == Trigger::Key && site.evidence.missing == Some(key);
+    ((undefined || lacks) && site.is_focus(node)).then_some(key)
+}
+
+/// Where a key is read from an undefined name, objects whose keys the file reads come first.
+fn read_alike(site: &Site<'_, '_>, node: Node<'_>, other: &str) -> f64 {
+    let keyed = key_in_doubt(site, node, true).is_some();
+    if keyed && !site.function.keys.contains_key(other) { 0.7 } else { 1.0 }
+}
+
+fn has_key(site: &Site<'_, '_>, object: &str, key: &str) -> bool {
+    let known = site.known_of(object, None);
+    known.read.contains(key) || known.has(key)
 }
 
 fn target(site: &Site<'_, '_>, node: Node<'_>, out: &mut Sink) {

@@ -13,7 +13,7 @@ pub(super) fn propose(site: &Site<'_, '_>, out: &mut Sink) {
         match node.kind() {
             "binary_operator" => binary(site, node, out),
             "augmented_assignment" => augmented(node, out),
-            "comparison_operator" => comparison(node, out),
+            "comparison_operator" => comparison(site, node, out),
             "boolean_operator" => boolean(node, out),
             "unary_operator" => sign(node, out),
             "assignment" => accumulate(site, node, out),
@@ -76,6 +76,12 @@ fn binary(site: &Site<'_, '_>, node: Node<'_>, out: &mut Sink) {
         _ if text(left) || text(right) => 0.4,
         _ => 1.0,
     };
+    let broken_whole = token.text() == "/" && site.evidence.is_about_fractions();
+    if broken_whole {
+        let title = format!("Use {} instead of {}", code("//"), code("/"));
+        let why = "A whole number is needed where the failure shows, and this division gives a fraction.";
+        out.replace_backed(Family::Operator, token, "//", 1.0, (title, why.to_owned()));
+    }
     swap(token, others(&ARITHMETIC, token.text()), closeness, out);
     if !matches!(token.text(), "*" | "&" | "|" | "^") {
         swap_sides(node, left, right, token.text(), out);
@@ -109,10 +115,12 @@ fn accumulate(site: &Site<'_, '_>, node: Node<'_>, out: &mut Sink) {
     }
 }
 
-fn comparison(node: Node<'_>, out: &mut Sink) {
+fn comparison(site: &Site<'_, '_>, node: Node<'_>, out: &mut Sink) {
     let tokens: Vec<Node<'_>> = node.children().filter(|child| child.role() == Some("operators")).collect();
+    // Values of kinds that do not fit are as wrong under another operator: those that accept them only hide it.
+    let closeness = if site.evidence.trigger == Trigger::Type { 0.15 } else { 1.0 };
     for token in &tokens {
-        swap(*token, others(&COMPARISONS, token.text()), 1.0, out);
+        swap(*token, others(&COMPARISONS, token.text()), closeness, out);
     }
     let sides: Vec<Node<'_>> = node.named().filter(|child| child.role() != Some("operators")).collect();
     if let ([left, right], [token]) = (sides.as_slice(), tokens.as_slice())
@@ -151,6 +159,7 @@ fn chain(node: Node<'_>, operator: &str, out: &mut Sink) {
         let replaced = |token: &Node<'_>| Replacement { range: token.range(), text: other.to_owned() };
         out.push(Mutation {
             family: Family::Operator,
+            is_backed: false,
             parts: tokens.iter().map(replaced).collect(),
             line: node.line(),
             closeness: 0.8,

@@ -3,7 +3,7 @@
 use super::super::evidence::Trigger;
 use super::super::family::Family;
 use super::super::mutation::{Mutation, Sink, code};
-use super::super::placeholder::{find, is_plain_name};
+use super::super::placeholder::{find, is_plain_name, substitutes};
 use super::super::spelling::likeness;
 use super::super::syntax::Node;
 use super::Site;
@@ -34,13 +34,11 @@ fn rename_in_strings(site: &Site<'_, '_>, name: &str, out: &mut Sink) {
     {
         for range in find(node.text(), name) {
             let range = range.start + node.start()..range.end + node.start();
-            for other in
-                site.evidence.available.iter().filter(|other| is_plain_name(other) && **other != name)
-            {
-                let closeness = 0.6 + 0.4 * likeness(name, other);
+            for (other, closeness) in substitutes(node.text(), name, &site.evidence.available) {
                 out.push(Mutation {
                     family: Family::Template,
-                    parts: vec![Replacement { range: range.clone(), text: (*other).to_owned() }],
+                    is_backed: false,
+                    parts: vec![Replacement { range: range.clone(), text: other.to_owned() }],
                     line: site.line_of(node),
                     closeness,
                     title: format!("Ask for {}, which is passed, and not {}", code(other), code(name)),

@@ -65,6 +65,7 @@ fn both_sides(node: Node<'_>, out: &mut Sink) {
             |side: &Node<'_>| Replacement { range: side.range(), text: wrap.replacen("{}", side.text(), 1) };
         out.push(Mutation {
             family: Family::Wrap,
+            is_backed: false,
             parts: vec![part(left), part(right)],
             line: node.line(),
             closeness: 0.7,
