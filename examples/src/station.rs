@@ -65,7 +65,7 @@ impl Station {
         options = match repository.map(|url| (url, url.local_path())) {
             Some((_, Some(path))) => options.with_fallback(path),
             Some((url, None)) => options.with_mirror(url.clone(), url.clone()),
-            None => options,
+            None => options.with_recorded_paths(),
         };
         let local = local(options)?;
         let traces: Arc<dyn TraceStore> = local.store().clone();

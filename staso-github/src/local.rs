@@ -52,6 +52,7 @@ pub struct LocalGit {
     repositories: BTreeMap<RepositoryUrl, PathBuf>,
     mirrors: BTreeMap<RepositoryUrl, RepositoryUrl>,
     fallback: Option<PathBuf>,
+    recorded_paths: bool,
 }
 
 /// Where a repository is.
@@ -81,6 +82,7 @@ impl LocalGit {
             repositories: BTreeMap::new(),
             mirrors: BTreeMap::new(),
             fallback: None,
+            recorded_paths: true,
         }
     }
 
@@ -113,6 +115,13 @@ impl LocalGit {
         self
     }
 
+    /// Opens no path only because an address names it: for traces that strangers can write.
+    #[must_use]
+    pub const fn without_recorded_paths(mut self) -> Self {
+        self.recorded_paths = false;
+        self
+    }
+
     fn place(&self, url: &RepositoryUrl) -> Result<Place, VcsError> {
         if let Some(path) = self.repositories.get(url) {
             return Ok(Place::Local(path.clone()));
@@ -120,7 +129,7 @@ impl LocalGit {
         if let Some(remote) = self.mirrors.get(url) {
             return Ok(Place::Mirror(Mirror::new(&self.data, remote.clone(), self.limits.clone())));
         }
-        let recorded = || url.local_path().map(PathBuf::from);
+        let recorded = || url.local_path().filter(|_| self.recorded_paths).map(PathBuf::from);
         self.fallback
             .clone()
             .or_else(recorded)

@@ -1,12 +1,13 @@
 //! Which files a fix may change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Patch, PatchFile};
 use crate::code::RepoPath;
+use crate::diagnosis::contains_secret;
 
 /// Limits on the final change. Checked by code on the change itself, whoever wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -45,6 +46,7 @@ impl PathPolicy {
         for (path, file) in patch.files() {
             check_path(path)?;
             check_assertions(path, file)?;
+            check_secrets(path, file)?;
         }
         let files = patch.files().count();
         let (added, removed) = patch.line_counts();
@@ -72,6 +74,16 @@ fn check_assertions(path: &RepoPath, file: &PatchFile) -> Result<(), PolicyViola
             let reason = format!("it removes or alters an assertion in {path}: {shown}");
             return Err(PolicyViolation { rule: "weakened-tests", reason });
         }
+    }
+    Ok(())
+}
+
+/// Refuses a change that writes what looks like a credential, and does not repeat it.
+fn check_secrets(path: &RepoPath, file: &PatchFile) -> Result<(), PolicyViolation> {
+    let before: BTreeSet<&str> = file.before().lines().collect();
+    if file.after().lines().any(|line| !before.contains(line) && contains_secret(line)) {
+        let reason = format!("an added line of {path} looks like a credential");
+        return Err(PolicyViolation { rule: "secrets-in-diff", reason });
     }
     Ok(())
 }
@@ -109,6 +121,7 @@ fn check_path(path: &RepoPath) -> Result<(), PolicyViolation> {
         || below(".gitlab")
         || below(".circleci")
         || below(".buildkite")
+        || below(".woodpecker")
         || is_ci_file(name)
     {
         "ci-files"
@@ -123,13 +136,11 @@ fn check_path(path: &RepoPath) -> Result<(), PolicyViolation> {
         "hooks"
     } else if is_lock_file(name) {
         "lock-files"
-    } else if matches!(name, "setup.py" | "package.json" | "build.rs" | "makefile" | "sitecustomize.py")
-        || name.starts_with("dockerfile")
-    {
+    } else if is_build_script(name) || below(".cargo") {
         "build-scripts"
     } else if name.starts_with(".env")
         || matches!(extension, "pem" | "key" | "p12" | "pfx")
-        || name == "id_rsa"
+        || matches!(name, "id_rsa" | "id_ed25519" | ".netrc")
     {
         "secrets"
     } else {
@@ -143,11 +154,41 @@ fn is_ci_file(name: &str) -> bool {
         name,
         ".gitlab-ci.yml"
             | ".travis.yml"
+            | ".drone.yml"
+            | "action.yml"
+            | "appveyor.yml"
             | "azure-pipelines.yml"
             | "bitbucket-pipelines.yml"
+            | "buildspec.yml"
+            | "cloudbuild.yaml"
             | "jenkinsfile"
-            | "appveyor.yml"
     )
+}
+
+/// Files that decide what a build or a test run executes.
+fn is_build_script(name: &str) -> bool {
+    matches!(
+        name,
+        "setup.py"
+            | "setup.cfg"
+            | "pyproject.toml"
+            | "conftest.py"
+            | "pytest.ini"
+            | "tox.ini"
+            | "noxfile.py"
+            | "sitecustomize.py"
+            | "usercustomize.py"
+            | "package.json"
+            | "build.rs"
+            | "makefile"
+            | "gnumakefile"
+            | "cmakelists.txt"
+            | "containerfile"
+            | ".npmrc"
+            | "pip.conf"
+    ) || name.starts_with("dockerfile")
+        || name.starts_with("docker-compose")
+        || (name.starts_with("requirements") && name.ends_with(".txt"))
 }
 
 fn is_lock_file(name: &str) -> bool {
@@ -196,6 +237,9 @@ mod tests {
             ("Cargo.lock", "lock-files"),
             ("web/package-lock.json", "lock-files"),
             ("setup.py", "build-scripts"),
+            ("tests/conftest.py", "build-scripts"),
+            ("requirements-dev.txt", "build-scripts"),
+            (".cargo/config.toml", "build-scripts"),
             ("Dockerfile.prod", "build-scripts"),
             (".env.production", "secrets"),
             ("certs/server.PEM", "secrets"),
@@ -216,6 +260,18 @@ mod tests {
         assert_eq!(refused("a.py", text, "f(2), 3", "f(2), 2"), Some("weakened-tests"));
         assert_eq!(refused("a.py", text, "return x", "return x + 1"), None);
         assert_eq!(refused("a.py", text, "def check", "def extra():\n    assert True\n\ndef check"), None);
+    }
+
+    #[test]
+    fn credentials_are_not_written_into_a_repository() {
+        let token = format!("ghp_{}", "a1B2c3D4e5F6g7H8i9J0".repeat(2));
+        assert_eq!(refused("a.py", "key = None\n", "None", &format!("'{token}'")), Some("secrets-in-diff"));
+        let kept = format!("key = '{token}'\nn = 1\n");
+        assert_eq!(
+            refused("a.py", &kept, "n = 1", "n = 2"),
+            None,
+            "what was there before is not ours to judge"
+        );
     }
 
     #[test]

@@ -94,7 +94,9 @@ fn named_files(trace: &TraceView<'_>, code: &CodeSnapshot) -> BTreeSet<RepoPath>
             }
         }
     }
-    code.paths().iter().filter(|path| haystack.contains(path.file_name())).cloned().collect()
+    let words: BTreeSet<&str> =
+        haystack.split(|c: char| c.is_control() || "/\\\"'<>|:,;()".contains(c)).collect();
+    code.paths().iter().filter(|path| words.contains(path.file_name())).cloned().collect()
 }
 
 /// Smaller is read first; `None` is not read.

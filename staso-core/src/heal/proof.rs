@@ -191,7 +191,7 @@ impl<'p> Proof<'p> {
             _ => None,
         };
         let words = fix.hints.iter().flat_map(RepairHint::words).chain(raised);
-        words.into_iter().any(|word| report.tail.contains(word))
+        words.into_iter().any(|word| names(&report.tail, word))
     }
 
     fn not_reproduced(&self, tried: &[CheckRecord], baseline: &Baseline) -> Stop {
@@ -368,6 +368,12 @@ fn already_failing(report: &TestReport) -> Stop {
             report.command
         ),
     )
+}
+
+/// Whether the output holds the word, whole. Short words say too little, and words of a trace are a stranger's choice.
+fn names(output: &str, word: &str) -> bool {
+    let word = word.rsplit('.').next().unwrap_or(word);
+    word.len() >= 4 && output.split(|c: char| !c.is_alphanumeric() && c != '_').any(|part| part == word)
 }
 
 /// Keeps a change that silences the failure but is not proven, as a suggestion.

@@ -1,6 +1,6 @@
 //! Why a run ends where it ends.
 
-use crate::diagnosis::DiagnoseError;
+use crate::diagnosis::{DiagnoseError, redact};
 use crate::fix::FixError;
 use crate::run::{Interrupted, Outcome, OutcomeState, StoreError};
 use crate::sandbox::SandboxError;
@@ -35,7 +35,7 @@ impl Stop {
     }
 }
 
-/// An error with what caused it, as one line.
+/// An error with what caused it, without credentials.
 pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
@@ -44,7 +44,7 @@ pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
         text.push_str(&cause.to_string());
         next = cause.source();
     }
-    text
+    redact(&text)
 }
 
 impl From<StoreError> for Stop {

@@ -84,7 +84,8 @@ fn recorded_call(input: &RuleInput<'_>, span: &Span) -> Option<RecordedCall> {
     let place = span.code.as_ref()?;
     let path = code.snapshot.resolve_recorded_path(&place.path)?.clone();
     let known = function_of(span, code);
-    let function = known.map(|known| known.qualified.clone()).or_else(|| place.function.clone())?;
+    // Only a function that stands in the file: the name in the trace could be anything that Python can look up.
+    let function = known?.qualified.clone();
     let document = &input.facts_of(span.span_id)?.input;
     let arguments = arguments(document, known)?;
     let class = |kind: &String| kind.rsplit(['.', ':']).next().unwrap_or(kind).to_owned();

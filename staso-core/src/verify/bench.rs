@@ -252,9 +252,7 @@ fn describe(outcome: &CallOutcome, verdict: &CallVerdict) -> String {
     match (outcome, verdict) {
         (_, CallVerdict::Other(why)) => why.clone(),
         (CallOutcome::Raised { kind, message }, _) => {
-            let message: String =
-                message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
-            format!("raises {kind}: {message}")
+            format!("raises {kind}: {}", call::brief(message))
         }
         (CallOutcome::Returned { .. }, CallVerdict::Fails) => {
             "returns a text with the unfilled variable".to_owned()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::code::RepoPath;
-use crate::diagnosis::{FailureOracle, RecordedCall};
+use crate::diagnosis::{FailureOracle, RecordedCall, redact};
 use crate::id::Digest;
 use crate::run::RunContext;
 use crate::sandbox::{ExecOutput, ExecRequest, SandboxError, SandboxSession, SandboxSessionExt as _};
@@ -79,7 +79,7 @@ pub(super) fn is_supported(call: &RecordedCall) -> bool {
 /// The call as a person would type it.
 pub(super) fn display(call: &RecordedCall) -> String {
     let arguments: Vec<_> = call.arguments.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let text = format!("{}:{}({})", call.path, call.function, arguments.join(", "));
+    let text = redact(&format!("{}:{}({})", call.path, call.function, arguments.join(", ")));
     if text.chars().count() <= 200 {
         text
     } else {
@@ -153,6 +153,7 @@ pub(super) fn judge(outcome: &CallOutcome, oracle: &FailureOracle, call: &Record
     }
 }
 
-fn brief(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
+/// The beginning of what executed code said, on one line and without credentials.
+pub(super) fn brief(text: &str) -> String {
+    redact(text).chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
 }

@@ -29,18 +29,22 @@ pub struct LocalOptions {
     pub mirrors: Vec<(RepositoryUrl, RepositoryUrl)>,
     /// The repository for every other address, and for traces that name none.
     pub fallback: Option<PathBuf>,
+    /// Whether a repository on this machine is opened only because a trace names its path. Default no: whoever can write
+    /// a trace could name any repository.
+    pub recorded_paths: bool,
     /// What runs may do by themselves.
     pub policy: HealPolicy,
 }
 
 impl LocalOptions {
-    /// With the default policy; repositories are found by the `file://` address that traces record.
+    /// With the default policy and no repository yet: name at least one, or allow recorded paths.
     pub fn new(data: impl Into<PathBuf>) -> Self {
         Self {
             data: data.into(),
             repositories: Vec::new(),
             mirrors: Vec::new(),
             fallback: None,
+            recorded_paths: false,
             policy: HealPolicy::default(),
         }
     }
@@ -63,6 +67,13 @@ impl LocalOptions {
     #[must_use]
     pub fn with_fallback(mut self, path: impl Into<PathBuf>) -> Self {
         self.fallback = Some(path.into());
+        self
+    }
+
+    /// Opens the repository at the `file://` address that a trace records. Only for traces that are your own.
+    #[must_use]
+    pub const fn with_recorded_paths(mut self) -> Self {
+        self.recorded_paths = true;
         self
     }
 
@@ -108,7 +119,7 @@ pub struct Local {
 /// # Errors
 /// When the data directory or the store cannot be opened.
 pub fn local(options: LocalOptions) -> Result<Local, LocalError> {
-    let LocalOptions { data, repositories, mirrors, fallback, policy } = options;
+    let LocalOptions { data, repositories, mirrors, fallback, recorded_paths, policy } = options;
     std::fs::create_dir_all(&data).map_err(|source| LocalError::Data { path: data.clone(), source })?;
     let store = Arc::new(SqliteStore::open(data.join("staso.db"))?);
     let files = Arc::new(RunFiles::new(&data, store.clone()));
@@ -119,6 +130,9 @@ pub fn local(options: LocalOptions) -> Result<Local, LocalError> {
     }
     for (recorded, remote) in mirrors {
         git = git.with_mirror(recorded, remote);
+    }
+    if !recorded_paths {
+        git = git.without_recorded_paths();
     }
     if let Some(path) = fallback {
         git = git.with_fallback(path);

@@ -404,7 +404,7 @@ fn a_failing_tool_of_a_rust_application_is_named() {
     let source = project(folder.path(), &RUST);
     let data = tempfile::tempdir().unwrap();
     block_on(async {
-        let local: Local = local(LocalOptions::new(data.path())).unwrap();
+        let local: Local = local(LocalOptions::new(data.path()).with_recorded_paths()).unwrap();
         let ingest = Ingest::over(local.store().clone());
         let client = staso::init!()
             .no_global()
@@ -454,7 +454,7 @@ fn an_artifact_is_checked_again_against_what_is_kept() {
     let source = project(folder.path(), &PYTHON);
     let data = tempfile::tempdir().unwrap();
     block_on(async {
-        let local = local(LocalOptions::new(data.path())).unwrap();
+        let local = local(LocalOptions::new(data.path()).with_recorded_paths()).unwrap();
         let client = staso::init!()
             .no_global()
             .variables(variables(&[]))
@@ -509,7 +509,7 @@ fn a_trace_that_was_changed_afterwards_is_noticed() {
     let source = project(folder.path(), &RUST);
     let data = tempfile::tempdir().unwrap();
     block_on(async {
-        let local = local(LocalOptions::new(data.path())).unwrap();
+        let local = local(LocalOptions::new(data.path()).with_recorded_paths()).unwrap();
         let client = staso::init!().no_global().variables(variables(&[])).workspace("acme").source(source);
         let staso = client.exporter(Exporter::store(local.store().clone())).start().unwrap();
         recording(&staso, || {
