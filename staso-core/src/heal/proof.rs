@@ -170,7 +170,10 @@ impl<'p> Proof<'p> {
         }
         let mute = !report.passed() && report.tests.is_empty();
         if reproduced && mute && !self.tests_show_the_failure(report) {
-            return Err(already_failing(report));
+            return Err(already_failing(
+                report,
+                "and do not name their cases, so it cannot be shown that a change breaks nothing",
+            ));
         }
         Ok(())
     }
@@ -360,11 +363,11 @@ impl<'p> Proof<'p> {
 }
 
 /// Why tests prove nothing that fail before and after a change.
-fn already_failing(report: &TestReport) -> Stop {
+fn already_failing(report: &TestReport, detail: &str) -> Stop {
     Stop::rejected(
         "tests_already_fail",
         format!(
-            "the project's tests (`{}`) already fail at the failing commit and do not name their cases, so it cannot be shown that a change breaks nothing; repair them, or name a test command that passes",
+            "the project's tests (`{}`) already fail at the failing commit {detail}; repair them, or name a test command that passes",
             report.command
         ),
     )
@@ -391,7 +394,10 @@ fn unproven(
             "no_test_command",
             "the change makes the failure go away, but the repository has no tests that could show that nothing else breaks; name a test command to have it proven",
         ),
-        Baseline::Ran(report) if !report.passed() && report.tests.is_empty() => already_failing(report),
+        Baseline::Ran(report) if !report.passed() => already_failing(
+            report,
+            "and still do with every change that makes the recorded failure go away, so the one shown is only a suggestion",
+        ),
         Baseline::Ran(_) => Stop::rejected(
             "tests_fail_with_fix",
             format!(

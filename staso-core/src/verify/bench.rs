@@ -1,6 +1,5 @@
 //! One sandbox session as a place to try things: reproduce, run the tests, apply a candidate.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::call::{self, CallOutcome, CallVerdict};
@@ -54,7 +53,7 @@ pub enum Baseline {
 pub struct Trial {
     /// Whether the failure is gone.
     pub gone: bool,
-    /// Whether it is gone and no test that passed before fails now. Never without tests.
+    /// Whether it is gone and all tests pass. Never without tests.
     pub passed: bool,
     /// The checks that ran, in order; the first that fails is the last.
     pub checks: Vec<CheckRecord>,
@@ -142,10 +141,7 @@ impl<'a> TestBench<'a> {
         };
         let timeout = self.limits.trial_test_timeout(Duration::from_millis(before.duration_ms));
         let report = self.run_tests(runner, command, timeout, ctx).await?;
-        let passed = match reproduction {
-            Reproduction::Tests => report.passed(),
-            Reproduction::Call { .. } => nothing_newly_fails(before, &report),
-        };
+        let passed = all_pass(before, &report);
         let record = self.tests_record(&report, true, passed);
         self.completed(&record, ctx);
         checks.push(record);
@@ -277,22 +273,10 @@ fn describe_tests(report: &TestReport) -> String {
     text
 }
 
-/// Whether every test that passed before still does. When tests failed before, only names can tell, unless all pass now.
-fn nothing_newly_fails(before: &TestReport, after: &TestReport) -> bool {
-    if before.passed() {
-        return after.passed() && after.counts.map(|c| c.passed) >= before.counts.map(|c| c.passed);
-    }
-    if before.tests.is_empty() {
-        return after.passed();
-    }
-    let passing = |report: &TestReport| -> BTreeSet<String> {
-        let passed = |(name, status): (&String, &super::TestStatus)| {
-            (*status == super::TestStatus::Passed).then(|| name.clone())
-        };
-        report.tests.iter().filter_map(passed).collect()
-    };
-    let kept = passing(before);
-    !kept.is_empty() && !after.exit.timed_out && kept.is_subset(&passing(after))
+/// Whether all tests pass, and no fewer than before. Tests that failed before must pass too: most often they fail for the
+/// very fault that is to be mended, and a change that leaves them failing has not mended it.
+fn all_pass(before: &TestReport, after: &TestReport) -> bool {
+    after.passed() && after.counts.map(|c| c.passed) >= before.counts.map(|c| c.passed)
 }
 
 fn millis(duration: Duration) -> u64 {
