@@ -53,7 +53,7 @@ impl Progress {
             EventKind::Warning { message } => {
                 Update::Line(self.look.paint(Tone::Bad, &format!("    ! {}", printable(message))))
             }
-            EventKind::ToolCalled { tool, summary } => self.passing(&format!("{tool}: {summary}")),
+            EventKind::ToolCalled { tool, summary, .. } => self.passing(&format!("{tool}: {summary}")),
             // Where nothing can be redrawn, the line with the result says the same.
             EventKind::CheckStarted { name, at } if self.look.redraw => {
                 self.passing(&format!("{name} at {at}"))

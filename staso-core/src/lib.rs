@@ -4,6 +4,7 @@
 //! publication. It does no I/O: network, files, processes and clocks come in through the plug traits and
 //! [`run::RunContext`].
 
+pub mod agent;
 pub mod code;
 pub mod diagnosis;
 pub mod fix;
@@ -11,6 +12,7 @@ pub mod guard;
 pub mod heal;
 pub mod id;
 pub mod quick;
+pub mod redaction;
 pub mod report;
 pub mod run;
 pub mod sandbox;

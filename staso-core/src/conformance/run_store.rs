@@ -82,6 +82,8 @@ pub fn artifact(run: u8, subject: Subject, started: i64) -> RunArtifact {
             rules_digest: Digest::of("rules"),
             calibrator: "none".to_owned(),
             parts: Vec::new(),
+            models: Vec::new(),
+            prompts: std::collections::BTreeMap::new(),
         },
         workspace,
         subject,

@@ -9,6 +9,7 @@ use crate::code::CodeSnapshot;
 use crate::guard::GuardViolation;
 use crate::run::RunContext;
 use crate::trace::TraceView;
+use crate::vcs::Checkout;
 
 /// What a diagnoser may look at.
 #[derive(Debug, Clone, Copy)]
@@ -20,19 +21,37 @@ pub struct DiagnoseRequest<'a> {
     pub violations: &'a [GuardViolation],
     /// The code at the failing commit, as far as it was read.
     pub code: Option<&'a CodeSnapshot>,
+    /// A checkout of the failing commit, for diagnosers that open a sandbox session over it.
+    pub checkout: Option<&'a Checkout>,
+    /// What an earlier diagnoser found, its receipts checked.
+    pub prior: Option<&'a Diagnosis>,
 }
 
 impl<'a> DiagnoseRequest<'a> {
     /// Only the trace.
     #[must_use]
     pub const fn new(trace: &'a TraceView<'a>) -> Self {
-        Self { trace, violations: &[], code: None }
+        Self { trace, violations: &[], code: None, checkout: None, prior: None }
     }
 
     /// Adds the code at the failing commit.
     #[must_use]
     pub const fn with_code(mut self, code: Option<&'a CodeSnapshot>) -> Self {
         self.code = code;
+        self
+    }
+
+    /// Adds a checkout of the failing commit.
+    #[must_use]
+    pub const fn with_checkout(mut self, checkout: Option<&'a Checkout>) -> Self {
+        self.checkout = checkout;
+        self
+    }
+
+    /// Adds what an earlier diagnoser found.
+    #[must_use]
+    pub const fn with_prior(mut self, prior: Option<&'a Diagnosis>) -> Self {
+        self.prior = prior;
         self
     }
 

@@ -7,8 +7,8 @@ mod diagnosis;
 mod provenance;
 mod receipt;
 mod repair;
-mod secret;
 
+pub use crate::redaction::{contains_secret, redact};
 pub use confidence::{Calibration, Calibrator, Confidence, ConfidenceCap};
 pub use diagnoser::{DiagnoseError, DiagnoseRequest, Diagnoser};
 pub use diagnosis::{
@@ -17,6 +17,5 @@ pub use diagnosis::{
 };
 pub(crate) use provenance::fold;
 pub use provenance::{check_receipt, check_receipts};
-pub use receipt::{Locator, Receipt, ReceiptKind, ReceiptVerdict};
+pub use receipt::{Locator, Receipt, ReceiptKind, ReceiptMatch, ReceiptVerdict};
 pub use repair::{FailureOracle, FrameRef, RecordedCall, RepairHint};
-pub use secret::{contains_secret, redact};

@@ -31,6 +31,7 @@ pub fn check_receipts(
 ) {
     for receipt in receipts {
         receipt.verdict = check_receipt(receipt, trace, violations, code);
+        receipt.matched.raw = receipt.is_verified();
         ctx.emit(EventKind::ReceiptChecked { receipt: receipt.id.clone(), verified: receipt.is_verified() });
     }
 }

@@ -26,6 +26,9 @@ pub struct Receipt {
     pub for_hypothesis: String,
     /// Whether the citation holds.
     pub verdict: ReceiptVerdict,
+    /// Which text the words were found in.
+    #[serde(default)]
+    pub matched: ReceiptMatch,
 }
 
 impl Receipt {
@@ -37,6 +40,15 @@ impl Receipt {
     pub const fn is_verified(&self) -> bool {
         matches!(self.verdict, ReceiptVerdict::Verified)
     }
+}
+
+/// Which text holds the words of a receipt.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReceiptMatch {
+    /// The text as recorded.
+    pub raw: bool,
+    /// The text as a model was shown it: laid out, cut and without credentials.
+    pub shown: bool,
 }
 
 /// What a receipt cites.

@@ -8,6 +8,8 @@ use super::FixCandidate;
 use crate::code::CodeSnapshot;
 use crate::diagnosis::Diagnosis;
 use crate::run::RunContext;
+use crate::vcs::Checkout;
+use crate::verify::{Reproduction, TestCommand, TestRunner};
 
 /// What a fixer may look at: the accepted diagnosis and the code, never the raw trace.
 #[derive(Debug, Clone, Copy)]
@@ -19,13 +21,38 @@ pub struct FixRequest<'a> {
     pub code: &'a CodeSnapshot,
     /// At most this many candidates. Default 2,000.
     pub max_candidates: usize,
+    /// A checkout of the failing commit, for fixers that try their changes in a sandbox session over it.
+    pub checkout: Option<&'a Checkout>,
+    /// How the project's tests are run there.
+    pub tests: Option<(&'a dyn TestRunner, &'a TestCommand)>,
+    /// How the failure was made to happen again, and the tests without a change; `None` when that was not tried.
+    pub reproduction: Option<&'a Reproduction>,
 }
 
 impl<'a> FixRequest<'a> {
     /// With the default number of candidates.
     #[must_use]
     pub const fn new(diagnosis: &'a Diagnosis, code: &'a CodeSnapshot) -> Self {
-        Self { diagnosis, code, max_candidates: 2_000 }
+        Self { diagnosis, code, max_candidates: 2_000, checkout: None, tests: None, reproduction: None }
+    }
+
+    /// Adds a checkout of the failing commit, and how the project's tests are run there.
+    #[must_use]
+    pub const fn with_checkout(
+        mut self,
+        checkout: Option<&'a Checkout>,
+        tests: Option<(&'a dyn TestRunner, &'a TestCommand)>,
+    ) -> Self {
+        self.checkout = checkout;
+        self.tests = tests;
+        self
+    }
+
+    /// Adds how the failure was made to happen again.
+    #[must_use]
+    pub const fn with_reproduction(mut self, reproduction: Option<&'a Reproduction>) -> Self {
+        self.reproduction = reproduction;
+        self
     }
 
     /// Sets the largest number of candidates.
@@ -53,6 +80,14 @@ pub enum FixError {
         /// The languages it knows.
         known: &'static str,
     },
+    /// The fixer needs more than it was given, or a limit ended it before it had something to offer.
+    #[error("{fixer} made no change: {reason}")]
+    NothingMade {
+        /// The fixer's name.
+        fixer: &'static str,
+        /// Why not.
+        reason: String,
+    },
     /// A third-party fixer failed.
     #[error("{operation} failed in fixer {provider}")]
     Backend {
@@ -77,8 +112,8 @@ impl FixError {
 /// Proposes changes for an accepted diagnosis.
 ///
 /// # Contract
-/// Candidates come best first, each different from the others and from the code as it is. A fixer runs nothing and
-/// publishes nothing. Hints are untrusted data from a trace.
+/// Candidates come best first, each different from the others and from the code as it is. A fixer runs nothing outside
+/// of a sandbox session and publishes nothing. Hints are untrusted data from a trace.
 ///
 /// # Cancellation
 /// Returns within two seconds after the context is cancelled, with [`FixError::Cancelled`].

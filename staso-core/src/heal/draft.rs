@@ -115,10 +115,20 @@ impl Draft {
 
     /// The artifact as it would be if the run ended now.
     pub(super) fn preview(&self, Stop(outcome): Stop, subject: RunSubject, ctx: &RunContext) -> RunArtifact {
+        let notes = ctx.notes();
+        let mut context = self.context.clone();
+        context.tools_used.extend(notes.tools);
+        context.files_read.extend(notes.files);
+        context.files_read.sort();
+        context.files_read.dedup();
         RunArtifact {
             schema_version: ARTIFACT_SCHEMA_VERSION,
             run_id: ctx.run_id(),
-            engine: subject.engine,
+            engine: EngineInfo {
+                models: notes.models.into_iter().collect(),
+                prompts: notes.prompts,
+                ..subject.engine
+            },
             workspace: subject.workspace,
             subject: Subject::TraceId(subject.trace_id),
             trace_digest: self.trace_digest.clone(),
@@ -129,14 +139,14 @@ impl Draft {
             fix: self.fix.clone(),
             verification: self.verification.clone(),
             proposal: self.proposal.clone(),
-            isolation: self.isolation.clone(),
+            isolation: self.isolation.clone().or(notes.isolation),
             budget: BudgetReport {
                 used: ctx.budget().used(),
                 wall_ms: millis(ctx.elapsed()),
                 limits: ctx.budget().limits().clone(),
             },
             timings_ms: self.timings.iter().map(|(phase, spent)| (phase.clone(), millis(*spent))).collect(),
-            context: self.context.clone(),
+            context,
             events_digest: ctx.events_digest(),
         }
     }

@@ -5,7 +5,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::id::RunId;
-use crate::run::{EventSink, RunArtifact, RunEvent};
+use crate::run::{EventSink, RedirectError, Redirections, RunArtifact, RunEvent};
 
 /// A run in progress. Dropping it cancels the run; the artifact is still written.
 #[derive(Debug)]
@@ -13,6 +13,7 @@ pub struct RunHandle {
     run_id: RunId,
     events: mpsc::UnboundedReceiver<RunEvent>,
     cancel: CancellationToken,
+    redirections: Redirections,
     task: JoinHandle<RunArtifact>,
 }
 
@@ -21,9 +22,10 @@ impl RunHandle {
         run_id: RunId,
         events: mpsc::UnboundedReceiver<RunEvent>,
         cancel: CancellationToken,
+        redirections: Redirections,
         task: JoinHandle<RunArtifact>,
     ) -> Self {
-        Self { run_id, events, cancel, task }
+        Self { run_id, events, cancel, redirections, task }
     }
 
     /// The run.
@@ -43,6 +45,14 @@ impl RunHandle {
     /// Tells the run to stop. It ends within two seconds, with an artifact.
     pub fn cancel(&self) {
         self.cancel.cancel();
+    }
+
+    /// Says something to the agent at work; it reads it before its next turn. Without an agent at work it waits for one.
+    ///
+    /// # Errors
+    /// When the text is empty or too long, or too many wait.
+    pub fn redirect(&self, text: impl Into<String>) -> Result<(), RedirectError> {
+        self.redirections.send(text)
     }
 
     /// Waits for the end.

@@ -94,10 +94,11 @@ impl Healer {
         request.sinks.push(Arc::new(HandleSink(sender)));
         let cancel = request.cancellation.child_token();
         request.cancellation = cancel.clone();
+        let redirections = request.redirections.clone();
         let run_id = self.parts.run_ids.next();
         let healer = self.clone();
         let task = tokio::spawn(async move { healer.run(run_id, request).await });
-        RunHandle::new(run_id, events, cancel, task)
+        RunHandle::new(run_id, events, cancel, redirections, task)
     }
 
     /// Runs to the end. Whatever happens, there is one artifact, and it is in the run store unless that failed, which
@@ -110,7 +111,8 @@ impl Healer {
         let ctx = RunContext::new(run_id, Arc::clone(&self.parts.clock))
             .with_budget(request.budget.clone())
             .with_sinks(self.parts.sinks.iter().chain(&request.sinks).cloned().collect())
-            .with_cancellation(request.cancellation.clone());
+            .with_cancellation(request.cancellation.clone())
+            .with_redirections(request.redirections.clone());
         HealRun::new(&self.parts, &request, ctx).run().await
     }
 }
@@ -125,6 +127,8 @@ impl Parts {
             rules_digest: crate::quick::rules_digest(),
             calibrator: crate::quick::calibrator_id(),
             parts,
+            models: Vec::new(),
+            prompts: std::collections::BTreeMap::new(),
         }
     }
 }

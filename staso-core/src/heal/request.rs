@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::id::{TraceId, WorkspaceId};
-use crate::run::{Budget, EventSink};
+use crate::run::{Budget, EventSink, Redirections};
 use crate::trace::RepositoryUrl;
 use crate::verify::TestCommand;
 
@@ -78,6 +78,8 @@ pub struct HealRequest {
     pub sinks: Vec<Arc<dyn EventSink>>,
     /// Ends the run from outside. Default: a token of the run's own.
     pub cancellation: CancellationToken,
+    /// What the host says to agents while they work.
+    pub redirections: Redirections,
 }
 
 impl HealRequest {
@@ -93,6 +95,7 @@ impl HealRequest {
             budget: Budget::default(),
             sinks: Vec::new(),
             cancellation: CancellationToken::new(),
+            redirections: Redirections::default(),
         }
     }
 

@@ -2,7 +2,9 @@
 
 use super::finding::{Evidence, Place};
 use super::input::RuleInput;
-use crate::diagnosis::{Locator, Receipt, ReceiptKind, ReceiptVerdict, contains_secret, fold, redact};
+use crate::diagnosis::{
+    Locator, Receipt, ReceiptKind, ReceiptMatch, ReceiptVerdict, contains_secret, fold, redact,
+};
 use crate::id::Digest;
 use crate::trace::{Captured, Payload};
 
@@ -34,6 +36,7 @@ pub(super) fn receipt(
         claim,
         for_hypothesis: for_hypothesis.to_owned(),
         verdict,
+        matched: ReceiptMatch::default(),
     })
 }
 

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Budget, BudgetUse};
+use crate::agent::ModelId;
 use crate::diagnosis::{Diagnosis, FixKind};
 use crate::id::{BranchName, CommitId, ConversationId, Digest, RunId, TraceId, WorkspaceId};
 use crate::sandbox::Isolation;
@@ -14,7 +15,7 @@ use crate::vcs::{ProposalAction, ProposalState};
 use crate::verify::TestCounts;
 
 /// Version of [`RunArtifact`] as it is written.
-pub const ARTIFACT_SCHEMA_VERSION: u32 = 1;
+pub const ARTIFACT_SCHEMA_VERSION: u32 = 2;
 
 /// Everything one run found, did and used. Every run leaves exactly one, whatever happens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -68,6 +69,12 @@ pub struct EngineInfo {
     pub calibrator: String,
     /// The diagnosers and fixers in use, in order.
     pub parts: Vec<String>,
+    /// The models that were asked; empty when none was.
+    #[serde(default)]
+    pub models: Vec<ModelId>,
+    /// The prompts that were used, each with the digest of its text before anything was filled in.
+    #[serde(default)]
+    pub prompts: BTreeMap<String, Digest>,
 }
 
 /// What was diagnosed.

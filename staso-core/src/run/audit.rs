@@ -83,7 +83,7 @@ pub enum AuditFinding {
 #[must_use]
 pub fn verify_artifact(artifact: &RunArtifact, inputs: &AuditInputs<'_>) -> Vec<AuditFinding> {
     let mut findings = Vec::new();
-    if artifact.schema_version != ARTIFACT_SCHEMA_VERSION {
+    if !(1..=ARTIFACT_SCHEMA_VERSION).contains(&artifact.schema_version) {
         let (found, known) = (artifact.schema_version, ARTIFACT_SCHEMA_VERSION);
         findings.push(AuditFinding::UnknownVersion { found, known });
     }

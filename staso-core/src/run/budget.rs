@@ -6,17 +6,18 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Upper bounds for one run.
+/// Upper bounds for one run, all agents together. Each agent has limits of its own beside them:
+/// [`AgentLimits`](crate::agent::AgentLimits).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Budget {
-    /// Model replies. Default 20.
+    /// Model replies. Default 60.
     pub turns: u64,
-    /// Tokens that models read. Default 400,000.
+    /// Tokens that models read. Default 1,000,000.
     pub input_tokens: u64,
-    /// Tokens that models write. Default 32,000.
+    /// Tokens that models write. Default 100,000.
     pub output_tokens: u64,
-    /// The whole run, in milliseconds. Default 600,000.
+    /// The whole run, in milliseconds. Default 1,800,000.
     pub wall_ms: u64,
     /// Money, in millionths of a US dollar; `None` when there is no price table. Default `None`.
     pub cost_micro_usd: Option<u64>,
@@ -25,10 +26,10 @@ pub struct Budget {
 impl Default for Budget {
     fn default() -> Self {
         Self {
-            turns: 20,
-            input_tokens: 400_000,
-            output_tokens: 32_000,
-            wall_ms: 600_000,
+            turns: 60,
+            input_tokens: 1_000_000,
+            output_tokens: 100_000,
+            wall_ms: 1_800_000,
             cost_micro_usd: None,
         }
     }
@@ -115,6 +116,26 @@ impl BudgetMeter {
             cost_micro_usd: self.cost_micro_usd.load(Ordering::Relaxed),
             estimated: self.estimated.load(Ordering::Relaxed) > 0,
         }
+    }
+
+    /// Whether one more model reply fits.
+    ///
+    /// # Errors
+    /// The first bound that is reached.
+    pub fn check(&self) -> Result<(), BudgetExhausted> {
+        let used = self.used();
+        let bounds = [
+            ("turns", used.turns, Some(self.limits.turns)),
+            ("input tokens", used.input_tokens, Some(self.limits.input_tokens)),
+            ("output tokens", used.output_tokens, Some(self.limits.output_tokens)),
+            ("millionths of a US dollar", used.cost_micro_usd, self.limits.cost_micro_usd),
+        ];
+        for (resource, total, limit) in bounds {
+            if let Some(limit) = limit.filter(|limit| total >= *limit) {
+                return Err(BudgetExhausted { resource, limit });
+            }
+        }
+        Ok(())
     }
 
     /// Adds the use of one model reply. It counts even when it goes over a bound: it was billed.

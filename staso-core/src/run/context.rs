@@ -1,13 +1,13 @@
 //! What every part of a run is handed: time, cancellation, budget and a place to report to.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::event::EventRecorder;
-use super::{Budget, BudgetMeter, Clock, EventKind, EventSink, RunEvent};
+use super::{Budget, BudgetMeter, Clock, EventKind, EventSink, Note, Redirections, RunEvent, RunNotes};
 use crate::id::{Digest, RunId};
 use crate::trace::Timestamp;
 
@@ -19,6 +19,8 @@ pub struct RunContext {
     cancel: CancellationToken,
     budget: Arc<BudgetMeter>,
     events: Arc<EventRecorder>,
+    notes: Arc<Mutex<RunNotes>>,
+    redirections: Redirections,
     started: Duration,
 }
 
@@ -46,6 +48,8 @@ impl RunContext {
             cancel: CancellationToken::new(),
             budget: Arc::new(BudgetMeter::new(Budget::default())),
             events: Arc::new(EventRecorder::new(Vec::new())),
+            notes: Arc::default(),
+            redirections: Redirections::default(),
             started,
         }
     }
@@ -68,6 +72,13 @@ impl RunContext {
     #[must_use]
     pub fn with_cancellation(mut self, token: CancellationToken) -> Self {
         self.cancel = token;
+        self
+    }
+
+    /// Takes what the host says to agents at work from `redirections`.
+    #[must_use]
+    pub fn with_redirections(mut self, redirections: Redirections) -> Self {
+        self.redirections = redirections;
         self
     }
 
@@ -125,9 +136,26 @@ impl RunContext {
         &self.budget
     }
 
-    /// Reports something. Never blocks and never fails.
-    pub fn emit(&self, kind: EventKind) {
-        self.events.record(self.run_id, self.clock.now(), kind);
+    /// Reports something. Never blocks and never fails. Returns the number of the event, `None` when it was not recorded.
+    pub fn emit(&self, kind: EventKind) -> Option<u64> {
+        self.events.record(self.run_id, self.clock.now(), kind)
+    }
+
+    /// Keeps a fact for the artifact.
+    pub fn note(&self, note: Note) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).add(note);
+    }
+
+    /// The facts kept so far.
+    #[must_use]
+    pub fn notes(&self) -> RunNotes {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the host says to agents at work.
+    #[must_use]
+    pub const fn redirections(&self) -> &Redirections {
+        &self.redirections
     }
 
     /// The digest of the last event: it covers all events before it.

@@ -8,11 +8,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{BudgetUse, OutcomeState};
+use crate::agent::{ModelId, StopReason, TokenUsage, ToolCall};
 use crate::id::{Digest, RunId};
 use crate::trace::Timestamp;
 
 /// Version of [`RunEvent`] as it is written.
-pub const EVENT_SCHEMA_VERSION: u32 = 1;
+pub const EVENT_SCHEMA_VERSION: u32 = 2;
 
 /// Events kept in memory; older ones are only with the sinks.
 const KEPT_EVENTS: usize = 10_000;
@@ -95,17 +96,85 @@ pub enum EventKind {
         /// Which one.
         phase: Phase,
     },
+    /// A model was asked. Together with the replies and tool outputs before, this is everything that was sent.
+    #[serde(rename = "model.requested")]
+    ModelRequested {
+        /// Which agent asks, e.g. `deep`.
+        agent: String,
+        /// The reply that is asked for, from 1.
+        turn: u64,
+        /// The model.
+        model: ModelId,
+        /// The digest of what the model is told to be, as the artifact names the prompts.
+        system: Digest,
+        /// What the host says since the last request; replies and tool outputs have events of their own.
+        said: Vec<String>,
+        /// Tokens of the whole request, as estimated before it was sent.
+        estimated_tokens: u64,
+        /// Observations that were replaced by a pointer to save room.
+        masked: u64,
+    },
+    /// A model said something; pieces end at blanks or line ends.
+    #[serde(rename = "model.delta")]
+    ModelDelta {
+        /// Which agent asked.
+        agent: String,
+        /// The reply it belongs to.
+        turn: u64,
+        /// The piece.
+        text: String,
+    },
+    /// A model answered.
+    #[serde(rename = "model.completed")]
+    ModelCompleted {
+        /// Which agent asked.
+        agent: String,
+        /// Which reply, from 1.
+        turn: u64,
+        /// Its text.
+        text: String,
+        /// The tools it asks for.
+        calls: Vec<ToolCall>,
+        /// Why it stopped.
+        stop: StopReason,
+        /// Tokens of this reply and its request.
+        usage: TokenUsage,
+        /// How long it took, in milliseconds.
+        duration_ms: u64,
+    },
+    /// The host said something to an agent at work.
+    #[serde(rename = "run.redirected")]
+    Redirected {
+        /// What.
+        text: String,
+    },
     /// A tool or command was started.
     #[serde(rename = "tool.called")]
     ToolCalled {
+        /// How the model names the call: `t1`, `t2` …; empty when no model asked.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        call: String,
         /// Which one.
         tool: String,
         /// What for, ≤ 500 characters.
         summary: String,
     },
+    /// What a model reads of a tool call. Receipts cite this event.
+    #[serde(rename = "tool.output")]
+    ToolOutput {
+        /// The call.
+        call: String,
+        /// The tool.
+        tool: String,
+        /// The text.
+        text: String,
+    },
     /// A tool or command ended.
     #[serde(rename = "tool.completed")]
     ToolCompleted {
+        /// The call; empty when no model asked.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        call: String,
         /// Which one.
         tool: String,
         /// Whether it did what it was asked to.
@@ -249,13 +318,15 @@ impl EventRecorder {
         Self { sinks: Vec::new(), state: Mutex::new(state) }
     }
 
-    pub(super) fn record(&self, run_id: RunId, at: Timestamp, kind: EventKind) {
+    /// The number of the event; `None` when it was not recorded.
+    pub(super) fn record(&self, run_id: RunId, at: Timestamp, kind: EventKind) -> Option<u64> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.ended || (state.next_id > MAX_EVENTS && !kind.is_terminal()) {
-            return;
+            return None;
         }
         state.ended = kind.is_terminal();
-        let event = chain(run_id, state.next_id, at, kind, state.previous.clone());
+        let id = state.next_id;
+        let event = chain(run_id, id, at, kind, state.previous.clone());
         state.next_id += 1;
         state.previous = event.digest.clone();
         for sink in &self.sinks {
@@ -265,6 +336,7 @@ impl EventRecorder {
             state.kept.pop_front();
         }
         state.kept.push_back(event);
+        Some(id)
     }
 
     pub(super) fn last_digest(&self) -> Digest {

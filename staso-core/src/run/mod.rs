@@ -7,6 +7,8 @@ mod budget;
 mod clock;
 mod context;
 mod event;
+mod notes;
+mod redirections;
 mod store;
 
 pub use artifact::{
@@ -21,6 +23,8 @@ pub use context::{Interrupted, RunContext};
 pub use event::{
     EVENT_SCHEMA_VERSION, EventKind, EventSink, Phase, RunEvent, TranscriptError, verify_transcript,
 };
+pub use notes::{Note, RunNotes};
+pub use redirections::{RedirectError, Redirections};
 pub use store::{
     PutReceipt, RunStore, StoreError, TraceBatch, TraceFilter, TracePart, TraceStore, TraceSummary,
 };

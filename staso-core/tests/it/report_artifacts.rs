@@ -41,6 +41,7 @@ fn receipt(id: &str, locator: Locator, quote: &str, claim: &str, hypothesis: &st
         claim: claim.to_owned(),
         for_hypothesis: hypothesis.to_owned(),
         verdict: ReceiptVerdict::Verified,
+        matched: staso_core::diagnosis::ReceiptMatch { raw: true, shown: false },
     }
 }
 
@@ -215,6 +216,8 @@ pub(crate) fn verified() -> RunArtifact {
             rules_digest: Digest::of("rules"),
             calibrator: "beta-prior-1".to_owned(),
             parts: vec!["quick".to_owned(), "template".to_owned()],
+            models: Vec::new(),
+            prompts: std::collections::BTreeMap::new(),
         },
         workspace: WorkspaceId::new("local").unwrap(),
         subject: Subject::TraceId(trace_id()),

@@ -39,15 +39,15 @@ fn assert_checked_in(relative: &str, made: &impl Serialize) {
 
 #[test]
 fn the_checked_in_schemas_are_those_of_the_types() {
-    assert_eq!((ARTIFACT_SCHEMA_VERSION, EVENT_SCHEMA_VERSION), (1, 1), "name the files after the versions");
-    assert_checked_in("schema/run-artifact.v1.json", &schemars::schema_for!(RunArtifact));
-    assert_checked_in("schema/run-event.v1.json", &schemars::schema_for!(RunEvent));
+    assert_eq!((ARTIFACT_SCHEMA_VERSION, EVENT_SCHEMA_VERSION), (2, 2), "name the files after the versions");
+    assert_checked_in("schema/run-artifact.v2.json", &schemars::schema_for!(RunArtifact));
+    assert_checked_in("schema/run-event.v2.json", &schemars::schema_for!(RunEvent));
 }
 
 /// A golden file is written once a version and never again.
 #[test]
 fn the_golden_artifact_is_read_and_written_without_loss() {
-    let golden = "tests/it/golden/run.v1.json";
+    let golden = "tests/it/golden/run.v2.json";
     if updating() && !file(golden).exists() {
         std::fs::write(file(golden), serde_json::to_string_pretty(&artifacts::verified()).unwrap() + "\n")
             .unwrap();
@@ -58,9 +58,22 @@ fn the_golden_artifact_is_read_and_written_without_loss() {
     assert_eq!(serde_json::to_string_pretty(&run).unwrap() + "\n", text);
 }
 
+/// What version 1 lacks stands at its default: no model was asked.
+#[test]
+fn an_artifact_of_version_1_is_still_read() {
+    let run: RunArtifact = serde_json::from_str(&read("tests/it/golden/run.v1.json")).unwrap();
+    let mut expected = artifacts::verified();
+    expected.schema_version = 1;
+    for receipt in expected.diagnosis.iter_mut().flat_map(|diagnosis| &mut diagnosis.receipts) {
+        receipt.matched = staso_core::diagnosis::ReceiptMatch::default();
+    }
+    expected.budget.limits = run.budget.limits.clone();
+    assert_eq!(run, expected);
+}
+
 #[test]
 fn every_artifact_fits_its_schema() {
-    let schema: Value = serde_json::from_str(&read("schema/run-artifact.v1.json")).unwrap();
+    let schema: Value = serde_json::from_str(&read("schema/run-artifact.v2.json")).unwrap();
     for run in [
         artifacts::verified(),
         artifacts::unverified_prompt(),
@@ -78,7 +91,7 @@ fn every_artifact_fits_its_schema() {
 
 #[test]
 fn every_event_fits_its_schema() {
-    let schema: Value = serde_json::from_str(&read("schema/run-event.v1.json")).unwrap();
+    let schema: Value = serde_json::from_str(&read("schema/run-event.v2.json")).unwrap();
     for event in events() {
         assert_eq!(problem(&schema, &schema, &serde_json::to_value(&event).unwrap()), None);
     }
@@ -86,7 +99,7 @@ fn every_event_fits_its_schema() {
 
 #[test]
 fn the_schema_refuses_what_the_types_refuse() {
-    let schema: Value = serde_json::from_str(&read("schema/run-artifact.v1.json")).unwrap();
+    let schema: Value = serde_json::from_str(&read("schema/run-artifact.v2.json")).unwrap();
     let good = serde_json::to_value(artifacts::verified()).unwrap();
     for (pointer, bad) in [
         ("/schema_version", Value::from("1")),

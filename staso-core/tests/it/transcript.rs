@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use staso_core::agent::{ModelId, StopReason, TokenUsage, ToolCall};
 use staso_core::diagnosis::Confidence;
 use staso_core::id::Digest;
 use staso_core::run::{
@@ -24,8 +25,29 @@ pub(crate) fn events() -> Vec<RunEvent> {
     recorded(vec![
         EventKind::RunStarted { subject: text("trace ÄÖ") },
         EventKind::PhaseChanged { phase: Phase::Quick },
-        EventKind::ToolCalled { tool: text("bash"), summary: text("ls \"x\"\n") },
-        EventKind::ToolCompleted { tool: text("bash"), ok: true, duration_ms: 12 },
+        EventKind::ModelRequested {
+            agent: text("deep"),
+            turn: 1,
+            model: ModelId::new("scripted/one").unwrap(),
+            system: Digest::of("you are"),
+            said: vec![text("look")],
+            estimated_tokens: 3,
+            masked: 0,
+        },
+        EventKind::ModelDelta { agent: text("deep"), turn: 1, text: text("I ") },
+        EventKind::ModelCompleted {
+            agent: text("deep"),
+            turn: 1,
+            text: text("I look"),
+            calls: vec![ToolCall { id: text("c1"), name: text("bash"), arguments: text("{}") }],
+            stop: StopReason::ToolCalls,
+            usage: TokenUsage::new(10, 2),
+            duration_ms: 7,
+        },
+        EventKind::Redirected { text: text("look at a.py") },
+        EventKind::ToolCalled { call: text("t1"), tool: text("bash"), summary: text("ls \"x\"\n") },
+        EventKind::ToolOutput { call: text("t1"), tool: text("bash"), text: text("a.py") },
+        EventKind::ToolCompleted { call: text("t1"), tool: text("bash"), ok: true, duration_ms: 12 },
         EventKind::ReceiptChecked { receipt: text("r1"), verified: false },
         EventKind::DiagnosisReady { summary: text("why"), confidence: Confidence::new(0.8251).value() },
         EventKind::PatchUpdated { files: vec![text("a.py")], why: text("so") },
@@ -46,7 +68,9 @@ pub(crate) fn events() -> Vec<RunEvent> {
 fn recorded(kinds: Vec<EventKind>) -> Vec<RunEvent> {
     let collected = Arc::new(Collected::default());
     let ctx = test_context().with_sinks(vec![collected.clone()]);
-    kinds.into_iter().for_each(|kind| ctx.emit(kind));
+    for kind in kinds {
+        ctx.emit(kind);
+    }
     let events = collected.0.lock().unwrap().clone();
     assert_eq!(ctx.events_digest(), events.last().unwrap().digest);
     events

@@ -186,6 +186,7 @@ pub(crate) fn receipt(quote: &str) -> Receipt {
         claim: "The step failed with this error".to_owned(),
         for_hypothesis: "h1".to_owned(),
         verdict: ReceiptVerdict::Verified,
+        matched: staso_core::diagnosis::ReceiptMatch::default(),
     }
 }
 

@@ -1,0 +1,24 @@
+//! Agents of Staso's own: the [`LanguageModel`] and [`Tool`] plug traits and the [`AgentLoop`] that lets a model work with
+//! tools under hard limits.
+//!
+//! What a model says is untrusted: it is data for the code that asked, never an instruction to the host.
+
+mod limits;
+mod message;
+mod model;
+mod price;
+mod reply;
+mod request;
+mod run_loop;
+mod shown;
+mod tool;
+
+pub use limits::AgentLimits;
+pub use message::{Message, ProviderState, ToolCall, ToolResult};
+pub use model::{LanguageModel, ModelError, ModelId, ModelIdError, ModelLimits};
+pub use price::{Price, PriceTable};
+pub use reply::{ModelReply, StopReason, TokenUsage};
+pub use request::{DeltaSink, ModelRequest, NoDeltas, ToolChoice};
+pub use run_loop::{AgentEnd, AgentError, AgentLoop, AgentRun};
+pub use shown::{Shown, ShownOutput};
+pub use tool::{Tool, ToolError, ToolProblem, ToolProblemCode, ToolReply, ToolScope, ToolSpec};
