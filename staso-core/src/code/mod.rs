@@ -6,4 +6,4 @@ mod path;
 mod snapshot;
 
 pub use path::{InvalidPath, RepoPath};
-pub use snapshot::{CodeSnapshot, SkippedFile, SourceFile};
+pub use snapshot::{CodeSnapshot, ListedFile, SkippedFile, SourceFile};

@@ -14,7 +14,17 @@ pub struct CodeSnapshot {
     paths: Vec<RepoPath>,
     tree_truncated: bool,
     files: BTreeMap<RepoPath, SourceFile>,
+    listed: BTreeMap<RepoPath, ListedFile>,
     skipped: Vec<SkippedFile>,
+}
+
+/// A regular file of the tree, read or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedFile {
+    /// The content as git names it.
+    pub blob: BlobId,
+    /// Whether the file is executable.
+    pub executable: bool,
 }
 
 /// A text file at a commit.
@@ -43,7 +53,14 @@ impl CodeSnapshot {
     pub fn new(commit: CommitId, mut paths: Vec<RepoPath>, tree_truncated: bool) -> Self {
         paths.sort();
         paths.dedup();
-        Self { commit, paths, tree_truncated, files: BTreeMap::new(), skipped: Vec::new() }
+        Self {
+            commit,
+            paths,
+            tree_truncated,
+            files: BTreeMap::new(),
+            listed: BTreeMap::new(),
+            skipped: Vec::new(),
+        }
     }
 
     /// Adds the text of a file; a path that the tree lacks is added to it.
@@ -52,6 +69,17 @@ impl CodeSnapshot {
             self.paths.insert(at, path.clone());
         }
         self.files.insert(path, file);
+    }
+
+    /// Notes what git calls the content of a file, read or not.
+    pub fn list(&mut self, path: RepoPath, file: ListedFile) {
+        self.listed.insert(path, file);
+    }
+
+    /// What is known of a regular file without its content.
+    #[must_use]
+    pub fn listed(&self, path: &RepoPath) -> Option<&ListedFile> {
+        self.listed.get(path)
     }
 
     /// Notes a file that was wanted but not read.

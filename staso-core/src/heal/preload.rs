@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::PreloadLimits;
 use super::stop::Flow;
-use crate::code::{CodeSnapshot, RepoPath, SourceFile};
+use crate::code::{CodeSnapshot, ListedFile, RepoPath, SourceFile};
 use crate::id::CommitId;
 use crate::run::RunContext;
 use crate::trace::TraceView;
@@ -25,6 +25,12 @@ pub(super) async fn preload(
     let tree = vcs.list_tree(repository, commit, limits.max_paths, ctx).await?;
     let paths = tree.entries.iter().map(|entry| entry.path.clone()).collect();
     let mut code = CodeSnapshot::new(commit.clone(), paths, tree.truncated);
+    for entry in &tree.entries {
+        if matches!(entry.kind, TreeEntryKind::File | TreeEntryKind::Executable) {
+            let executable = entry.kind == TreeEntryKind::Executable;
+            code.list(entry.path.clone(), ListedFile { blob: entry.blob.clone(), executable });
+        }
+    }
     let named = named_files(trace, &code);
     let mut wanted: Vec<_> = tree
         .entries
