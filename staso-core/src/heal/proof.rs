@@ -1,6 +1,8 @@
 //! Proves a candidate: reproduce at the failing commit, search, confirm in a fresh session, then once more at the tip
 //! of the branch that the fix is for.
 
+use std::time::Duration;
+
 use super::HealRequest;
 use super::draft::Draft;
 use super::healer::Parts;
@@ -85,18 +87,19 @@ impl<'p> Proof<'p> {
         Ok(Bed { ground, checkout, baseline, reproduction })
     }
 
-    /// Proves the best candidate that can be proven.
+    /// Proves the best candidate that can be proven, as long as `time` lasts.
     pub(super) async fn prove(
         &self,
         bed: &Bed<'p>,
         candidates: &[FixCandidate],
+        time: Duration,
         draft: &mut Draft,
     ) -> Flow<ProvenFix> {
         let ctx = self.ctx;
         let Bed { ground, checkout, baseline, reproduction } = bed;
         let reproduction = reproduction.as_ref().map_err(Clone::clone)?;
         draft.enter(Phase::Verify, ctx);
-        let winner = self.search(ground, checkout, candidates, reproduction, baseline, draft).await?;
+        let winner = self.search(bed, candidates, reproduction, time, draft).await?;
         draft.record_fix(winner, Some("reproduction"));
         ctx.emit(EventKind::PatchUpdated { files: winner.patch.paths(), why: winner.why.clone() });
         self.confirm(ground, checkout, &winner.patch, reproduction, baseline, draft).await?;
@@ -268,13 +271,13 @@ impl<'p> Proof<'p> {
     /// Tries the candidates, each in a session where nothing else has run.
     async fn search<'c>(
         &self,
-        ground: &Ground<'_>,
-        checkout: &Checkout,
+        bed: &Bed<'p>,
         candidates: &'c [FixCandidate],
         reproduction: &Reproduction,
-        baseline: &Baseline,
+        time: Duration,
         draft: &mut Draft,
     ) -> Flow<&'c FixCandidate> {
+        let Bed { ground, checkout, baseline, .. } = bed;
         let quiet = &self.ctx.muted();
         let attempt = async |candidate: &'c FixCandidate| {
             let session = self.session(ground, checkout).await?;
@@ -284,7 +287,7 @@ impl<'p> Proof<'p> {
             Ok(trial)
         };
         let without_tests = *baseline == Baseline::NoTests;
-        let limits = &self.parts.policy.verify;
+        let limits = &self.parts.policy.verify.clone().with_trials_timeout(time);
         let found = search(candidates, limits, without_tests, self.ctx, attempt).await?;
         draft.proof().candidates_tried += u64::try_from(found.tried).unwrap_or(u64::MAX);
         match found {

@@ -1,5 +1,7 @@
 //! Asks the fixers one after the other until a change is proven.
 
+use std::time::Duration;
+
 use super::draft::Draft;
 use super::healer::Parts;
 use super::proof::{Bed, Proof, ProvenFix};
@@ -67,13 +69,20 @@ impl<'r> Repair<'r> {
                 none => none.insert(proof.prepare(draft).await?),
             };
             draft.forget_trials();
-            match proof.prove(bed, &candidates, draft).await {
+            let is_last = at + 1 == self.parts.fixers.len();
+            match proof.prove(bed, &candidates, self.trial_time(is_last), draft).await {
                 Ok(fix) => return Ok(fix),
                 Err(stop) if stop.allows_another_fixer() => best.note(Rank::of(&stop), stop, draft),
                 Err(stop) => return Err(stop),
             }
         }
         Err(best.into_stop(draft))
+    }
+
+    /// The time for the trials of one fixer's candidates: as long as others wait, a quarter of what is allowed.
+    fn trial_time(&self, is_last: bool) -> Duration {
+        let all = self.parts.policy.verify.trials_timeout;
+        if is_last { all } else { all / 4 }
     }
 
     fn show(&self, candidate: Option<&FixCandidate>, draft: &mut Draft) {
