@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::findings::numbered;
 use crate::code::{CodeSnapshot, RepoPath};
-use crate::diagnosis::{DiagnoseRequest, Diagnosis, Locator};
+use crate::diagnosis::{DiagnoseRequest, Diagnosis, Locator, RepairHint};
 use crate::quick;
 use crate::redaction::Redactor;
 use crate::trace::legible;
@@ -67,7 +67,7 @@ fn cited(prior: &Diagnosis) -> Vec<(RepoPath, u32)> {
         }
     }
     let fix = prior.suggested_fix.as_ref();
-    let frames = fix.iter().flat_map(|fix| &fix.hints).flat_map(|hint| hint.frames());
+    let frames = fix.iter().flat_map(|fix| &fix.hints).flat_map(RepairHint::frames);
     found.extend(frames.map(|frame| (frame.path.clone(), frame.line)));
     let files = fix.iter().flat_map(|fix| &fix.target_files);
     found.extend(files.filter_map(|file| Some((RepoPath::new(file).ok()?, 1))));

@@ -2,6 +2,7 @@
 
 use super::data::{Block, delimited, fill, token};
 use super::findings;
+use crate::code::CodeSnapshot;
 use crate::diagnosis::DiagnoseRequest;
 use crate::id::RunId;
 use crate::redaction::Redactor;
@@ -41,7 +42,7 @@ impl Opening<'_> {
         ]
         .map(|block| Block::new(block.title, cut_middle(&block.text, MAX_BLOCK_BYTES)));
         let token = token(run_id, &blocks);
-        let commit = request.code.map(|code| code.commit()).or(request.checkout.map(|it| &it.commit));
+        let commit = request.code.map(CodeSnapshot::commit).or(request.checkout.map(|it| &it.commit));
         let values = [
             ("token", token.as_str()),
             ("trace", &request.trace.trace().trace_id.to_string()),

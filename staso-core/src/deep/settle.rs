@@ -55,7 +55,34 @@ impl Verdict<'_> {
             }
         }
         self.keep_rivals(&mut diagnosis);
+        if diagnosis.root_cause.is_none() {
+            self.keep_claim(&mut diagnosis);
+        }
         diagnosis
+    }
+
+    /// What the model said without support stands last, with its citations.
+    fn keep_claim(&self, diagnosis: &mut Diagnosis) {
+        let id = format!("h{}", diagnosis.hypotheses.len() + 1);
+        for receipt in diagnosis.receipts.iter_mut().take(self.submission.receipts.len()) {
+            receipt.for_hypothesis.clone_from(&id);
+        }
+        // Without a step of the trace there is still the root that it can only be about.
+        let span = self.submission.span_id.or_else(|| self.request.trace.root().map(|root| root.span_id));
+        diagnosis.hypotheses.extend(span.map(|span_id| self.hypothesis(id, span_id, Confidence::ZERO)));
+    }
+
+    fn hypothesis(&self, id: String, span_id: SpanId, score: Confidence) -> Hypothesis {
+        Hypothesis {
+            id,
+            span_id,
+            agent: self.agent(span_id),
+            category: self.submission.category.clone(),
+            cause: self.submission.summary.to_string(),
+            score,
+            state: HypothesisState::Inconclusive,
+            deciding_test: None,
+        }
     }
 
     /// The best explanation of the rules, when it is supported and blames another step for something else.
@@ -99,23 +126,14 @@ impl Verdict<'_> {
         let course = course::follow(self.request.trace, blamed, submission.summary.as_str(), self.redactor);
         (diagnosis.chain, diagnosis.propagation, diagnosis.detection_timing) =
             (course.chain, course.propagation, course.timing);
-        let agent = self.agent(blamed);
         diagnosis.root_cause = Some(RootCause {
             span_id: blamed,
-            agent: agent.clone(),
+            agent: self.agent(blamed),
             category: submission.category.clone(),
             causality: Causality::Primary,
         });
-        diagnosis.hypotheses.push(Hypothesis {
-            id: "h1".to_owned(),
-            span_id: blamed,
-            agent,
-            category: submission.category.clone(),
-            cause: submission.summary.to_string(),
-            score: diagnosis.confidence,
-            state: HypothesisState::Inconclusive,
-            deciding_test: None,
-        });
+        let first = self.hypothesis("h1".to_owned(), blamed, diagnosis.confidence);
+        diagnosis.hypotheses.push(first);
         diagnosis.no_fix_reason = self.no_fix_reason(blamed);
         if diagnosis.no_fix_reason.is_none() {
             diagnosis.suggested_fix = Some(self.fix(blamed));

@@ -66,13 +66,13 @@ impl<'a> TraceText<'a> {
         }
         for (name, value) in payloads(span) {
             let limit = if name == "error_message" { limits.attribute_bytes } else { limits.payload_bytes };
-            self.field(&mut text, name, value, limit);
+            self.field(&mut text, name, &value, limit);
         }
         let mut attributes = span.attributes.iter();
         for (key, value) in attributes.by_ref().take(MAX_ATTRIBUTES) {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             let name = format!("attributes/{}", one_line(&legible(key, self.redactor), 200));
-            self.field(&mut text, &name, Captured::Present(&value), limits.attribute_bytes);
+            self.field(&mut text, &name, &Captured::Present(&value), limits.attribute_bytes);
         }
         let more = attributes.count();
         if more > 0 {
@@ -213,7 +213,7 @@ impl<'a> TraceText<'a> {
         facts.into_iter().map(|(name, value)| (name, legible(&value, self.redactor))).collect()
     }
 
-    fn field(&self, text: &mut String, name: &str, value: Captured<&str>, limit: usize) {
+    fn field(&self, text: &mut String, name: &str, value: &Captured<&str>, limit: usize) {
         let (note, shown) = match value {
             Captured::Present(value) => ("", self.cut(value, limit)),
             Captured::Truncated(value) => {

@@ -15,6 +15,7 @@ use crate::diagnosis::{
 };
 use crate::id::SpanId;
 use crate::redaction::Redactor;
+use crate::report::neutralise::visible;
 use crate::run::RunContext;
 use crate::sandbox::SandboxError;
 use crate::trace::legible;
@@ -188,7 +189,7 @@ impl<'a> SubmitDiagnosis<'a> {
     }
 
     /// The submission with its citations checked, and what does not hold.
-    fn settle(&self, arguments: Arguments, shown: &Shown, ctx: &RunContext) -> (Submission, Vec<String>) {
+    fn settle(&self, arguments: &Arguments, shown: &Shown, ctx: &RunContext) -> (Submission, Vec<String>) {
         let state = self.state();
         let events = ctx.recorded_events();
         let evidence = Evidence::new(self.request.trace)
@@ -260,7 +261,7 @@ impl Tool for SubmitDiagnosis<'_> {
         let arguments: Arguments = self.spec.arguments(arguments)?;
         check_form(&arguments)?;
         self.read_cited(&arguments.receipts, ctx).await?;
-        let (submission, problems) = self.settle(arguments, scope.shown, ctx);
+        let (submission, problems) = self.settle(&arguments, scope.shown, ctx);
         let verified = submission.receipts.iter().filter(|receipt| receipt.is_verified()).count();
         let total = submission.receipts.len();
         let mut state = self.state();
@@ -281,7 +282,7 @@ impl Tool for SubmitDiagnosis<'_> {
 
 fn check_form(arguments: &Arguments) -> Result<(), ToolProblem> {
     let bad = |message: String| Err(ToolProblem::new(ToolProblemCode::BadArgs, message));
-    if arguments.summary.trim().is_empty() {
+    if visible(&arguments.summary).trim().is_empty() {
         return bad("summary: it is empty".to_owned());
     }
     if !(0.0..=1.0).contains(&arguments.confidence) {
