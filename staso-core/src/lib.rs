@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod code;
+pub mod deep;
 pub mod diagnosis;
 pub mod fix;
 pub mod guard;

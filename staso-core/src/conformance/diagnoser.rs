@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::code::{CodeSnapshot, RepoPath, SourceFile};
 use crate::diagnosis::{
-    DiagnoseError, DiagnoseRequest, Diagnoser, Diagnosis, check_receipt, contains_secret,
+    DiagnoseError, DiagnoseRequest, Diagnoser, Diagnosis, Evidence, check_receipt, contains_secret,
 };
 use crate::id::{BlobId, CommitId, SpanId, TraceId};
 use crate::run::RunContext;
@@ -54,8 +54,10 @@ pub async fn a_diagnosis_keeps_its_own_rules(diagnoser: &dyn Diagnoser, ctx: &Ru
         diagnosis.explanation_md.chars().count() <= 8_000,
         "the explanation is longer than 8,000 characters"
     );
+    let events = ctx.recorded_events();
+    let evidence = Evidence::new(&view).with_code(Some(&code)).with_events(&events);
     for receipt in diagnosis.receipts.iter().filter(|receipt| receipt.is_verified()) {
-        let again = check_receipt(receipt, &view, &[], Some(&code));
+        let again = check_receipt(receipt, &evidence);
         assert_eq!(again, receipt.verdict, "receipt {} does not hold", receipt.id);
     }
     let best = diagnosis.hypotheses.windows(2).all(|pair| match pair {

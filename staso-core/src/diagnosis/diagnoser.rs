@@ -5,9 +5,11 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use super::Diagnosis;
+use crate::agent::ModelError;
 use crate::code::CodeSnapshot;
 use crate::guard::GuardViolation;
 use crate::run::RunContext;
+use crate::sandbox::SandboxError;
 use crate::trace::TraceView;
 use crate::vcs::Checkout;
 
@@ -73,6 +75,40 @@ pub enum DiagnoseError {
     /// The budget was used up before there was anything to say.
     #[error(transparent)]
     Budget(#[from] crate::run::BudgetExhausted),
+    /// The model did not answer.
+    #[error("the model of diagnoser {diagnoser} did not answer")]
+    Model {
+        /// The diagnoser's name.
+        diagnoser: &'static str,
+        /// Why not. Repeats no payload.
+        #[source]
+        source: ModelError,
+    },
+    /// The agent ended without submitting a diagnosis.
+    #[error("diagnoser {diagnoser} ended without a diagnosis: {why}")]
+    Unfinished {
+        /// The diagnoser's name.
+        diagnoser: &'static str,
+        /// What ended it.
+        why: Unfinished,
+    },
+    /// The sandbox failed.
+    #[error("the sandbox of diagnoser {diagnoser} failed")]
+    Sandbox {
+        /// The diagnoser's name.
+        diagnoser: &'static str,
+        /// Why.
+        #[source]
+        source: SandboxError,
+    },
+    /// The diagnoser is not set up to run.
+    #[error("diagnoser {diagnoser} cannot run: {reason}")]
+    Configuration {
+        /// The diagnoser's name.
+        diagnoser: &'static str,
+        /// What to change.
+        reason: String,
+    },
     /// A third-party diagnoser failed.
     #[error("{operation} failed in diagnoser {provider}")]
     Backend {
@@ -90,8 +126,37 @@ impl DiagnoseError {
     /// Whether the same call may succeed later without anything being changed.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Backend { .. })
+        match self {
+            Self::Backend { .. } => true,
+            Self::Model { source, .. } => source.is_retryable(),
+            Self::Unfinished { why, .. } => matches!(why, Unfinished::Malformed),
+            Self::Sandbox { source, .. } => source.is_retryable(),
+            Self::Cancelled | Self::Budget(_) | Self::Configuration { .. } => false,
+        }
     }
+}
+
+/// What ended an agent before it submitted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unfinished {
+    /// A limit was reached.
+    #[error("the limit of {limit} {resource} was reached")]
+    Limit {
+        /// Which one, with its unit.
+        resource: &'static str,
+        /// The limit.
+        limit: u64,
+    },
+    /// It repeated itself.
+    #[error("it repeated itself: {how}")]
+    Stuck {
+        /// How, in a few words.
+        how: String,
+    },
+    /// Too many of its replies in a row could not be read.
+    #[error("too many malformed replies in a row")]
+    Malformed,
 }
 
 /// Finds the cause of a failed run.

@@ -1,5 +1,6 @@
 //! What a run found out, and how sure it is: [`Diagnosis`], its [`Receipt`]s and the [`Diagnoser`] plug trait.
 
+mod citation;
 mod confidence;
 mod diagnoser;
 #[expect(clippy::module_inception, reason = "the module's noun is its type")]
@@ -9,13 +10,14 @@ mod receipt;
 mod repair;
 
 pub use crate::redaction::{contains_secret, redact};
+pub use citation::Citation;
 pub use confidence::{Calibration, Calibrator, Confidence, ConfidenceCap};
-pub use diagnoser::{DiagnoseError, DiagnoseRequest, Diagnoser};
+pub use diagnoser::{DiagnoseError, DiagnoseRequest, Diagnoser, Unfinished};
 pub use diagnosis::{
     Causality, ChainStep, Depth, DetectionTiming, Diagnosis, FixKind, Hypothesis, HypothesisState,
     MissingEvidence, Propagation, RootCause, SuggestedFix, Summary,
 };
 pub(crate) use provenance::fold;
-pub use provenance::{check_receipt, check_receipts};
+pub use provenance::{Evidence, check_receipt, check_receipts, cited_files};
 pub use receipt::{Locator, Receipt, ReceiptKind, ReceiptMatch, ReceiptVerdict};
 pub use repair::{FailureOracle, FrameRef, RecordedCall, RepairHint};

@@ -40,6 +40,23 @@ impl Receipt {
     pub const fn is_verified(&self) -> bool {
         matches!(self.verdict, ReceiptVerdict::Verified)
     }
+
+    /// Rejects the citation for good: checking it again gives the same answer.
+    pub fn reject(&mut self, why: impl Into<String>) {
+        let why = why.into();
+        let cited = match std::mem::replace(&mut self.locator, Locator::Tool { event: 0 }) {
+            Locator::Nowhere { cited, .. } => cited,
+            Locator::Span { span_id, .. } => format!("span {span_id}"),
+            Locator::Violation { id } => format!("violation {id}"),
+            Locator::File { path, first_line, last_line, .. } => {
+                format!("file {path}:{first_line}-{last_line}")
+            }
+            Locator::Tool { event } => format!("event {event}"),
+        };
+        self.locator = Locator::Nowhere { cited, why: why.clone() };
+        self.verdict = ReceiptVerdict::Rejected { why };
+        self.matched = ReceiptMatch::default();
+    }
 }
 
 /// Which text holds the words of a receipt.
@@ -98,6 +115,13 @@ pub enum Locator {
     Tool {
         /// The number of the event that recorded the call.
         event: u64,
+    },
+    /// Nowhere: the citation of a model that names nothing that holds the words. Never verified.
+    Nowhere {
+        /// The place as the model named it.
+        cited: String,
+        /// What is wrong.
+        why: String,
     },
 }
 

@@ -12,6 +12,7 @@ mod failure;
 mod finding;
 mod frames;
 mod functions;
+mod handover;
 mod input;
 mod language_model;
 mod missing;
@@ -27,5 +28,7 @@ mod settings;
 mod signal;
 mod stack;
 mod tree;
+
+pub(crate) use handover::{failing_frames, frame_at, recorded_oracle};
 
 pub use diagnoser::{QuickDiagnoser, calibrator_id, rules_digest};

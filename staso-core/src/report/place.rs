@@ -28,6 +28,7 @@ pub(super) fn place(receipt: &Receipt) -> String {
             format!("{} at {}", file_lines(path, *first_line, *last_line), short_commit(commit))
         }
         Locator::Tool { event } => format!("event {event}"),
+        Locator::Nowhere { cited, .. } => cited.clone(),
     }
 }
 

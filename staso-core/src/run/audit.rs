@@ -1,8 +1,8 @@
 //! Checks an artifact again, offline and without a model.
 
-use super::{ARTIFACT_SCHEMA_VERSION, RunArtifact, Subject, TranscriptError, verify_transcript};
+use super::{ARTIFACT_SCHEMA_VERSION, RunArtifact, RunEvent, Subject, TranscriptError, verify_transcript};
 use crate::code::CodeSnapshot;
-use crate::diagnosis::{ReceiptVerdict, check_receipt};
+use crate::diagnosis::{Evidence, Receipt, ReceiptVerdict, check_receipt};
 use crate::guard::GuardViolation;
 use crate::trace::{Trace, TraceView};
 
@@ -16,7 +16,8 @@ pub struct AuditInputs<'a> {
     pub violations: &'a [GuardViolation],
     /// The code at the failing commit; without it receipts for files cannot be checked and are reported.
     pub code: Option<&'a CodeSnapshot>,
-    /// The text of `transcript.jsonl`; without it the events are not checked.
+    /// The text of `transcript.jsonl`; without it the events are not checked, and receipts for tool calls cannot be and are
+    /// reported.
     pub transcript: Option<&'a str>,
 }
 
@@ -31,6 +32,13 @@ impl<'a> AuditInputs<'a> {
     #[must_use]
     pub const fn with_code(mut self, code: &'a CodeSnapshot) -> Self {
         self.code = Some(code);
+        self
+    }
+
+    /// Adds guard rules that fired.
+    #[must_use]
+    pub const fn with_violations(mut self, violations: &'a [GuardViolation]) -> Self {
+        self.violations = violations;
         self
     }
 
@@ -91,19 +99,33 @@ pub fn verify_artifact(artifact: &RunArtifact, inputs: &AuditInputs<'_>) -> Vec<
     if !same_id || artifact.trace_digest.as_ref() != Some(&inputs.trace.digest()) {
         findings.push(AuditFinding::OtherTrace);
     }
-    findings.extend(check_evidence(artifact, inputs));
+    let events = match inputs.transcript.map(|text| verify_transcript(text, &artifact.events_digest)) {
+        Some(Ok(events)) => events,
+        Some(Err(error)) => {
+            findings.push(error.into());
+            Vec::new()
+        }
+        None => Vec::new(),
+    };
+    findings.extend(check_evidence(artifact, inputs, &events));
     findings.extend(check_proof(artifact));
-    if let Some(Err(error)) = inputs.transcript.map(|text| verify_transcript(text, &artifact.events_digest)) {
-        findings.push(error.into());
-    }
     findings
 }
 
-fn check_evidence(artifact: &RunArtifact, inputs: &AuditInputs<'_>) -> Vec<AuditFinding> {
+fn check_evidence(
+    artifact: &RunArtifact,
+    inputs: &AuditInputs<'_>,
+    events: &[RunEvent],
+) -> Vec<AuditFinding> {
     let view = TraceView::new(inputs.trace);
+    let evidence = Evidence::new(&view)
+        .with_violations(inputs.violations)
+        .with_code(inputs.code)
+        .with_events(events)
+        .of_run(artifact.run_id);
     let receipts = artifact.diagnosis.iter().flat_map(|diagnosis| &diagnosis.receipts);
-    let differs = |receipt: &crate::diagnosis::Receipt| {
-        let found = check_receipt(receipt, &view, inputs.violations, inputs.code);
+    let differs = |receipt: &Receipt| {
+        let found = check_receipt(receipt, &evidence);
         let agree = matches!(found, ReceiptVerdict::Verified) == receipt.is_verified();
         (!agree).then(|| AuditFinding::Receipt {
             receipt: receipt.id.clone(),

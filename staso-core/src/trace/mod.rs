@@ -5,6 +5,7 @@
 mod assemble;
 mod captured;
 mod pointer;
+mod render;
 mod source;
 mod span;
 mod timestamp;
@@ -14,6 +15,8 @@ mod view;
 
 pub use captured::{Captured, CapturedState};
 pub use pointer::JsonPointer;
+pub use render::{TextLimits, TraceText};
+pub(crate) use render::{cut_middle, legible, one_line};
 pub use source::{RepositoryUrl, RepositoryUrlError, SourceRevision};
 pub use span::{
     AgentInfo, CodePlace, ModelInfo, Payload, Span, SpanError, SpanKind, SpanStatus, ToolInfo, Usage,

@@ -7,19 +7,36 @@ mod bash;
 mod bash_output;
 mod checkout_path;
 mod clip;
+mod edit_file;
 mod file_glob;
+mod get_spans;
 mod list_files;
 mod near_paths;
 mod problem;
 mod read_file;
+mod repo_path;
+mod reproduce;
+mod run_tests;
 mod search;
 mod search_code;
+mod submit_diagnosis;
+mod submit_fix;
 mod visible;
+mod write_file;
+mod written_files;
 
 pub use bash::Bash;
+pub use edit_file::EditFile;
+pub use get_spans::GetSpans;
 pub use list_files::ListFiles;
 pub use read_file::ReadFile;
+pub use reproduce::Reproduce;
+pub use run_tests::RunTests;
 pub use search_code::SearchCode;
+pub use submit_diagnosis::{CleanSource, Submission, SubmitDiagnosis, SubmittedFix};
+pub(crate) use submit_fix::{FixSubmission, SubmitFix};
+pub use write_file::WriteFile;
+pub use written_files::WrittenFiles;
 
 /// Longest answer, in bytes. The agent's loop cuts at 16 KiB; what a tool cuts itself it can describe.
 const MAX_REPLY_BYTES: usize = 16_000;
