@@ -3,6 +3,7 @@
 //! A fixer only proposes. Whether a candidate is a fix is settled by [`verify`](crate::verify).
 
 mod candidate;
+pub(crate) mod edit;
 mod fixer;
 mod patch;
 mod policy;
