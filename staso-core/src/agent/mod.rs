@@ -12,6 +12,7 @@ mod request;
 mod run_loop;
 mod shown;
 mod tool;
+pub mod tools;
 
 pub use limits::AgentLimits;
 pub use message::{Message, ProviderState, ToolCall, ToolResult};
