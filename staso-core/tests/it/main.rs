@@ -4,6 +4,7 @@
 
 mod agent;
 mod heal;
+mod policy;
 mod quick;
 mod report;
 mod report_artifacts;

@@ -1,7 +1,7 @@
 //! Makes text fit to be read by a model, an event or a listener.
 
 use crate::redaction::Redactor;
-use crate::report::neutralise::visible;
+use crate::redaction::visible;
 
 /// Bytes looked at from each end of a long text. What lies between is left out unread, so that the cost of a text does not
 /// grow with its length.

@@ -5,10 +5,11 @@
 //! function is idempotent and takes time linear in its input. This is not for secrets: they are redacted before text
 //! gets here.
 
-mod hidden;
+mod comment;
 
-use hidden::strip_comments;
-pub(crate) use hidden::visible;
+use comment::strip_comments;
+
+use crate::redaction::visible;
 
 /// Breaks a token apart where a forge would read it as a reference; shows nothing. An entity, not the character itself,
 /// so that a reader of the source sees it.

@@ -2,27 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
 
-use similar::TextDiff;
-
+use super::{PatchError, PatchFile, changes, unified};
 use crate::code::{CodeSnapshot, RepoPath};
-use crate::id::BlobId;
-use crate::vcs::{FileEdit, NewContent};
+use crate::sandbox::SessionChange;
+use crate::vcs::FileEdit;
 
 /// A change of one or more text files of a commit. Every file really changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patch {
     files: BTreeMap<RepoPath, PatchFile>,
-}
-
-/// The change of one file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PatchFile {
-    before: Arc<str>,
-    blob: BlobId,
-    executable: bool,
-    after: Arc<str>,
 }
 
 /// Text to put in place of a range of bytes.
@@ -34,37 +23,12 @@ pub struct Replacement {
     pub text: String,
 }
 
-/// The change cannot be made.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PatchError {
-    /// The file was not read.
-    #[error("{path} is not among the files that were read")]
-    UnknownFile {
-        /// The file.
-        path: RepoPath,
-    },
-    /// Ranges overlap, lie outside of the file or split a character.
-    #[error("the ranges to replace in {path} overlap or do not fit the file")]
-    BadRange {
-        /// The file.
-        path: RepoPath,
-    },
-    /// The surroundings of the change differ.
-    #[error("the lines around the change in {path} are not there exactly once")]
-    Conflict {
-        /// The file.
-        path: RepoPath,
-    },
-    /// The file would stay as it is.
-    #[error("{path} would not change")]
-    NoChange {
-        /// The file.
-        path: RepoPath,
-    },
-}
-
 impl Patch {
+    /// Largest content of one file, in bytes.
+    pub const MAX_FILE_BYTES: usize = 1 << 20;
+    /// Most files that a session may leave changed.
+    pub const MAX_FILES: usize = 1_000;
+
     /// Replaces ranges of one file.
     ///
     /// # Errors
@@ -92,42 +56,59 @@ impl Patch {
         if *after == *file.text {
             return Err(PatchError::NoChange { path: path.clone() });
         }
-        let changed = PatchFile {
-            before: Arc::clone(&file.text),
-            blob: file.blob.clone(),
-            executable: file.executable,
-            after: after.into(),
-        };
+        let changed = PatchFile::changed(file.clone(), after.into());
         Ok(Self { files: BTreeMap::from([(path.clone(), changed)]) })
     }
 
-    /// The same change on another commit. Every changed stretch, with three lines around it, must stand there exactly
-    /// once; nothing is guessed.
+    /// What a session did to its checkout of `base`: other content of text files that were read, and new text files.
+    /// Files that were written but stayed the same are left out.
     ///
     /// # Errors
-    /// [`PatchError::Conflict`] when a stretch is not there or stands there twice, [`PatchError::UnknownFile`] when a
-    /// file was not read, [`PatchError::NoChange`] when the wanted text is already there.
+    /// Everything else that a session can do to a checkout has an error of its own: links, deletions, changed modes,
+    /// new programs, content that is no text, files that `base` did not read, and new names that some file system takes
+    /// for others. [`PatchError::Empty`] when nothing is left. When the tree of `base` was cut, a path that it lacks
+    /// counts as new; the provider refuses it if it is not.
+    pub fn from_changes(
+        base: &CodeSnapshot,
+        changes: &BTreeMap<RepoPath, SessionChange>,
+    ) -> Result<Self, PatchError> {
+        let files = changes::collect(base, changes)?;
+        if files.is_empty() { Err(PatchError::Empty) } else { Ok(Self { files }) }
+    }
+
+    /// The same change on another commit. Every changed stretch, with three lines around it, must stand there exactly
+    /// once; nothing is guessed. Files that already have the wanted content are left out.
+    ///
+    /// # Errors
+    /// [`PatchError::Conflict`] when a stretch is not there or stands there twice, or a new file is there with other
+    /// content, [`PatchError::UnknownFile`] when a file was not read, [`PatchError::Collision`] when a new file's name
+    /// is taken by another, [`PatchError::NoChange`] when all of the wanted text is already there.
     pub fn rebase(&self, code: &CodeSnapshot) -> Result<Self, PatchError> {
         let mut files = BTreeMap::new();
+        let mut same = None;
         for (path, file) in &self.files {
-            let target = code.file(path).ok_or_else(|| PatchError::UnknownFile { path: path.clone() })?;
-            let after = if target.blob == file.blob {
-                Arc::clone(&file.after)
+            let target = match code.file(path) {
+                Some(target) => target,
+                None if file.is_new() && !changes::is_there(code, path) => {
+                    files.insert(path.clone(), file.clone());
+                    continue;
+                }
+                None => return Err(PatchError::UnknownFile { path: path.clone() }),
+            };
+            let after = file.onto(target).ok_or_else(|| PatchError::Conflict { path: path.clone() })?;
+            if after == target.text {
+                same = same.or(Some(path));
             } else {
-                file.transplant(&target.text).ok_or_else(|| PatchError::Conflict { path: path.clone() })?
-            };
-            if *after == *target.text {
-                return Err(PatchError::NoChange { path: path.clone() });
+                files.insert(path.clone(), PatchFile::changed(target.clone(), after));
             }
-            let moved = PatchFile {
-                before: Arc::clone(&target.text),
-                blob: target.blob.clone(),
-                executable: target.executable,
-                after,
-            };
-            files.insert(path.clone(), moved);
         }
-        Ok(Self { files })
+        match same {
+            Some(path) if files.is_empty() => Err(PatchError::NoChange { path: path.clone() }),
+            _ => {
+                changes::check_new_files(code.paths(), &files)?;
+                Ok(Self { files })
+            }
+        }
     }
 
     /// The changed files, sorted by path.
@@ -144,7 +125,7 @@ impl Patch {
     /// The unified diff with three lines of context, as `git apply` reads it. Made from the contents.
     #[must_use]
     pub fn diff(&self) -> String {
-        self.files.iter().map(|(path, file)| file.diff(path)).collect()
+        self.files.iter().map(|(path, file)| unified::diff(path, file)).collect()
     }
 
     /// Lines added and removed.
@@ -159,100 +140,15 @@ impl Patch {
     /// The changes as a provider takes them.
     #[must_use]
     pub fn edits(&self) -> Vec<FileEdit> {
-        let edit = |(path, file): (&RepoPath, &PatchFile)| FileEdit {
-            path: path.clone(),
-            before: Some(file.blob.clone()),
-            after: Some(NewContent { bytes: file.after.as_bytes().to_vec(), executable: file.executable }),
-        };
-        self.files.iter().map(edit).collect()
+        self.files.iter().map(|(path, file)| file.edit(path)).collect()
     }
-}
-
-impl PatchFile {
-    /// The content before.
-    #[must_use]
-    pub fn before(&self) -> &str {
-        &self.before
-    }
-
-    /// The content before, as git names it.
-    #[must_use]
-    pub const fn blob(&self) -> &BlobId {
-        &self.blob
-    }
-
-    /// The content after.
-    #[must_use]
-    pub fn after(&self) -> &str {
-        &self.after
-    }
-
-    /// Whether the file is executable, before and after.
-    #[must_use]
-    pub const fn executable(&self) -> bool {
-        self.executable
-    }
-
-    /// Makes the same change in another text of the file.
-    fn transplant(&self, target: &str) -> Option<Arc<str>> {
-        let diff = TextDiff::from_lines(self.before(), self.after());
-        let mut text = target.to_owned();
-        for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
-            let side = |skip| -> String {
-                hunk.iter_changes()
-                    .filter(|change| change.tag() != skip)
-                    .map(|change| change.value())
-                    .collect()
-            };
-            let (old, new) = (side(similar::ChangeTag::Insert), side(similar::ChangeTag::Delete));
-            let mut places = text.match_indices(&old);
-            let (at, _) = places.next().filter(|(at, _)| {
-                text.get(..*at).is_some_and(|head| head.is_empty() || head.ends_with('\n'))
-            })?;
-            if places.next().is_some() {
-                return None;
-            }
-            text.replace_range(at..at + old.len(), &new);
-        }
-        Some(text.into())
-    }
-
-    fn diff(&self, path: &RepoPath) -> String {
-        let diff = TextDiff::from_lines(self.before(), self.after());
-        let (old, new) = (quoted("a", path), quoted("b", path));
-        format!("diff --git {old} {new}\n{}", diff.unified_diff().context_radius(3).header(&old, &new))
-    }
-
-    fn line_counts(&self) -> (usize, usize) {
-        let diff = TextDiff::from_lines(self.before(), self.after());
-        let count = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count();
-        (count(similar::ChangeTag::Insert), count(similar::ChangeTag::Delete))
-    }
-}
-
-/// The name as git writes it in a diff: quoted when it holds a quote or a character outside of ASCII.
-fn quoted(side: &str, path: &RepoPath) -> String {
-    use std::fmt::Write as _;
-    if path.as_str().bytes().all(|b| (b' '..0x7f).contains(&b) && b != b'"') {
-        return format!("{side}/{path}");
-    }
-    let mut text = format!("\"{side}/");
-    for byte in path.as_str().bytes() {
-        let _ = match byte {
-            b'"' => write!(text, "\\\""),
-            b' '..0x7f => write!(text, "{}", char::from(byte)),
-            _ => write!(text, "\\{byte:03o}"),
-        };
-    }
-    text.push('"');
-    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::code::SourceFile;
-    use crate::id::CommitId;
+    use crate::id::{BlobId, CommitId};
 
     fn code(text: &str) -> (CodeSnapshot, RepoPath) {
         let path = RepoPath::new("src/ä tool.py").unwrap();
@@ -309,6 +205,7 @@ mod tests {
             |text: &str| assert!(matches!(rebased(text), Err(PatchError::Conflict { .. })), "{text}");
         conflict(&before.replace("three", "3"));
         conflict(&format!("{before}{before}"));
-        conflict(&before.replace("four", "4"));
+        let there = rebased(&before.replace("four", "4"));
+        assert!(matches!(there, Err(PatchError::NoChange { .. })));
     }
 }
