@@ -9,6 +9,6 @@ mod newlines;
 mod quote;
 mod syntax;
 
-pub(crate) use ladder::{EditProblem, Rung, TextEdit};
+pub(crate) use ladder::{EditProblem, EditedText, Rung, TextEdit};
 pub(crate) use nearest::Window;
 pub(crate) use syntax::new_syntax_error;
