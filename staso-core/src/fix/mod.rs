@@ -2,13 +2,16 @@
 //!
 //! A fixer only proposes. Whether a candidate is a fix is settled by [`verify`](crate::verify).
 
+pub(crate) mod agent;
 mod candidate;
+pub(crate) mod edit;
 mod fixer;
 mod patch;
 mod policy;
 #[cfg(feature = "template-repair")]
 mod template;
 
+pub use agent::AgentFixer;
 pub use candidate::FixCandidate;
 pub use fixer::{FixError, FixRequest, Fixer};
 pub use patch::{Patch, PatchError, PatchFile, Replacement};

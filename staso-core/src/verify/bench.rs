@@ -126,10 +126,7 @@ impl<'a> TestBench<'a> {
     ) -> Result<Trial, SandboxError> {
         self.apply(patch, ctx).await?;
         let mut checks = Vec::new();
-        if let Reproduction::Call { oracle, call: recorded, took } = reproduction {
-            call::install_driver(self.session, ctx).await?;
-            let timeout = self.limits.trial_call_timeout(*took);
-            let (verdict, record) = self.call_check(recorded, oracle, timeout, true, ctx).await?;
+        if let Some((verdict, record)) = self.retry(reproduction, ctx).await? {
             checks.push(record);
             if verdict != CallVerdict::Passes {
                 return Ok(Trial { gone: false, passed: false, checks });
@@ -147,6 +144,21 @@ impl<'a> TestBench<'a> {
         checks.push(record);
         let gone = passed || matches!(reproduction, Reproduction::Call { .. });
         Ok(Trial { gone, passed, checks })
+    }
+
+    /// Makes the call that shows the failure again, with the files as they are now. `None` when no call shows it.
+    ///
+    /// # Errors
+    /// Those of the session.
+    pub async fn retry(
+        &self,
+        reproduction: &Reproduction,
+        ctx: &RunContext,
+    ) -> Result<Option<(CallVerdict, CheckRecord)>, SandboxError> {
+        let Reproduction::Call { oracle, call: recorded, took } = reproduction else { return Ok(None) };
+        call::install_driver(self.session, ctx).await?;
+        let timeout = self.limits.trial_call_timeout(*took);
+        self.call_check(recorded, oracle, timeout, true, ctx).await.map(Some)
     }
 
     async fn apply(&self, patch: &Patch, ctx: &RunContext) -> Result<(), SandboxError> {

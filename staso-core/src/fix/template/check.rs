@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use tree_sitter::{InputEdit, ParseOptions, Parser, Point, Tree};
 
-use super::language::Language;
+use super::language::{Language, language_of};
 use super::syntax::Syntax;
+use crate::code::RepoPath;
 use crate::fix::Replacement;
 use crate::run::RunContext;
 
@@ -101,19 +102,32 @@ fn parse(text: &str, language: &dyn Language, old: Option<&Tree>, ctx: &RunConte
     )
 }
 
-/// Errors in the tree, counted without recursion.
+/// The lines, from 1, of the syntax errors of a text, in order; `None` when its language is not known, it is too large or
+/// the run was cancelled.
+pub(crate) fn syntax_errors(path: &RepoPath, text: &str, ctx: &RunContext) -> Option<Vec<usize>> {
+    let language = language_of(path).filter(|_| text.len() <= ParsedFile::MAX_BYTES)?;
+    Some(error_lines(&parse(text, language, None, ctx)?))
+}
+
 fn count_errors(tree: &Tree) -> usize {
+    error_lines(tree).len()
+}
+
+/// Where the errors in the tree begin, found without recursion.
+fn error_lines(tree: &Tree) -> Vec<usize> {
     let mut cursor = tree.walk();
-    let mut count = 0;
+    let mut lines = Vec::new();
     loop {
         let node = cursor.node();
-        count += usize::from(node.is_error() || node.is_missing());
+        if node.is_error() || node.is_missing() {
+            lines.push(node.start_position().row + 1);
+        }
         if node.has_error() && cursor.goto_first_child() {
             continue;
         }
         while !cursor.goto_next_sibling() {
             if !cursor.goto_parent() {
-                return count;
+                return lines;
             }
         }
     }

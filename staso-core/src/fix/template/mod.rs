@@ -26,4 +26,5 @@ mod setting;
 mod spelling;
 mod syntax;
 
+pub(crate) use check::syntax_errors;
 pub use fixer::TemplateFixer;

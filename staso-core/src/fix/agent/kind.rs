@@ -1,0 +1,58 @@
+//! What kind of change a patch is, by its files: whatever the model calls it.
+
+use crate::code::RepoPath;
+use crate::diagnosis::FixKind;
+use crate::fix::Patch;
+
+/// Code when program text changes, else a prompt when one changes, else configuration. Tests count when nothing else
+/// changes.
+pub(super) fn kind_of(patch: &Patch) -> FixKind {
+    let kinds = |tests: bool| {
+        let files = patch.files().map(|(path, _)| path).filter(move |path| is_test(path) == tests);
+        files.map(kind_of_file)
+    };
+    let rank = |kind: &FixKind| match kind {
+        FixKind::Code => 2,
+        FixKind::Prompt => 1,
+        FixKind::Config => 0,
+    };
+    kinds(false).max_by_key(rank).or_else(|| kinds(true).max_by_key(rank)).unwrap_or(FixKind::Code)
+}
+
+/// Whether nothing but tests changes.
+pub(super) fn changes_only_tests(patch: &Patch) -> bool {
+    patch.files().all(|(path, _)| is_test(path))
+}
+
+fn kind_of_file(path: &RepoPath) -> FixKind {
+    let in_prompts =
+        path.components().rev().skip(1).any(|part| part.eq_ignore_ascii_case("prompts") || part == "prompt");
+    match path.extension().map(str::to_ascii_lowercase).as_deref() {
+        Some("json" | "toml" | "yaml" | "yml" | "ini" | "cfg" | "conf" | "properties" | "env" | "xml") => {
+            if in_prompts {
+                FixKind::Prompt
+            } else {
+                FixKind::Config
+            }
+        }
+        Some(
+            "md" | "txt" | "prompt" | "j2" | "jinja" | "jinja2" | "tmpl" | "mustache" | "hbs" | "liquid",
+        ) => FixKind::Prompt,
+        _ => FixKind::Code,
+    }
+}
+
+fn is_test(path: &RepoPath) -> bool {
+    let name = path.file_name().to_ascii_lowercase();
+    let stem = name.split('.').next().unwrap_or_default();
+    name == "conftest.py"
+        || stem.starts_with("test_")
+        || stem.ends_with("_test")
+        || name.contains(".test.")
+        || name.contains(".spec.")
+        || path
+            .components()
+            .rev()
+            .skip(1)
+            .any(|part| matches!(part.to_ascii_lowercase().as_str(), "tests" | "test" | "__tests__" | "spec"))
+}
