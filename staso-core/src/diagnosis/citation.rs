@@ -9,7 +9,7 @@ use super::{Evidence, Locator, Receipt, ReceiptKind, ReceiptMatch, ReceiptVerdic
 use crate::agent::Shown;
 use crate::code::{CodeSnapshot, RepoPath};
 use crate::id::{Digest, SpanId};
-use crate::report::neutralise::visible;
+use crate::redaction::visible;
 use crate::trace::JsonPointer;
 
 /// Letters and digits that a quote has at least: less stands everywhere.

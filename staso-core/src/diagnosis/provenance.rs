@@ -13,7 +13,7 @@ use crate::agent::ToolCall;
 use crate::code::{CodeSnapshot, RepoPath};
 use crate::guard::GuardViolation;
 use crate::id::{Digest, RunId};
-use crate::report::neutralise::visible;
+use crate::redaction::visible;
 use crate::run::{EventKind, RunContext, RunEvent};
 use crate::trace::TraceView;
 

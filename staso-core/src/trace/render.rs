@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{Captured, JsonPointer, Payload, Span, SpanKind, SpanStatus, TraceView};
 use crate::id::SpanId;
 use crate::redaction::Redactor;
-use crate::report::neutralise::visible;
+use crate::redaction::visible;
 
 /// Deeper steps are not indented further.
 const MAX_INDENT: usize = 20;

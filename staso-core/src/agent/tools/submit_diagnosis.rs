@@ -15,7 +15,7 @@ use crate::diagnosis::{
 };
 use crate::id::SpanId;
 use crate::redaction::Redactor;
-use crate::report::neutralise::visible;
+use crate::redaction::visible;
 use crate::run::RunContext;
 use crate::sandbox::SandboxError;
 use crate::trace::legible;

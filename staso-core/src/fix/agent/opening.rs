@@ -146,6 +146,7 @@ fn place_of(receipt: &Receipt) -> String {
         Locator::Span { .. } => "the failed run".to_owned(),
         Locator::Violation { .. } => "a guard rule".to_owned(),
         Locator::Tool { .. } => "a command that was run".to_owned(),
+        Locator::Nowhere { .. } => "no place".to_owned(),
     }
 }
 
