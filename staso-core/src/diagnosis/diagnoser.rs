@@ -134,6 +134,12 @@ impl DiagnoseError {
             Self::Cancelled | Self::Budget(_) | Self::Configuration { .. } => false,
         }
     }
+
+    /// Whether a limit ended the search before there was an answer.
+    #[must_use]
+    pub const fn is_exhausted(&self) -> bool {
+        matches!(self, Self::Budget(_) | Self::Unfinished { why: Unfinished::Limit { .. }, .. })
+    }
 }
 
 /// What ended an agent before it submitted.

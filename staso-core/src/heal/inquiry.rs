@@ -108,7 +108,7 @@ impl<'r> Inquiry<'r> {
             }
             Err(DiagnoseError::Cancelled) => return Err(Stop::cancelled()),
             Err(error) => {
-                if matches!(error, DiagnoseError::Budget(_)) {
+                if error.is_exhausted() {
                     finding.cut_short = Some(with_causes(&error));
                 }
                 finding.diagnosis.escalated_because = Some(because);

@@ -9,12 +9,13 @@ use staso_core::heal::{HealPolicy, HealRequest, Healer, RunHandle, RunIds as _};
 use staso_core::id::RunId;
 use staso_core::quick::QuickDiagnoser;
 use staso_core::run::{Clock, RunContext, StoreError};
+use staso_core::sandbox::Sandbox;
 use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::VcsProvider;
 use staso_github::LocalGit;
 use staso_sandbox::{DetectedTests, LocalSandbox};
 
-use super::{RandomRunIds, RunFiles, SystemClock};
+use super::{AgentOptions, RandomRunIds, RunFiles, SystemClock};
 use crate::store::SqliteStore;
 
 /// How to set up healing on this machine.
@@ -34,6 +35,9 @@ pub struct LocalOptions {
     pub recorded_paths: bool,
     /// What runs may do by themselves.
     pub policy: HealPolicy,
+    /// The model that reads what rules cannot settle, and writes the changes that templates cannot. Default none: then
+    /// nothing leaves the process, and runs end where the rules end.
+    pub agents: Option<AgentOptions>,
 }
 
 impl LocalOptions {
@@ -46,6 +50,7 @@ impl LocalOptions {
             fallback: None,
             recorded_paths: false,
             policy: HealPolicy::default(),
+            agents: None,
         }
     }
 
@@ -81,6 +86,13 @@ impl LocalOptions {
     #[must_use]
     pub fn with_policy(mut self, policy: HealPolicy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// Lets a model work in runs.
+    #[must_use]
+    pub fn with_agents(mut self, agents: AgentOptions) -> Self {
+        self.agents = Some(agents);
         self
     }
 }
@@ -119,7 +131,7 @@ pub struct Local {
 /// # Errors
 /// When the data directory or the store cannot be opened.
 pub fn local(options: LocalOptions) -> Result<Local, LocalError> {
-    let LocalOptions { data, repositories, mirrors, fallback, recorded_paths, policy } = options;
+    let LocalOptions { data, repositories, mirrors, fallback, recorded_paths, policy, agents } = options;
     std::fs::create_dir_all(&data).map_err(|source| LocalError::Data { path: data.clone(), source })?;
     let store = Arc::new(SqliteStore::open(data.join("staso.db"))?);
     let files = Arc::new(RunFiles::new(&data, store.clone()));
@@ -139,14 +151,17 @@ pub fn local(options: LocalOptions) -> Result<Local, LocalError> {
     }
     let vcs: Arc<dyn VcsProvider> = Arc::new(git);
     let quick = Arc::new(QuickDiagnoser::default());
-    let healer =
+    let sandbox: Arc<dyn Sandbox> = Arc::new(LocalSandbox::new());
+    let mut builder =
         Healer::builder(store.clone(), files.clone(), quick, Arc::clone(&clock), Arc::new(RandomRunIds))
             .with_fixer(Arc::new(TemplateFixer))
             .with_vcs(vcs.clone())
-            .with_sandbox(Arc::new(LocalSandbox::new()), Arc::new(DetectedTests))
-            .with_policy(policy)
-            .with_sink(files.clone())
-            .build();
+            .with_sandbox(Arc::clone(&sandbox), Arc::new(DetectedTests))
+            .with_sink(files.clone());
+    if let Some(agents) = agents {
+        builder = agents.install(builder, &sandbox, &policy);
+    }
+    let healer = builder.with_policy(policy).build();
     Ok(Local { healer, store, files, clock, vcs })
 }
 

@@ -54,12 +54,14 @@
 //! # example::main().unwrap();
 //! ```
 
+mod agents;
 mod audit;
 mod clock;
 mod ids;
 mod local;
 mod run_files;
 
+pub use agents::AgentOptions;
 pub use audit::VerifyError;
 pub use clock::SystemClock;
 pub use ids::RandomRunIds;

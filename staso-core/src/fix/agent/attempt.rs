@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::draft::FixDraft;
 use super::opening::SYSTEM;
-use crate::agent::tools::{EditFile, Reproduce, RunTests, FixSubmission, SubmitFix, WriteFile, WrittenFiles};
+use crate::agent::tools::{EditFile, FixSubmission, Reproduce, RunTests, SubmitFix, WriteFile, WrittenFiles};
 use crate::agent::{
     AgentEnd, AgentError, AgentLimits, AgentLoop, LanguageModel, Message, ModelError, PriceTable, Tool,
 };
