@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use staso::heal::{Local, LocalError, LocalOptions, local};
+use staso::heal::{AgentOptions, Local, LocalError, LocalOptions, local};
 use staso::ingest::{IngestAuth, IngestState, router, serve};
 use staso_core::heal::{HealPolicy, Healer};
 use staso_core::id::{InvalidId, RunId, TraceId, WorkspaceId};
@@ -61,7 +61,21 @@ impl Station {
         repository: Option<&RepositoryUrl>,
         policy: HealPolicy,
     ) -> Result<Self, StationError> {
+        Self::with_agents(directory, repository, policy, None).await
+    }
+
+    /// The same, with a model for what rules and templates cannot settle.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn with_agents(
+        directory: &Path,
+        repository: Option<&RepositoryUrl>,
+        policy: HealPolicy,
+        agents: Option<AgentOptions>,
+    ) -> Result<Self, StationError> {
         let mut options = LocalOptions::new(directory.join("data")).with_policy(policy);
+        options.agents = agents;
         options = match repository.map(|url| (url, url.local_path())) {
             Some((_, Some(path))) => options.with_fallback(path),
             Some((url, None)) => options.with_mirror(url.clone(), url.clone()),

@@ -8,6 +8,7 @@ mod heal_demo;
 mod heal_hostile;
 mod heal_interrupted;
 mod heal_malformed;
+mod heal_model;
 mod heal_outcomes;
 mod heal_process;
 mod heal_project;
