@@ -12,6 +12,8 @@ const MAX_REPLY_TOKENS: u64 = 8_192;
 const MIN_REPLY_TOKENS: u64 = 16;
 /// Tokens written that are kept back for the answer, at most a quarter of all.
 const ANSWER_TOKENS: u64 = 4_096;
+/// Shortest reply beside the answer that is worth a turn, in tokens, at most an eighth of all.
+const USEFUL_TOKENS: u64 = 1_024;
 /// How much a request is expected to grow in a turn, in tokens, before it is known.
 const GROWTH_TOKENS: u64 = 1_024;
 /// Time kept back for a reply before it is known how long they take; at most a tenth of all.
@@ -137,7 +139,6 @@ impl<'a> Allowance<'a> {
     pub(super) fn plan(&self, estimate: u64, ctx: &RunContext) -> Result<Plan, Bound> {
         let run = ctx.budget().limits();
         let run_used = ctx.budget().used();
-        ctx.budget().check()?;
         let request = self.corrected(estimate);
         let next = request.saturating_add(self.growth);
         let turns =
@@ -155,6 +156,7 @@ impl<'a> Allowance<'a> {
         )
         .at_least(MIN_REPLY_TOKENS)?;
         let wall = self.wall(ctx).at_least(1)?;
+        ctx.budget().check()?;
         let mut last = [
             (turns.left < 2, turns.bound),
             (input.left < request.saturating_add(next), input.bound),
@@ -165,10 +167,11 @@ impl<'a> Allowance<'a> {
         .find_map(|(ends, bound)| ends.then_some(bound));
         let answer = ANSWER_TOKENS.min(output.bound.limit / 4);
         let most = self.model.output_tokens.clamp(MIN_REPLY_TOKENS, MAX_REPLY_TOKENS);
-        if output.left <= answer + MIN_REPLY_TOKENS {
+        let useful = USEFUL_TOKENS.min(output.bound.limit / 8).max(MIN_REPLY_TOKENS);
+        if output.left < answer.saturating_add(useful) {
             last = last.or(Some(output.bound));
         }
-        let spare = if last.is_some() { output.left } else { output.left - answer };
+        let spare = if last.is_some() { output.left } else { output.left.saturating_sub(answer) };
         let mut max_output_tokens = most.min(spare);
         if let Some(money) = self.money(ctx, request, next, answer, max_output_tokens)? {
             last = last.or(money.last);
