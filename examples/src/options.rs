@@ -8,7 +8,7 @@ use lexopt::{Arg, Parser, ValueExt as _};
 use staso_core::heal::{StoppingPoint, UnknownStoppingPoint};
 use staso_core::trace::{RepositoryUrl, RepositoryUrlError};
 
-use crate::scenario::{DEFAULTS, Scenario, find};
+use crate::scenario::{DEFAULTS, HARD, Scenario, find};
 use crate::variants::VARIANTS;
 
 /// What the user asked for.
@@ -207,7 +207,7 @@ Scenarios:
 #[must_use]
 pub fn list() -> String {
     let line = |scenario: &Scenario| format!("{:<8}  {}\n", scenario.name, scenario.message);
-    DEFAULTS.iter().map(line).collect()
+    DEFAULTS.iter().chain([&HARD]).map(line).collect()
 }
 
 #[cfg(test)]

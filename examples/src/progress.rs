@@ -53,6 +53,10 @@ impl Progress {
             EventKind::Warning { message } => {
                 Update::Line(self.look.paint(Tone::Bad, &format!("    ! {}", printable(message))))
             }
+            EventKind::ModelRequested { agent, turn, model, .. } => {
+                self.passing(&format!("{agent}: turn {turn} of {model}"))
+            }
+            EventKind::Redirected { text } => Update::Line(format!("    > {}", printable(text))),
             EventKind::ToolCalled { tool, summary, .. } => self.passing(&format!("{tool}: {summary}")),
             // Where nothing can be redrawn, the line with the result says the same.
             EventKind::CheckStarted { name, at } if self.look.redraw => {

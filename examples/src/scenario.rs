@@ -91,8 +91,21 @@ pub const DEFAULTS: &[Scenario] = &[
     },
 ];
 
-/// The scenario of this name, among the default ones and the variants.
+/// A fault far from where it shows, which no single edit mends: without a model the run ends with what is known.
+pub const HARD: Scenario = Scenario {
+    name: "hard",
+    class: FaultClass::Code,
+    message: "Charge the restocking fee on the list price",
+    ticket: "T-1009",
+    edits: &[Edit {
+        file: "support/tools.py",
+        find: "    value = gross - _discount(order, gross)\n    fee = _restocking_fee(value, held, policy)\n",
+        replace: "    fee = _restocking_fee(gross, held, policy)\n    value = gross - _discount(order, gross - fee)\n",
+    }],
+};
+
+/// The scenario of this name, among the default ones, the hard one and the variants.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Scenario> {
-    DEFAULTS.iter().chain(VARIANTS).find(|scenario| scenario.name == name)
+    DEFAULTS.iter().chain([&HARD]).chain(VARIANTS).find(|scenario| scenario.name == name)
 }

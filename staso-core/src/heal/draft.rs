@@ -96,6 +96,13 @@ impl Draft {
         self.proof().checks.extend(checks);
     }
 
+    /// Drops what trials of earlier candidates found; what holds without a change stays.
+    pub(super) fn forget_trials(&mut self) {
+        if let Some(proof) = &mut self.verification {
+            proof.checks.retain(|check| !check.patched);
+        }
+    }
+
     /// Writes the artifact: the terminal event first, so that the digest covers it.
     pub(super) fn finish(mut self, stop: Stop, subject: RunSubject, ctx: &RunContext) -> RunArtifact {
         self.leave(ctx);

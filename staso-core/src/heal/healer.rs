@@ -35,6 +35,7 @@ pub(super) struct Parts {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) run_ids: Arc<dyn RunIds>,
     pub(super) quick: Arc<dyn Diagnoser>,
+    pub(super) triage: Option<Arc<dyn Diagnoser>>,
     pub(super) deep: Option<Arc<dyn Diagnoser>>,
     pub(super) fixers: Vec<Arc<dyn Fixer>>,
     pub(super) vcs: Option<Arc<dyn VcsProvider>>,
@@ -67,6 +68,7 @@ impl Healer {
                 clock,
                 run_ids,
                 quick,
+                triage: None,
                 deep: None,
                 fixers: Vec::new(),
                 vcs: None,
@@ -120,6 +122,7 @@ impl Healer {
 impl Parts {
     pub(super) fn engine(&self) -> EngineInfo {
         let mut parts = vec![self.quick.name().to_owned()];
+        parts.extend(self.triage.iter().map(|triage| triage.name().to_owned()));
         parts.extend(self.deep.iter().map(|deep| deep.name().to_owned()));
         parts.extend(self.fixers.iter().map(|fixer| fixer.name().to_owned()));
         EngineInfo {
@@ -134,7 +137,15 @@ impl Parts {
 }
 
 impl HealerBuilder {
-    /// Sets the diagnoser that is asked when the quick one is not sure.
+    /// Sets the diagnoser that is asked first when the quick one is not sure. It gets no checkout.
+    #[must_use]
+    pub fn with_triage(mut self, triage: Arc<dyn Diagnoser>) -> Self {
+        self.parts.triage = Some(triage);
+        self
+    }
+
+    /// Sets the diagnoser that is asked when the others are not sure and the stopping point allows
+    /// [`HealPolicy::deep_from`]. It gets a checkout of the failing commit.
     #[must_use]
     pub fn with_deep(mut self, deep: Arc<dyn Diagnoser>) -> Self {
         self.parts.deep = Some(deep);

@@ -6,10 +6,12 @@
 mod draft;
 mod handle;
 mod healer;
+mod inquiry;
 mod policy;
 mod preload;
 mod proof;
 mod publish;
+mod repair;
 mod request;
 mod run;
 mod search;

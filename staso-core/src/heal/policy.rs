@@ -1,5 +1,6 @@
 //! What the host allows a run to do by itself.
 
+use super::StoppingPoint;
 use crate::fix::PathPolicy;
 use crate::sandbox::{IsolationTier, SandboxLimits};
 use crate::verify::VerifyLimits;
@@ -12,6 +13,8 @@ pub struct HealPolicy {
     pub min_fix_confidence: f64,
     /// Below this confidence a deeper diagnoser is asked, when there is one. Default 0.6.
     pub escalate_below: f64,
+    /// The lowest stopping point at which a diagnosis may open a sandbox. Default [`StoppingPoint::Verify`].
+    pub deep_from: StoppingPoint,
     /// What a change may touch.
     pub paths: PathPolicy,
     /// How long proof may take.
@@ -31,6 +34,7 @@ impl Default for HealPolicy {
         Self {
             min_fix_confidence: 0.3,
             escalate_below: 0.6,
+            deep_from: StoppingPoint::Verify,
             paths: PathPolicy::default(),
             verify: VerifyLimits::default(),
             preload: PreloadLimits::default(),
@@ -46,6 +50,20 @@ impl HealPolicy {
     #[must_use]
     pub fn with_verify(mut self, limits: VerifyLimits) -> Self {
         self.verify = limits;
+        self
+    }
+
+    /// Sets the lowest stopping point at which a diagnosis may open a sandbox.
+    #[must_use]
+    pub const fn with_deep_from(mut self, point: StoppingPoint) -> Self {
+        self.deep_from = point;
+        self
+    }
+
+    /// Sets what a change may touch.
+    #[must_use]
+    pub fn with_paths(mut self, paths: PathPolicy) -> Self {
+        self.paths = paths;
         self
     }
 

@@ -1,6 +1,8 @@
 //! Proves a candidate: reproduce at the failing commit, search, confirm in a fresh session, then once more at the tip
 //! of the branch that the fix is for.
 
+use std::time::Duration;
+
 use super::HealRequest;
 use super::draft::Draft;
 use super::healer::Parts;
@@ -34,6 +36,28 @@ pub(super) struct Proof<'p> {
     ctx: &'p RunContext,
 }
 
+/// The failing commit, ready to try candidates at.
+#[derive(Debug)]
+pub(super) struct Bed<'p> {
+    ground: Ground<'p>,
+    pub(super) checkout: Checkout,
+    baseline: Baseline,
+    /// How the failure was made to happen again, or why it could not be.
+    reproduction: Result<Reproduction, Stop>,
+}
+
+impl<'p> Bed<'p> {
+    /// How the failure was made to happen again.
+    pub(super) fn reproduction(&self) -> Option<&Reproduction> {
+        self.reproduction.as_ref().ok()
+    }
+
+    /// How the project's tests are run.
+    pub(super) fn tests(&self) -> Option<(&'p dyn TestRunner, &TestCommand)> {
+        self.ground.tests.as_ref().map(|(runner, command)| (*runner, command))
+    }
+}
+
 /// A tree to run in, and how.
 #[derive(Debug)]
 struct Ground<'p> {
@@ -53,20 +77,33 @@ impl<'p> Proof<'p> {
         Self { parts, request, source, diagnosis, ctx }
     }
 
-    pub(super) async fn run(&self, candidates: &[FixCandidate], draft: &mut Draft) -> Flow<ProvenFix> {
-        let ctx = self.ctx;
-        draft.enter(Phase::Reproduce, ctx);
+    /// Makes the failure happen again. That it does not is no end yet: a change may still be suggested.
+    pub(super) async fn prepare(&self, draft: &mut Draft) -> Flow<Bed<'p>> {
+        draft.enter(Phase::Reproduce, self.ctx);
         let ground = self.ground()?;
         let resolved = &self.source.resolved;
-        let checkout = ground.vcs.checkout(&resolved.repository, &resolved.commit, ctx).await?;
+        let checkout = ground.vcs.checkout(&resolved.repository, &resolved.commit, self.ctx).await?;
         let (reproduction, baseline) = self.reproduce(&ground, &checkout, draft).await?;
+        Ok(Bed { ground, checkout, baseline, reproduction })
+    }
 
+    /// Proves the best candidate that can be proven, as long as `time` lasts.
+    pub(super) async fn prove(
+        &self,
+        bed: &Bed<'p>,
+        candidates: &[FixCandidate],
+        time: Duration,
+        draft: &mut Draft,
+    ) -> Flow<ProvenFix> {
+        let ctx = self.ctx;
+        let Bed { ground, checkout, baseline, reproduction } = bed;
+        let reproduction = reproduction.as_ref().map_err(Clone::clone)?;
         draft.enter(Phase::Verify, ctx);
-        let winner = self.search(&ground, &checkout, candidates, &reproduction, &baseline, draft).await?;
+        let winner = self.search(bed, candidates, reproduction, time, draft).await?;
         draft.record_fix(winner, Some("reproduction"));
         ctx.emit(EventKind::PatchUpdated { files: winner.patch.paths(), why: winner.why.clone() });
-        self.confirm(&ground, &checkout, &winner.patch, &reproduction, &baseline, draft).await?;
-        let at_tip = self.confirm_at_tip(&ground, winner, &reproduction, draft).await?;
+        self.confirm(ground, checkout, &winner.patch, reproduction, baseline, draft).await?;
+        let at_tip = self.confirm_at_tip(ground, winner, reproduction, draft).await?;
         let proof = draft.proof();
         proof.verified = true;
         proof.verify_passed = true;
@@ -122,7 +159,7 @@ impl<'p> Proof<'p> {
         ground: &Ground<'_>,
         checkout: &Checkout,
         draft: &mut Draft,
-    ) -> Flow<(Reproduction, Baseline)> {
+    ) -> Flow<(Result<Reproduction, Stop>, Baseline)> {
         let session = self.open(ground, checkout, draft).await?;
         let bench = self.bench(ground, &*session, CheckSubject::FailingCommit);
         let mut reproduction = None;
@@ -142,10 +179,8 @@ impl<'p> Proof<'p> {
                 reproduction = Some(Reproduction::Tests);
             }
         }
-        match reproduction {
-            Some(reproduction) => Ok((reproduction, baseline)),
-            None => Err(self.not_reproduced(&tried, &baseline)),
-        }
+        let reproduction = reproduction.ok_or_else(|| self.not_reproduced(&tried, &baseline));
+        Ok((reproduction, baseline))
     }
 
     /// Refuses tests that can prove nothing.
@@ -236,13 +271,13 @@ impl<'p> Proof<'p> {
     /// Tries the candidates, each in a session where nothing else has run.
     async fn search<'c>(
         &self,
-        ground: &Ground<'_>,
-        checkout: &Checkout,
+        bed: &Bed<'p>,
         candidates: &'c [FixCandidate],
         reproduction: &Reproduction,
-        baseline: &Baseline,
+        time: Duration,
         draft: &mut Draft,
     ) -> Flow<&'c FixCandidate> {
+        let Bed { ground, checkout, baseline, .. } = bed;
         let quiet = &self.ctx.muted();
         let attempt = async |candidate: &'c FixCandidate| {
             let session = self.session(ground, checkout).await?;
@@ -252,9 +287,9 @@ impl<'p> Proof<'p> {
             Ok(trial)
         };
         let without_tests = *baseline == Baseline::NoTests;
-        let limits = &self.parts.policy.verify;
+        let limits = &self.parts.policy.verify.clone().with_trials_timeout(time);
         let found = search(candidates, limits, without_tests, self.ctx, attempt).await?;
-        draft.proof().candidates_tried = u64::try_from(found.tried).unwrap_or(u64::MAX);
+        draft.proof().candidates_tried += u64::try_from(found.tried).unwrap_or(u64::MAX);
         match found {
             Found { winner: Some(winner), rivals, .. } => {
                 let brief = |rival: &FixCandidate| format!("{}: {}", rival.author, rival.title);

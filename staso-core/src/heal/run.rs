@@ -2,14 +2,13 @@
 
 use super::draft::{Draft, RunSubject};
 use super::healer::Parts;
+use super::inquiry::{Finding, Inquiry, exhausted};
 use super::preload::preload;
-use super::proof::Proof;
 use super::publish::{Ready, publish};
+use super::repair::Repair;
 use super::stop::{Flow, Stop, with_causes};
 use super::{HealRequest, StoppingPoint};
 use crate::code::CodeSnapshot;
-use crate::diagnosis::{DiagnoseRequest, Diagnoser, Diagnosis, MissingEvidence, check_receipts};
-use crate::fix::{FixCandidate, FixError, FixRequest};
 use crate::run::{EventKind, OutcomeState, Phase, RunArtifact, RunContext};
 use crate::trace::{CapturedState, SourceRevision, Trace, TraceView};
 use crate::vcs::{Access, ResolvedSource, VcsError};
@@ -70,25 +69,21 @@ impl<'r> HealRun<'r> {
 
         draft.enter(Phase::Resolve, ctx);
         let source = self.source(&view, draft).await?;
-        let code = source.as_ref().ok().map(|source| &source.code);
-        let diagnosis = self.diagnose(&view, code, source.as_ref().err(), draft).await?;
-        self.settle_diagnosis(&diagnosis)?;
+        let finding =
+            Inquiry { parts: self.parts, request: self.request, trace: &view, source: source.as_ref(), ctx }
+                .run(draft)
+                .await?;
+        self.settle_diagnosis(&finding)?;
         let source = source?;
-
-        draft.enter(Phase::Fix, ctx);
-        let candidates = self.candidates(&diagnosis, &source).await?;
-        if let Some(best) = candidates.first() {
-            draft.record_fix(best, None);
-            ctx.emit(EventKind::PatchUpdated { files: best.patch.paths(), why: best.why.clone() });
+        let fix = Repair {
+            parts: self.parts,
+            request: self.request,
+            source: &source,
+            diagnosis: &finding.diagnosis,
+            ctx,
         }
-        if self.request.until == StoppingPoint::Propose {
-            return Err(Stop::completed(
-                "fix_proposed",
-                "a change is proposed; nothing was run, as the stopping point asks",
-            ));
-        }
-        let fix =
-            Proof::new(self.parts, self.request, &source, &diagnosis, ctx).run(&candidates, draft).await?;
+        .run(draft)
+        .await?;
         if self.request.until == StoppingPoint::Verify {
             return Err(Stop::completed(
                 "verified_fix",
@@ -130,57 +125,15 @@ impl<'r> HealRun<'r> {
         Ok(Ok(Source { resolved, code, dirty: revision.dirty == Some(true) }))
     }
 
-    async fn diagnose(
-        &self,
-        trace: &TraceView<'_>,
-        code: Option<&CodeSnapshot>,
-        no_code: Option<&Stop>,
-        draft: &mut Draft,
-    ) -> Flow<Diagnosis> {
-        draft.enter(Phase::Quick, &self.ctx);
-        let mut diagnosis = self.ask(&*self.parts.quick, trace, code).await?;
-        let unsure = diagnosis.confidence.value() < self.parts.policy.escalate_below;
-        if let (Some(deep), true, true) =
-            (&self.parts.deep, unsure, self.request.until >= StoppingPoint::Verify)
-        {
-            draft.enter(Phase::Deep, &self.ctx);
-            diagnosis = self.ask(&**deep, trace, code).await?;
-        }
-        if let Some(Stop(outcome)) = no_code {
-            diagnosis.missing.push(MissingEvidence {
-                what: "the code at the failing commit".to_owned(),
-                how_to_get: outcome.reason.clone(),
-            });
-        }
-        self.ctx.emit(EventKind::DiagnosisReady {
-            summary: diagnosis.summary.to_string(),
-            confidence: diagnosis.confidence.value(),
-        });
-        draft.diagnosis = Some(diagnosis.clone());
-        Ok(diagnosis)
-    }
-
-    /// Asks one diagnoser and checks every citation of its answer.
-    async fn ask(
-        &self,
-        diagnoser: &dyn Diagnoser,
-        trace: &TraceView<'_>,
-        code: Option<&CodeSnapshot>,
-    ) -> Flow<Diagnosis> {
-        let request = DiagnoseRequest::new(trace).with_code(code);
-        let mut diagnosis = diagnoser.diagnose(&request, &self.ctx).await?;
-        check_receipts(&mut diagnosis.receipts, trace, request.violations, code, &self.ctx);
-        let (verified, all) = diagnosis.verified_receipts();
-        if verified < all {
-            let share = ratio(verified, all);
-            diagnosis.cap(0.9 * share, format!("{} of {all} receipts do not hold", all - verified));
-        }
-        Ok(diagnosis)
-    }
-
     /// Whether the diagnosis carries a fix.
-    fn settle_diagnosis(&self, diagnosis: &Diagnosis) -> Flow<()> {
-        let stop = |state, code, reason: String| Err(Stop::new(state, code, reason));
+    fn settle_diagnosis(&self, Finding { diagnosis, cut_short }: &Finding) -> Flow<()> {
+        let stop = |state, code, reason: String| {
+            let too_little = state == OutcomeState::NotEnoughEvidence;
+            Err(match cut_short.as_ref().filter(|_| too_little) {
+                Some(why) => exhausted(why),
+                None => Stop::new(state, code, reason),
+            })
+        };
         let unsupported = diagnosis.root_cause.is_none() || diagnosis.verified_receipts().0 == 0;
         if unsupported {
             return stop(OutcomeState::NotEnoughEvidence, "no_cause_found", diagnosis.summary.to_string());
@@ -208,38 +161,6 @@ impl<'r> HealRun<'r> {
         }
         Ok(())
     }
-
-    /// Candidates of all fixers, best first, without those that the policy refuses.
-    async fn candidates(&self, diagnosis: &Diagnosis, source: &Source) -> Flow<Vec<FixCandidate>> {
-        let request =
-            FixRequest::new(diagnosis, &source.code).with_max_candidates(self.parts.policy.verify.max_trials);
-        let mut candidates = Vec::new();
-        let mut problem = None;
-        for fixer in &self.parts.fixers {
-            match fixer.propose(&request, &self.ctx).await {
-                Ok(more) => candidates.extend(more),
-                Err(FixError::Cancelled) => return Err(Stop::cancelled()),
-                Err(error) => problem = problem.or(Some(error)),
-            }
-        }
-        let mut refused = None;
-        candidates.retain(|candidate: &FixCandidate| match self.parts.policy.paths.check(&candidate.patch) {
-            Ok(()) => true,
-            Err(violation) => {
-                refused = refused.take().or(Some(violation));
-                false
-            }
-        });
-        match (candidates.is_empty(), refused, problem) {
-            (false, ..) => Ok(candidates),
-            (true, Some(violation), _) => Err(Stop::rejected("policy_denied", violation.to_string())),
-            (true, None, Some(error)) => Err(error.into()),
-            (true, None, None) => Err(Stop::rejected(
-                "no_candidate",
-                "no fixer has a change to offer for this cause; the diagnosis says what to do by hand",
-            )),
-        }
-    }
 }
 
 fn describe_trace(trace: &Trace, draft: &mut Draft) {
@@ -261,9 +182,4 @@ fn record_revision(revision: &SourceRevision, draft: &mut Draft) {
     draft.source.branch.clone_from(&revision.branch);
     draft.source.commit.clone_from(&revision.commit);
     draft.source.dirty = revision.dirty;
-}
-
-fn ratio(part: usize, whole: usize) -> f64 {
-    let number = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
-    number(part) / number(whole).max(1.0)
 }

@@ -30,6 +30,11 @@ impl Stop {
         Self::new(OutcomeState::Cancelled, "cancelled", "the run was cancelled from outside")
     }
 
+    /// Whether another fixer may still come to a better end.
+    pub(super) const fn allows_another_fixer(&self) -> bool {
+        matches!(self.0.state, OutcomeState::FixRejected | OutcomeState::NotReproduced)
+    }
+
     fn failed(code: &str, error: &dyn std::error::Error) -> Self {
         Self::new(OutcomeState::Failed, code, with_causes(error))
     }
@@ -118,7 +123,8 @@ impl From<FixError> for Stop {
             FixError::UnsupportedLanguage { .. } => {
                 Self::rejected("unsupported_language", with_causes(&error))
             }
-            _ => Self::failed("fixer_failed", &error),
+            FixError::NothingMade { .. } => Self::rejected("nothing_made", with_causes(&error)),
+            _ => Self::rejected("fixer_failed", with_causes(&error)),
         }
     }
 }

@@ -188,6 +188,9 @@ fn with_cause(diagnosis: &mut Diagnosis, input: &RuleInput<'_>, top: &Ranked) {
     let (verified, total) = diagnosis.verified_receipts();
     let share = Confidence::new(CITATION_LIMIT * ratio(verified, total)).value();
     diagnosis.cap(share, format!("{verified} of {total} citations hold"));
+    if let Some((limit, why)) = finding.limit {
+        diagnosis.cap(limit, why);
+    }
 }
 
 fn ratio(part: usize, whole: usize) -> f64 {

@@ -24,6 +24,8 @@ pub(super) struct Finding {
     pub(super) remedy: Remedy,
     /// What would decide between it and a rival.
     pub(super) deciding_test: Option<String>,
+    /// The most that its confidence may be, and why.
+    pub(super) limit: Option<(f64, &'static str)>,
 }
 
 /// What to do about a cause.
@@ -67,7 +69,14 @@ impl Finding {
             evidence: Vec::new(),
             remedy,
             deciding_test: None,
+            limit: None,
         }
+    }
+
+    /// The confidence may not be higher than this, however well the pattern fits.
+    pub(super) const fn limited_to(mut self, limit: f64, why: &'static str) -> Self {
+        self.limit = Some((limit, why));
+        self
     }
 
     pub(super) const fn of_failure(mut self, failure: usize) -> Self {

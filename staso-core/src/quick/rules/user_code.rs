@@ -7,9 +7,12 @@ use crate::quick::finding::Finding;
 use crate::quick::input::RuleInput;
 use crate::quick::rule::{Explains, Reads, Rule};
 
+/// An error that a check raises shows the symptom, not the cause.
+const CHECK_LIMIT: f64 = 0.5;
+
 pub(super) const RULE: Rule = Rule {
     id: "user_code_exception",
-    version: 1,
+    version: 2,
     number: Some(36),
     generic: true,
     reads: &[Reads::ErrorMessage, Reads::Code],
@@ -28,10 +31,15 @@ fn explain(input: &RuleInput<'_>, number: usize, failure: &Failure<'_>) -> Optio
     let description =
         format!("Change the code {place} so that {} is no longer raised for this input.", failure.title());
     let mut remedy = exception::change(input, failure, FixKind::Code, description);
-    if raised_by_a_check(input, failure) {
+    let on_purpose = raised_by_a_check(input, failure);
+    if on_purpose {
         remedy = remedy.with_hints(wrong_result::hint(input, failure));
     }
     let mut finding = exception::finding(input, number, cause, remedy)?;
+    if on_purpose {
+        finding = finding
+            .limited_to(CHECK_LIMIT, "the code raised this on purpose: what it checked was wrong before");
+    }
     if let [inner, .., outer] = failure.frames.as_slice()
         && failure.frames_recorded
     {

@@ -1,5 +1,6 @@
 //! The orchestrator: every terminal state, the stopping points, cancellation and budgets.
 
+mod escalation;
 mod world;
 
 use std::sync::Arc;
