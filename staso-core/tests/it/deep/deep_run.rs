@@ -8,7 +8,7 @@ use staso_core::code::{CodeSnapshot, RepoPath};
 use staso_core::conformance;
 use staso_core::deep::DeepDiagnoser;
 use staso_core::diagnosis::{
-    Depth, DiagnoseError, DiagnoseRequest, Diagnoser, Diagnosis, Locator, ReceiptVerdict, check_receipts,
+    Depth, DiagnoseError, DiagnoseRequest, Diagnoser, Diagnosis, Locator, Receipt, ReceiptVerdict, check_receipts,
     cited_files,
 };
 use staso_core::id::CommitId;
@@ -102,7 +102,7 @@ async fn a_model_reads_runs_and_submits() {
     let ctx = test_context();
     let mut diagnosis = ask(&deep(&model, &sandbox), &ctx).await.unwrap();
     assert_eq!((diagnosis.depth, diagnosis.confidence.value()), (Depth::Deep, 0.9));
-    assert!(diagnosis.receipts.iter().all(|receipt| receipt.is_verified()), "{:#?}", diagnosis.receipts);
+    assert!(diagnosis.receipts.iter().all(Receipt::is_verified), "{:#?}", diagnosis.receipts);
     assert_closed(&sandbox, 2);
     let notes = ctx.notes();
     assert_eq!(notes.isolation.unwrap().tier, IsolationTier::Full);

@@ -49,7 +49,7 @@ async fn each_limit_is_applied_and_named() {
     dirty.source.dirty = Some(true);
     let suppressed = changed(|span| {
         if span.span_id == id(3) {
-            span.input = Captured::Suppressed
+            span.input = Captured::Suppressed;
         }
     });
     let cut = changed(|span| {
