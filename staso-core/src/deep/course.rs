@@ -45,6 +45,7 @@ pub(super) fn follow(trace: &TraceView<'_>, origin: SpanId, cause: &str, redacto
         Some(span) if span.span_id == origin => DetectionTiming::Immediately,
         Some(span) if is_root(span) => DetectionTiming::OnlyAtTaskEnd,
         Some(_) => DetectionTiming::SeveralStepsLater,
+        None if root.is_some() => DetectionTiming::OnlyAtTaskEnd,
         None => DetectionTiming::SilentUndetected,
     };
     let propagation = match (root, noticed) {

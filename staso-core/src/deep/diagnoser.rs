@@ -10,7 +10,7 @@ use super::clean::CleanSession;
 use super::excerpt::excerpts;
 use super::opening::Opening;
 use super::{files, instructions};
-use crate::agent::tools::{GetSpans, SubmitDiagnosis};
+use crate::agent::tools::{Bash, GetSpans, ListFiles, ReadFile, SearchCode, SubmitDiagnosis};
 use crate::agent::{AgentLimits, LanguageModel, PriceTable, Tool};
 use crate::diagnosis::{Depth, DiagnoseError, DiagnoseRequest, Diagnoser, Diagnosis, MissingEvidence};
 use crate::redaction::Redactor;
@@ -124,7 +124,7 @@ impl DeepDiagnoser {
 
     fn check_tools(&self) -> Result<(), DiagnoseError> {
         let mut names = vec![GetSpans::NAME, SubmitDiagnosis::NAME];
-        names.extend(OWN_TOOLS);
+        names.extend(SESSION_TOOLS.iter().map(|tool| tool.spec().name.as_str()));
         for tool in &self.tools {
             let name = tool.spec().name.as_str();
             if names.contains(&name) {
@@ -170,8 +170,7 @@ impl DeepDiagnoser {
             instructions: &instructions,
             turns: self.limits.turns,
         };
-        let own = session_tools();
-        let mut tools: Vec<&dyn Tool> = own.iter().map(|tool| &**tool as &dyn Tool).collect();
+        let mut tools = SESSION_TOOLS.to_vec();
         tools.extend(self.host_tools());
         let place = Workplace { session: Some(session), source: Some(clean), tools };
         self.investigator().run(request, &opening, place, ctx).await
@@ -195,12 +194,8 @@ impl DeepDiagnoser {
     }
 }
 
-/// The names of the tools that work in the session.
-const OWN_TOOLS: [&str; 0] = [];
-
-fn session_tools() -> Vec<Box<dyn Tool>> {
-    Vec::new()
-}
+/// The tools that work in the session.
+static SESSION_TOOLS: [&dyn Tool; 4] = [&ListFiles, &ReadFile, &SearchCode, &Bash];
 
 #[async_trait]
 impl Diagnoser for DeepDiagnoser {

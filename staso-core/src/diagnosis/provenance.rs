@@ -102,7 +102,11 @@ pub fn check_receipts(
         .of_run(ctx.run_id());
     for receipt in receipts {
         (receipt.verdict, receipt.matched) = match examine(receipt, &evidence) {
-            Ok(matched) => (ReceiptVerdict::Verified, matched),
+            // No model was shown what the rules cite: `shown` stays off where it was and is not needed.
+            Ok(matched) => {
+                let shown = matched.shown && (receipt.matched.shown || !matched.raw);
+                (ReceiptVerdict::Verified, ReceiptMatch { shown, ..matched })
+            }
             Err(why) => (ReceiptVerdict::Rejected { why }, ReceiptMatch::default()),
         };
         ctx.emit(EventKind::ReceiptChecked { receipt: receipt.id.clone(), verified: receipt.is_verified() });

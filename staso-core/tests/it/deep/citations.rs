@@ -207,12 +207,13 @@ fn every_bad_citation_is_refused_and_stays_refused() {
     }
 }
 
-#[test]
-fn good_citations_are_found_where_they_stand() {
+type Good = (&'static str, Value, &'static str, (bool, bool));
+
+fn good_citations() -> Vec<Good> {
     let long_commit = commit().as_str().get(..12).unwrap().to_owned();
     let line = "return price_of(order[\"total\"])";
     let file = |quote: &str, lines: Option<[u32; 2]>| json!({"kind": "file", "path": "app/tools.py", "lines": lines, "commit": long_commit, "quote": quote, "claim": "c"});
-    let table = [
+    vec![
         (
             "a stack over lines",
             span_receipt(3, "in invoice_total return price_of(order[\"total\"]) KeyError"),
@@ -266,8 +267,12 @@ fn good_citations_are_found_where_they_stand() {
             (true, true),
         ),
         ("a tool", tool_receipt("t1", "FAILED test_total - KeyError"), "event 2", (true, true)),
-    ];
-    for (what, citation, place, matched) in table {
+    ]
+}
+
+#[test]
+fn good_citations_are_found_where_they_stand() {
+    for (what, citation, place, matched) in good_citations() {
         let (receipt, again) = resolve(&citation);
         assert_eq!(receipt.verdict, ReceiptVerdict::Verified, "{what}");
         assert_eq!(again, ReceiptVerdict::Verified, "{what}: checked again");
