@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must panic")]
 
 mod agent;
+mod fix_agent;
 mod heal;
 mod policy;
 mod quick;
