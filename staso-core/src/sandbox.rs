@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,6 +15,10 @@ use tokio::sync::mpsc;
 
 use crate::code::RepoPath;
 use crate::run::RunContext;
+
+mod tree;
+
+pub use tree::{SessionEntry, SessionNode, SessionTree, TreeLimits};
 
 /// How strongly a session is confined, strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -444,6 +449,11 @@ pub trait SandboxSession: Debug + Send + Sync + 'static {
     /// directory, unless the checkout has a `.staso` of its own. Other paths that cannot be named safely are refused
     /// with an error that names one.
     async fn changes(&self, ctx: &RunContext) -> Result<BTreeMap<RepoPath, SessionChange>, SandboxError>;
+
+    /// The files of the session as they are now, with their content as far as `limits` allow. Nothing is followed or
+    /// opened but regular files. Searches ask for it again and again: a backend should keep what did not change, and
+    /// give the same tree when nothing did.
+    async fn tree(&self, limits: &TreeLimits, ctx: &RunContext) -> Result<Arc<SessionTree>, SandboxError>;
 
     /// Kills everything and removes the session. Calling it again does nothing.
     async fn close(&self) -> Result<(), SandboxError>;

@@ -10,7 +10,7 @@ use crate::code::RepoPath;
 use crate::run::RunContext;
 use crate::sandbox::{
     ExecEvent, ExecOutput, ExecRequest, IsolationTier, Sandbox, SandboxError, SandboxLimits, SandboxSession,
-    SandboxSessionExt as _, SandboxSpec, SessionChange,
+    SandboxSessionExt as _, SandboxSpec, SessionChange, SessionEntry, SessionNode, TreeLimits,
 };
 
 /// The regular files that the checkout must hold: path, content, whether it is executable.
@@ -60,6 +60,7 @@ pub async fn run_all(sandbox: &dyn Sandbox, fixture: &Fixture, ctx: &RunContext)
     files_are_read_and_written(sandbox, fixture, ctx).await;
     paths_stay_in_the_checkout(sandbox, fixture, ctx).await;
     changes_are_complete(sandbox, fixture, ctx).await;
+    trees_are_complete(sandbox, fixture, ctx).await;
     sessions_are_separate(sandbox, fixture, ctx).await;
     the_host_is_out_of_reach(sandbox, fixture, ctx).await;
     a_closed_session_refuses_everything(sandbox, fixture, ctx).await;
@@ -381,6 +382,88 @@ pub async fn changes_are_complete(sandbox: &dyn Sandbox, fixture: &Fixture, ctx:
     close(session).await;
 }
 
+/// The tree holds every file with its content, links and pipes without, and what commands changed.
+///
+/// # Panics
+/// When something is missing, invented, followed or beyond the limits.
+pub async fn trees_are_complete(sandbox: &dyn Sandbox, fixture: &Fixture, ctx: &RunContext) {
+    let session = open(sandbox, fixture, ctx).await;
+    let session = &*session;
+    let limits = TreeLimits::default();
+    let file = |content: &str, in_checkout| SessionEntry {
+        node: SessionNode::File(content.as_bytes().into()),
+        in_checkout,
+    };
+    let link = |target: &str, in_checkout| SessionEntry {
+        node: SessionNode::Symlink { target: target.into() },
+        in_checkout,
+    };
+    let mut expected: Vec<(&str, SessionEntry)> =
+        FILES.iter().map(|(name, content, _)| (*name, file(content, true))).collect();
+    expected.extend(LINKS.iter().map(|(name, target)| (*name, link(target, true))));
+    same_tree(session, &limits, expected.clone(), ctx).await;
+    same_tree(session, &limits, expected.clone(), ctx).await;
+    let script = "echo changed > hello.txt; rm -r src/deep; echo 3 > src/three.py; ln -s /nowhere dangling; \
+                  mkfifo pipe; mkdir -p .staso/driver sub/.git empty; echo x > .staso/driver/x; echo x > sub/.git/HEAD; \
+                  head -c 70000 /dev/zero > zeros; rm run.sh; mkdir run.sh; echo in > run.sh/in";
+    let output = shell(session, script, ctx).await;
+    assert!(output.exit.success(), "{}", text(&output.stderr));
+    expected.retain(|(name, _)| !["hello.txt", "src/deep/two.py", "run.sh"].contains(name));
+    let special = SessionEntry { node: SessionNode::Special, in_checkout: false };
+    expected.extend([
+        ("hello.txt", file("changed\n", true)),
+        ("src/three.py", file("3\n", false)),
+        ("dangling", link("/nowhere", false)),
+        ("pipe", special),
+        ("run.sh/in", file("in\n", false)),
+        ("zeros", file(&"\0".repeat(70_000), false)),
+    ]);
+    same_tree(session, &limits, expected.clone(), ctx).await;
+    for (name, entry) in &mut expected {
+        if matches!(*name, "zeros") {
+            entry.node = SessionNode::Unread { size_bytes: Some(70_000) };
+        }
+    }
+    same_tree(session, &limits.with_file_bytes(65_000), expected.clone(), ctx).await;
+    let undo = "echo hello > hello.txt; rm -r src/three.py dangling pipe zeros run.sh";
+    assert!(shell(session, undo, ctx).await.exit.success());
+    expected.retain(|(name, _)| !["src/three.py", "dangling", "pipe", "zeros", "run.sh/in"].contains(name));
+    for (name, entry) in &mut expected {
+        if *name == "hello.txt" {
+            *entry = file("hello\n", true);
+        }
+    }
+    same_tree(session, &limits, expected, ctx).await;
+    assert!(shell(session, "echo x > 'line\nbreak'", ctx).await.exit.success());
+    let odd = session.tree(&limits, ctx).await;
+    assert!(odd.is_ok_and(|tree| tree.unnamed >= 1), "a path that cannot be named safely is counted");
+    let cut = session.tree(&limits.with_entries(2), ctx).await;
+    assert!(
+        cut.is_ok_and(|tree| tree.cut && tree.entries.len() <= 4),
+        "more paths than the limit are cut, and it says so"
+    );
+    close(session).await;
+}
+
+async fn same_tree(
+    session: &dyn SandboxSession,
+    limits: &TreeLimits,
+    mut expected: Vec<(&str, SessionEntry)>,
+    ctx: &RunContext,
+) {
+    let tree = match session.tree(limits, ctx).await {
+        Ok(tree) => tree,
+        Err(error) => panic!("the tree is read: {error}"),
+    };
+    expected.sort_by_key(|(name, _)| *name);
+    let names: Vec<&str> = tree.entries.keys().map(RepoPath::as_str).collect();
+    assert_eq!(names, expected.iter().map(|(name, _)| *name).collect::<Vec<_>>(), "the paths, sorted");
+    for (name, entry) in expected {
+        assert!(tree.entries.get(&path(name)) == Some(&entry), "{name}: {:?}", tree.entries.get(&path(name)));
+    }
+    assert!(!tree.cut && tree.unnamed == 0, "nothing is left out");
+}
+
 /// Sessions over the same checkout do not see each other, and leave the checkout as it was.
 ///
 /// # Panics
@@ -458,7 +541,8 @@ pub async fn a_closed_session_refuses_everything(sandbox: &dyn Sandbox, fixture:
     let read = session.read_file(&path("hello.txt"), 10, ctx).await.map(|_| ());
     let write = session.write_file(&path("hello.txt"), b"", false, ctx).await;
     let changes = session.changes(ctx).await.map(|_| ());
-    for result in [exec, read, write, changes] {
+    let tree = session.tree(&TreeLimits::default(), ctx).await.map(|_| ());
+    for result in [exec, read, write, changes, tree] {
         assert!(matches!(result, Err(SandboxError::Closed)), "a closed session says so: {result:?}");
     }
 }

@@ -13,7 +13,8 @@ use crate::code::RepoPath;
 use crate::run::RunContext;
 use crate::sandbox::{
     ExecEvent, ExecExit, ExecRequest, ExecStream, Isolation, IsolationTier, Sandbox, SandboxCapabilities,
-    SandboxError, SandboxSession, SandboxSpec, SessionChange,
+    SandboxError, SandboxSession, SandboxSpec, SessionChange, SessionEntry, SessionNode, SessionTree,
+    TreeLimits,
 };
 
 /// The files of a session, by path.
@@ -59,6 +60,8 @@ pub enum SandboxCall {
     Write(RepoPath),
     /// The changes were listed.
     Changes,
+    /// The whole tree was read.
+    Tree,
     /// A session was closed.
     Close,
 }
@@ -258,7 +261,6 @@ impl SandboxSession for MemorySession {
         let deleted = before.keys().filter(|path| !files.contains_key(*path));
         let mut changes: BTreeMap<_, _> =
             deleted.map(|path| (path.clone(), SessionChange::Deleted)).collect();
-        let is_scratch = |path: &RepoPath| path.components().next() == Some(".staso");
         let hides_scratch = !before.keys().any(is_scratch);
         for (path, content) in files.iter().filter(|(path, _)| !(hides_scratch && is_scratch(path))) {
             let executable = executable.get(path).copied().unwrap_or(false);
@@ -268,6 +270,26 @@ impl SandboxSession for MemorySession {
             }
         }
         Ok(changes)
+    }
+
+    async fn tree(&self, limits: &TreeLimits, ctx: &RunContext) -> Result<Arc<SessionTree>, SandboxError> {
+        self.enter(SandboxCall::Tree, ctx)?;
+        let (files, before) = (lock(&self.files), &self.script.files);
+        let hides_scratch = !before.keys().any(is_scratch);
+        let (mut tree, mut bytes) = (SessionTree::default(), 0_u64);
+        for (path, content) in files.iter().filter(|(path, _)| !(hides_scratch && is_scratch(path))) {
+            if tree.entries.len() >= limits.entries {
+                tree.cut = true;
+                break;
+            }
+            let node = SessionNode::of_file(content.as_slice(), bytes, limits);
+            if let SessionNode::File(content) = &node {
+                bytes = bytes.saturating_add(u64::try_from(content.len()).unwrap_or(u64::MAX));
+            }
+            let in_checkout = before.contains_key(path);
+            tree.entries.insert(path.clone(), SessionEntry { node, in_checkout });
+        }
+        Ok(Arc::new(tree))
     }
 
     async fn close(&self) -> Result<(), SandboxError> {
@@ -283,6 +305,11 @@ impl Drop for MemorySession {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+/// Whether the path is the host's scratch directory or in it.
+fn is_scratch(path: &RepoPath) -> bool {
+    path.components().next() == Some(".staso")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

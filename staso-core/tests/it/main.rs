@@ -17,5 +17,6 @@ mod template;
 mod template_limits;
 #[cfg(feature = "template-repair")]
 mod template_ranking;
+mod tools;
 mod transcript;
 mod vcs;

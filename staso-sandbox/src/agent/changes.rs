@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use crate::files::{self, Refusal};
 use crate::root::Session;
 use crate::sys::{self, Kind, Stat};
-use crate::wire::{change, refusal};
+use crate::wire::{TreeLimits, change, refusal};
 
 /// A kind of `wire::change` and its content.
 pub(crate) type Change = (u8, Vec<u8>);
@@ -28,11 +28,37 @@ const MAX_PATH_BYTES: usize = 4095;
 const HOST_SCRATCH: &[u8] = b".staso";
 const OPAQUE: &std::ffi::CStr = c"user.overlay.opaque";
 
+/// What is handed out, and whether more is an error.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    file_bytes: u64,
+    total_bytes: usize,
+    changes: usize,
+    strict: bool,
+}
+
+impl Bounds {
+    /// All changes or none.
+    pub(crate) const STRICT: Self =
+        Self { file_bytes: MAX_FILE_BYTES, total_bytes: MAX_TOTAL_BYTES, changes: MAX_CHANGES, strict: true };
+
+    /// As much as fits.
+    pub(crate) fn within(limits: TreeLimits) -> Self {
+        let most = |wanted: u64, most: usize| usize::try_from(wanted).unwrap_or(most).min(most);
+        Self {
+            file_bytes: limits.file_bytes.min(MAX_FILE_BYTES),
+            total_bytes: most(limits.total_bytes, MAX_TOTAL_BYTES),
+            changes: most(limits.entries, MAX_CHANGES),
+            strict: false,
+        }
+    }
+}
+
 /// Everything that differs, by path.
-pub(crate) fn list(session: &Session) -> Result<BTreeMap<Vec<u8>, Change>, Refusal> {
+pub(crate) fn list(session: &Session, bounds: Bounds) -> Result<BTreeMap<Vec<u8>, Change>, Refusal> {
     let hides_scratch = lower_stat(session, HOST_SCRATCH).is_none();
-    let mut walk =
-        Walk { session, hides_scratch, changes: BTreeMap::new(), bytes: 0, directories: vec![Vec::new()] };
+    let directories = vec![Vec::new()];
+    let mut walk = Walk { session, bounds, hides_scratch, changes: BTreeMap::new(), bytes: 0, directories };
     while let Some(directory) = walk.directories.pop() {
         walk.upper_directory(&directory)?;
     }
@@ -41,6 +67,7 @@ pub(crate) fn list(session: &Session) -> Result<BTreeMap<Vec<u8>, Change>, Refus
 
 struct Walk<'a> {
     session: &'a Session,
+    bounds: Bounds,
     hides_scratch: bool,
     changes: BTreeMap<Vec<u8>, Change>,
     bytes: usize,
@@ -106,9 +133,15 @@ impl Walk<'_> {
 
     fn regular(&mut self, path: Vec<u8>, upper: Stat, lower: Option<Stat>) -> Result<(), Refusal> {
         let kind = if upper.mode & 0o100 == 0 { change::WRITTEN } else { change::WRITTEN_EXECUTABLE };
-        if upper.size > MAX_FILE_BYTES {
+        if upper.size > self.bounds.file_bytes {
+            if !self.bounds.strict {
+                return self.add(path, change::UNREAD, upper.size.to_le_bytes().to_vec());
+            }
             let why = format!("it has {} bytes, more than {MAX_FILE_BYTES}", upper.size);
             return self.add(path, change::REFUSED, why.into_bytes());
+        }
+        if self.is_full() && !self.bounds.strict {
+            return self.add(path, change::UNREAD, upper.size.to_le_bytes().to_vec());
         }
         let Ok(content) = files::read(self.session.upper.as_fd(), &path, MAX_FILE_BYTES) else {
             return Ok(());
@@ -173,17 +206,24 @@ impl Walk<'_> {
         Ok(())
     }
 
+    fn is_full(&self) -> bool {
+        self.bytes > self.bounds.total_bytes
+    }
+
     fn add(&mut self, path: Vec<u8>, kind: u8, content: Vec<u8>) -> Result<(), Refusal> {
         self.bytes = self.bytes.saturating_add(content.len());
-        if self.bytes > MAX_TOTAL_BYTES || self.changes.len() >= MAX_CHANGES {
+        let too_many = self.changes.len() >= self.bounds.changes;
+        if self.bounds.strict && (too_many || self.is_full()) {
             return Err(Refusal::new(refusal::TOO_LARGE, "what the session changed"));
         }
-        self.changes.insert(path, (kind, content));
+        let (path, change) =
+            if too_many { (Vec::new(), (change::CUT, Vec::new())) } else { (path, (kind, content)) };
+        self.changes.insert(path, change);
         Ok(())
     }
 }
 
-fn join(path: &[u8], name: &[u8]) -> Result<Vec<u8>, Refusal> {
+pub(crate) fn join(path: &[u8], name: &[u8]) -> Result<Vec<u8>, Refusal> {
     let mut joined = path.to_vec();
     if !joined.is_empty() {
         joined.push(b'/');
@@ -195,7 +235,7 @@ fn join(path: &[u8], name: &[u8]) -> Result<Vec<u8>, Refusal> {
     Ok(joined)
 }
 
-fn open_dir(root: BorrowedFd<'_>, path: &[u8]) -> Option<OwnedFd> {
+pub(crate) fn open_dir(root: BorrowedFd<'_>, path: &[u8]) -> Option<OwnedFd> {
     let path = CString::new(if path.is_empty() { b"." } else { path }).ok()?;
     sys::open_beneath(root, &path, sys::O_RDONLY | sys::O_DIRECTORY, 0).ok()
 }

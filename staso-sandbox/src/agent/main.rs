@@ -15,6 +15,7 @@ mod output;
 mod root;
 mod serve;
 mod sys;
+mod tree;
 #[expect(dead_code, reason = "the host uses the other half")]
 mod wire;
 

@@ -6,7 +6,7 @@
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
-use crate::changes;
+use crate::changes::{self, Bounds};
 use crate::command::{Keeper, Started, note};
 use crate::files::{self, Refusal};
 use crate::filter;
@@ -14,12 +14,19 @@ use crate::launch::{Failure, SOCKET};
 use crate::output::Stream;
 use crate::root::Session;
 use crate::sys::{self, Errno, POLLIN, POLLOUT, PollFd};
-use crate::wire::{self, Command, Configuration, Decoder, Encoder, Exit, Limits, refusal, reply, request};
+use crate::tree::TreeWalk;
+use crate::wire::{
+    self, Command, Configuration, Decoder, Encoder, Exit, Limits, TreeLimits, refusal, reply, request,
+};
 
 /// While more than this waits to be sent, commands are not read from.
 const SEND_AHEAD_BYTES: usize = 8 << 20;
 const SIGKILL_STATUS: u32 = 9;
 
+/// While more than this waits to be sent, trees are not read from.
+const TREE_AHEAD_BYTES: usize = 1 << 20;
+/// Trees that are read at a time.
+const MAX_WALKS: usize = 8;
 /// Namespaces that wait for the next command.
 const MAX_IDLE: usize = 4;
 
@@ -49,6 +56,7 @@ struct Server<'a> {
     sent: usize,
     running: Vec<Running>,
     idle: Vec<Keeper>,
+    walks: Vec<TreeWalk>,
     host_gone: bool,
 }
 
@@ -69,6 +77,7 @@ pub(crate) fn serve(
         sent: 0,
         running: Vec::new(),
         idle: Vec::new(),
+        walks: Vec::new(),
         host_gone: false,
     };
     // The host need not wait for the namespace of its first command.
@@ -91,7 +100,7 @@ impl Server<'_> {
     /// Waits for something to happen and deals with it.
     fn turn(&mut self, host: &OwnedFd, children: &OwnedFd) {
         let mut fds = self.interests(host, children);
-        sys::wait_fds(&mut fds, self.next_deadline());
+        sys::wait_fds(&mut fds, if self.may_walk() { 0 } else { self.next_deadline() });
         let happened = |fd: i32| fds.iter().any(|entry| entry.fd == fd && entry.revents != 0);
         if happened(host.as_raw_fd()) {
             self.host_gone = true;
@@ -111,6 +120,20 @@ impl Server<'_> {
             self.receive();
         }
         self.enforce_deadlines();
+        self.walk();
+    }
+
+    fn may_walk(&self) -> bool {
+        !self.walks.is_empty() && self.outgoing.len() - self.sent <= TREE_AHEAD_BYTES
+    }
+
+    /// Reads a little of every tree.
+    fn walk(&mut self) {
+        if self.may_walk() {
+            let Self { walks, session, outgoing, .. } = self;
+            walks.retain_mut(|walk| !walk.step(session, outgoing));
+            self.send();
+        }
     }
 
     fn interests(&self, host: &OwnedFd, children: &OwnedFd) -> Vec<PollFd> {
@@ -195,12 +218,14 @@ impl Server<'_> {
         let outcome = match kind {
             request::EXEC => self.exec(id, body),
             request::KILL => {
+                self.walks.retain(|walk| walk.id != id);
                 self.running.iter_mut().filter(|command| command.id == id).for_each(Running::kill);
                 Ok(())
             }
             request::READ => self.read(id, body),
             request::WRITE => self.write(id, body),
-            request::CHANGES => self.changes(id),
+            request::CHANGES => self.changes(id, body),
+            request::TREE => self.tree(id, body),
             _ => Err(malformed()),
         };
         if let Err(refused) = outcome {
@@ -257,8 +282,21 @@ impl Server<'_> {
         Ok(())
     }
 
-    fn changes(&mut self, id: u32) -> Result<(), Refusal> {
-        for (path, (kind, content)) in changes::list(self.session)? {
+    fn tree(&mut self, id: u32, body: &[u8]) -> Result<(), Refusal> {
+        let limits = TreeLimits::decode(body).ok_or_else(malformed)?;
+        if self.walks.len() >= MAX_WALKS {
+            return Err(Refusal::new(refusal::INVALID, "too many trees are being read"));
+        }
+        self.walks.push(TreeWalk::new(id, limits));
+        Ok(())
+    }
+
+    fn changes(&mut self, id: u32, body: &[u8]) -> Result<(), Refusal> {
+        let bounds = match body {
+            [] => Bounds::STRICT,
+            body => Bounds::within(TreeLimits::decode(body).ok_or_else(malformed)?),
+        };
+        for (path, (kind, content)) in changes::list(self.session, bounds)? {
             self.outgoing
                 .extend(Encoder::new(reply::CHANGE, id).bytes(&path).u8(kind).bytes(&content).finish());
         }

@@ -22,8 +22,11 @@ pub(crate) mod request {
     pub(crate) const READ: u8 = 4;
     /// Write a file.
     pub(crate) const WRITE: u8 = 5;
-    /// List what differs from the checkout.
+    /// List what differs from the checkout. With `TreeLimits` as body, what is beyond them is listed without content;
+    /// without, it is refused.
     pub(crate) const CHANGES: u8 = 6;
+    /// Read the checkout as it was; body: `TreeLimits`.
+    pub(crate) const TREE: u8 = 7;
 }
 
 /// Helper to host.
@@ -78,6 +81,10 @@ pub(crate) mod change {
     pub(crate) const SYMLINK: u8 = 4;
     /// Not handed out; the content is the reason.
     pub(crate) const REFUSED: u8 = 5;
+    /// A regular file without its content, which is beyond the limits; the content is its size in eight bytes.
+    pub(crate) const UNREAD: u8 = 6;
+    /// There is more than the limits allow; path and content are empty.
+    pub(crate) const CUT: u8 = 7;
 }
 
 /// How a session is to be built.
@@ -142,6 +149,17 @@ pub(crate) struct Exit {
     pub(crate) status: u32,
     /// Whether its time was over.
     pub(crate) timed_out: bool,
+}
+
+/// How much of a tree is handed out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct TreeLimits {
+    /// Paths.
+    pub(crate) entries: u64,
+    /// Largest file.
+    pub(crate) file_bytes: u64,
+    /// All contents together.
+    pub(crate) total_bytes: u64,
 }
 
 /// Builds one frame.
@@ -329,6 +347,19 @@ impl Command {
     }
 }
 
+impl TreeLimits {
+    /// The frame of a request within these limits.
+    pub(crate) fn encode(self, kind: u8, id: u32) -> Vec<u8> {
+        Encoder::new(kind, id).u64(self.entries).u64(self.file_bytes).u64(self.total_bytes).finish()
+    }
+
+    /// Reads the body of such a frame.
+    pub(crate) fn decode(body: &[u8]) -> Option<Self> {
+        let mut body = Decoder::new(body);
+        Some(Self { entries: body.u64()?, file_bytes: body.u64()?, total_bytes: body.u64()? })
+    }
+}
+
 impl Exit {
     /// The frame of this exit.
     pub(crate) fn encode(self, id: u32) -> Vec<u8> {
@@ -416,6 +447,11 @@ mod tests {
         let found = split_frame(&frame).unwrap().unwrap();
         assert_eq!((found.id, Command::decode(found.body)), (3, Some(command)));
 
+        let limits = TreeLimits { entries: 1, file_bytes: 2, total_bytes: 3 };
+        let frame = limits.encode(request::TREE, 4);
+        let found = split_frame(&frame).unwrap().unwrap();
+        assert_eq!((found.id, TreeLimits::decode(found.body)), (4, Some(limits)));
+
         let exit = Exit { status: 256, timed_out: true };
         let frame = exit.encode(1);
         let found = split_frame(&frame).unwrap().unwrap();
@@ -436,6 +472,7 @@ mod tests {
             }
             drop(Configuration::decode(&bytes));
             drop(Command::decode(&bytes));
+            let _ = TreeLimits::decode(&bytes);
             let _ = Exit::decode(&mut Decoder::new(&bytes));
         }
     }

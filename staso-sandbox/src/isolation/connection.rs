@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::process::HelperProcess;
-use super::wire::{self, Decoder, Exit, Frame, reply};
+use super::wire::{self, Decoder, Encoder, Exit, Frame, reply, request};
 
 /// Requests that wait to be sent.
 const QUEUED_REQUESTS: usize = 64;
@@ -46,7 +46,17 @@ pub(super) enum Answer {
     Content(Vec<u8>),
     /// Paths with the kind of change and its content.
     Done(Vec<(Vec<u8>, u8, Vec<u8>)>),
+    /// Paths with the kind of node and its content.
+    Tree(Vec<TreePart>),
     Refused(Refused),
+}
+
+/// One path of a tree.
+#[derive(Debug)]
+pub(super) struct TreePart {
+    pub(super) path: Vec<u8>,
+    pub(super) kind: u8,
+    pub(super) content: Arc<[u8]>,
 }
 
 /// The reports of one command, in order. The helper bounds them: at most twice the output limit and a few more.
@@ -89,6 +99,7 @@ impl Reports {
 enum Waiting {
     Command(Arc<Reports>),
     Answer { to: oneshot::Sender<Answer>, changes: Vec<(Vec<u8>, u8, Vec<u8>)> },
+    Tree { to: oneshot::Sender<Answer>, parts: Vec<TreePart>, bytes_left: usize },
 }
 
 /// Who waits for what; `None` once the helper is gone.
@@ -147,6 +158,20 @@ impl Connection {
         answer.await.map_err(|_| Gone)
     }
 
+    /// Sends a request for a tree and waits for all of it. At most `most_bytes` of paths and contents are kept: a helper
+    /// that sends more is no helper of ours.
+    pub(super) async fn tree(
+        &self,
+        most_bytes: usize,
+        encode: impl FnOnce(u32) -> Vec<u8>,
+    ) -> Result<Answer, Gone> {
+        let (to, answer) = oneshot::channel();
+        let id = self.register(Waiting::Tree { to, parts: Vec::new(), bytes_left: most_bytes })?;
+        let _abandon = Abandon { connection: self, id };
+        self.send(encode(id)).await?;
+        answer.await.map_err(|_| Gone)
+    }
+
     /// Sends a request that has no answer.
     pub(super) async fn tell(&self, frame: Vec<u8>) -> Result<(), Gone> {
         self.send(frame).await
@@ -170,6 +195,21 @@ impl Connection {
 
     async fn send(&self, frame: Vec<u8>) -> Result<(), Gone> {
         self.requests.send(frame).await.map_err(|_| Gone)
+    }
+}
+
+/// Stops the reading of a tree that nobody waits for any more.
+struct Abandon<'a> {
+    connection: &'a Connection,
+    id: u32,
+}
+
+impl Drop for Abandon<'_> {
+    fn drop(&mut self) {
+        let waited = lock(&self.connection.board).as_mut().and_then(|board| board.remove(&self.id));
+        if waited.is_some() {
+            self.connection.tell_now(Encoder::new(request::KILL, self.id).finish());
+        }
     }
 }
 
@@ -263,21 +303,32 @@ fn deliver(board: &Board, frame: Frame<'_>) -> Option<()> {
         return Some(());
     }
     if kind == reply::CHANGE {
-        if let Some(Waiting::Answer { changes, .. }) = board.get_mut(&id) {
-            changes.push((body.bytes()?.to_vec(), body.u8()?, body.bytes()?.to_vec()));
+        match board.get_mut(&id) {
+            Some(Waiting::Answer { changes, .. }) => {
+                changes.push((body.bytes()?.to_vec(), body.u8()?, body.bytes()?.to_vec()));
+            }
+            Some(Waiting::Tree { parts, bytes_left, .. }) => {
+                *bytes_left = bytes_left.checked_sub(frame.length)?;
+                let (path, kind, content) = (body.bytes()?.to_vec(), body.u8()?, body.bytes()?.into());
+                parts.push(TreePart { path, kind, content });
+            }
+            _ => {}
         }
         return Some(());
     }
-    if let Some(Waiting::Answer { to, changes }) = board.remove(&id) {
-        let answer = match kind {
-            reply::CONTENT => Answer::Content(body.bytes()?.to_vec()),
-            reply::DONE => Answer::Done(changes),
-            reply::REFUSED => Answer::Refused(refused(&mut body)?),
-            _ => return None,
-        };
-        // Whoever asked may have given up.
-        drop(to.send(answer));
-    }
+    let (to, whole) = match board.remove(&id) {
+        Some(Waiting::Answer { to, changes }) => (to, Answer::Done(changes)),
+        Some(Waiting::Tree { to, parts, .. }) => (to, Answer::Tree(parts)),
+        Some(Waiting::Command(_)) | None => return Some(()),
+    };
+    let answer = match kind {
+        reply::CONTENT => Answer::Content(body.bytes()?.to_vec()),
+        reply::DONE => whole,
+        reply::REFUSED => Answer::Refused(refused(&mut body)?),
+        _ => return None,
+    };
+    // Whoever asked may have given up.
+    drop(to.send(answer));
     Some(())
 }
 

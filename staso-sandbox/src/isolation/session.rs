@@ -11,7 +11,7 @@ use staso_core::code::RepoPath;
 use staso_core::run::{Interrupted, RunContext};
 use staso_core::sandbox::{
     ExecEvent, ExecExit, ExecRequest, ExecStream, Isolation, IsolationTier, SandboxError, SandboxSession,
-    SandboxSpec, SessionChange,
+    SandboxSpec, SessionChange, SessionTree, TreeLimits,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
@@ -23,6 +23,7 @@ use super::connection::{Answer, Connection, Gone, Refused, Report, Reports};
 use super::helper::effective_ids;
 use super::process::HelperProcess;
 use super::remedy::unavailable;
+use super::tree::TreeCache;
 use super::wire::{
     self, Command, Configuration, Decoder, Encoder, Exit, Limits, change, refusal, reply, request,
 };
@@ -55,6 +56,7 @@ struct LocalSession {
     connection: Arc<Connection>,
     oom: Arc<OomWatch>,
     gone: watch::Receiver<bool>,
+    tree: TreeCache,
     /// Cancelled when the session is closed or dropped; commands hold the connection a little longer.
     stop: CancellationToken,
 }
@@ -126,7 +128,15 @@ async fn build(options: &LocalSandboxOptions, spec: &SandboxSpec) -> Result<Loca
     let connection = Arc::new(Connection::start(socket, helper, stop.clone()));
     let isolation = Isolation { tier: IsolationTier::Full, limits: spec.limits.clone(), missing };
     let env = environment(options, spec);
-    Ok(LocalSession { isolation, env, connection, oom: Arc::new(oom), gone, stop })
+    Ok(LocalSession {
+        isolation,
+        env,
+        connection,
+        oom: Arc::new(oom),
+        gone,
+        tree: TreeCache::default(),
+        stop,
+    })
 }
 
 fn configuration(
@@ -345,6 +355,16 @@ impl SandboxSession for LocalSession {
         let content =
             changes.into_iter().filter(|(path, ..)| !RepoPath::is_of_git(&String::from_utf8_lossy(path)));
         content.map(|(path, kind, content)| session_change(&path, kind, content)).collect()
+    }
+
+    async fn tree(&self, limits: &TreeLimits, ctx: &RunContext) -> Result<Arc<SessionTree>, SandboxError> {
+        const OPERATION: &str = "read the tree";
+        self.check(ctx)?;
+        let read = ctx.bounded(FILE_LIMIT, self.tree.read(&self.connection, limits)).await;
+        match read.map_err(|ended| interrupted(ended, OPERATION))?.map_err(closed)? {
+            Ok(tree) => Ok(tree),
+            Err(refused) => Err(refusal_error(OPERATION, None, refused)),
+        }
     }
 
     async fn close(&self) -> Result<(), SandboxError> {

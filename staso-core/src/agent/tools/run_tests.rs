@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::problem::{of_sandbox, problem};
 use crate::agent::{Tool, ToolError, ToolProblem, ToolProblemCode, ToolReply, ToolScope, ToolSpec};
-use crate::run::RunContext;
+use crate::run::{Interrupted, RunContext};
 use crate::verify::{TestCommand, TestFramework, TestReport, TestRunner};
 
 /// Runs the project's tests in the session. The command is the host's or was found in the repository; of the model comes
@@ -41,6 +42,8 @@ impl<'a> RunTests<'a> {
     /// Longest time for one run.
     pub const MAX_TIMEOUT: Duration = Duration::from_secs(600);
     const TIMEOUT: Duration = Duration::from_secs(120);
+    /// What reading the result may take beyond the time for the tests.
+    const SLACK: Duration = Duration::from_secs(60);
     /// Names of failing tests that are listed.
     const MAX_NAMES: usize = 50;
     /// The end of the output that is shown, in bytes.
@@ -73,7 +76,12 @@ impl Tool for RunTests<'_> {
         };
         let wanted = arguments.timeout_s.map_or(Self::TIMEOUT, Duration::from_secs);
         let timeout = wanted.clamp(Duration::from_secs(1), Self::MAX_TIMEOUT).min(scope.time_left);
-        let report = self.runner.run(scope.session()?, &command, timeout, ctx).await?;
+        let run = self.runner.run(scope.session()?, &command, timeout, ctx);
+        let report = match ctx.bounded(timeout + Self::SLACK, run).await {
+            Ok(report) => report.map_err(of_sandbox)?,
+            Err(Interrupted::Cancelled) => return Err(ToolError::Cancelled),
+            Err(error) => return Err(problem(ToolProblemCode::Timeout, format!("the tests {error}"), "")),
+        };
         let ignored = filter.is_some() && report.command != command.display();
         Ok(ToolReply::Text(show(&report, ignored)))
     }

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::problem::of_sandbox;
 use crate::agent::{Tool, ToolError, ToolProblem, ToolProblemCode, ToolReply, ToolScope, ToolSpec};
 use crate::diagnosis::FixKind;
 use crate::fix::Patch;
@@ -107,7 +108,7 @@ impl Tool for SubmitFix<'_> {
         if submission.title.len().max(submission.explanation_md.len()) > MAX_TEXT_BYTES {
             return Err(ToolProblem::new(ToolProblemCode::TooLarge, "explain it in fewer words").into());
         }
-        let drawn = self.draft.draw(scope.session()?, ctx).await?;
+        let drawn = self.draft.draw(scope.session()?, ctx).await.map_err(of_sandbox)?;
         let patch = drawn.patch.map_err(|problem| {
             ToolProblem::new(ToolProblemCode::Denied, format!("the change cannot be submitted: {problem}"))
                 .with_hint(problem.hint())

@@ -70,7 +70,7 @@ impl Workshop<'_> {
         let call = request.reproduction.filter(|found| matches!(found, Reproduction::Call { .. }));
         let reproduce = call.map(|found| Reproduce::new(found, self.verify));
         let submit = SubmitFix::new(&draft);
-        let mut tools: Vec<&dyn Tool> = vec![&edit, &write];
+        let mut tools: Vec<&dyn Tool> = vec![&ReadFile, &SearchCode, &ListFiles, &Bash, &edit, &write];
         tools.extend(tests.as_ref().map(|tool| tool as &dyn Tool));
         tools.extend(reproduce.as_ref().map(|tool| tool as &dyn Tool));
         tools.push(&submit);

@@ -114,9 +114,10 @@ async fn files_that_cannot_be_edited_are_refused() {
     for (file, code, words) in [
         ("gone.py", ToolProblemCode::NoMatch, "no file gone.py"),
         ("image.bin", ToolProblemCode::Denied, "not UTF-8 text"),
-        ("../outside.py", ToolProblemCode::BadArgs, "relative to the root"),
-        ("/etc/passwd", ToolProblemCode::BadArgs, "relative to the root"),
-        (".git/config", ToolProblemCode::BadArgs, "relative to the root"),
+        ("../outside.py", ToolProblemCode::Denied, "outside of the checkout"),
+        ("/etc/passwd", ToolProblemCode::Denied, "outside of the checkout"),
+        (".git/config", ToolProblemCode::Denied, ".git"),
+        (".", ToolProblemCode::BadArgs, "is a directory"),
         (".staso/replay.py", ToolProblemCode::Denied, "scratch directory"),
     ] {
         let (found, text) = refused(edit(file, "a", "b")).await;

@@ -35,7 +35,7 @@ async fn long_broken_and_outside_files_are_refused() {
     for (file, content, code) in [
         ("long.txt", "x".repeat(WriteFile::MAX_BYTES + 1), ToolProblemCode::TooLarge),
         ("broken.json", "{".to_owned(), ToolProblemCode::BadArgs),
-        ("../x", String::new(), ToolProblemCode::BadArgs),
+        ("../x", String::new(), ToolProblemCode::Denied),
         (".staso/x", String::new(), ToolProblemCode::Denied),
     ] {
         let problem = call(&tool, &*session, json!({ "path": file, "content": content })).await.unwrap_err();
