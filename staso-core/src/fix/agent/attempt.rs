@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use super::draft::FixDraft;
 use super::opening::SYSTEM;
-use crate::agent::tools::{EditFile, Reproduce, RunTests, Submission, SubmitFix, WriteFile, WrittenFiles};
+use crate::agent::tools::{
+    Bash, EditFile, ListFiles, ReadFile, Reproduce, RunTests, SearchCode, Submission, SubmitFix, WriteFile,
+    WrittenFiles,
+};
 use crate::agent::{
     AgentEnd, AgentError, AgentLimits, AgentLoop, LanguageModel, Message, ModelError, PriceTable, Tool,
 };

@@ -126,9 +126,7 @@ fn two_attempts(first: &str, second: &str) -> ScriptedModel {
 
 #[tokio::test]
 async fn the_best_of_several_attempts_comes_first() {
-    for (first, second) in
-        [("'broken'", "'new'"), ("'other'", "'new'"), ("'new'\n    ", "'new'")]
-    {
+    for (first, second) in [("'broken'", "'new'"), ("'other'", "'new'"), ("'new'\n    ", "'new'")] {
         let world = World::new();
         let model = two_attempts(first, second);
         let candidates = world.propose(&world.fixer(&model).with_samples(2)).await.unwrap();
