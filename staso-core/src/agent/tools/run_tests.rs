@@ -44,8 +44,9 @@ impl<'a> RunTests<'a> {
     const TIMEOUT: Duration = Duration::from_secs(120);
     /// What reading the result may take beyond the time for the tests.
     const SLACK: Duration = Duration::from_secs(60);
-    /// Names of failing tests that are listed.
-    const MAX_NAMES: usize = 50;
+    /// Names of failing tests that are listed, and the longest, in characters.
+    const MAX_NAMES: usize = 20;
+    const MAX_NAME_CHARS: usize = 160;
     /// The end of the output that is shown, in bytes.
     const TAIL_BYTES: usize = 8 << 10;
 
@@ -76,6 +77,10 @@ impl Tool for RunTests<'_> {
         };
         let wanted = arguments.timeout_s.map_or(Self::TIMEOUT, Duration::from_secs);
         let timeout = wanted.clamp(Duration::from_secs(1), Self::MAX_TIMEOUT).min(scope.time_left);
+        if timeout.is_zero() {
+            let hint = "submit what you have";
+            return Err(problem(ToolProblemCode::Timeout, "no time is left for tools", hint));
+        }
         let run = self.runner.run(scope.session()?, &command, timeout, ctx);
         let report = match ctx.bounded(timeout + Self::SLACK, run).await {
             Ok(report) => report.map_err(of_sandbox)?,
@@ -119,7 +124,8 @@ fn filtered(command: &TestCommand, filter: &str) -> Result<TestCommand, ToolProb
 }
 
 fn show(report: &TestReport, filter_ignored: bool) -> String {
-    let failing: Vec<&str> = report.failing().take(RunTests::MAX_NAMES).collect();
+    let name = |name: &str| name.chars().take(RunTests::MAX_NAME_CHARS).collect::<String>();
+    let failing: Vec<String> = report.failing().take(RunTests::MAX_NAMES).map(name).collect();
     let counts = report.counts;
     let summary = json!({
         "ok": report.passed(),

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use serde_json::json;
 use staso_core::agent::{AgentLimits, ModelError, ModelReply};
-use staso_core::fix::{FixCandidate, FixError};
-use staso_core::testing::{MemorySandbox, SandboxCall, ScriptedModel, tool_call};
+use staso_core::fix::{AgentFixer, FixCandidate, FixError};
+use staso_core::run::RunContext;
+use staso_core::sandbox::{Sandbox, SandboxCapabilities, SandboxError, SandboxSession, SandboxSpec};
+use staso_core::testing::{SandboxCall, ScriptedModel, tool_call};
 use tokio_util::sync::CancellationToken;
 
 use super::world::{World, edits, mends};
@@ -114,11 +116,30 @@ async fn cancelling_ends_the_work_and_its_session() {
     assert_eq!(world.sandbox.calls().last(), Some(&SandboxCall::Close));
 }
 
+/// A machine that cannot isolate anything.
+#[derive(Debug)]
+struct Nowhere;
+
+#[async_trait::async_trait]
+impl Sandbox for Nowhere {
+    async fn capabilities(&self, _ctx: &RunContext) -> Result<SandboxCapabilities, SandboxError> {
+        Err(SandboxError::Disabled)
+    }
+
+    async fn open(
+        &self,
+        _spec: &SandboxSpec,
+        _ctx: &RunContext,
+    ) -> Result<Box<dyn SandboxSession>, SandboxError> {
+        Err(SandboxError::Disabled)
+    }
+}
+
 #[tokio::test]
-async fn a_closed_sandbox_is_an_error() {
-    let mut world = World::new();
-    world.sandbox = MemorySandbox::default();
-    let error = world.mend(&mends()).await.unwrap_err();
-    assert!(matches!(error, FixError::Backend { .. } | FixError::NothingMade { .. }), "{error:?}");
-    let _shared: Arc<str> = error.to_string().into();
+async fn without_a_session_the_model_is_not_asked() {
+    let (world, model) = (World::new(), mends());
+    let fixer = AgentFixer::new(Arc::new(model.clone()), Arc::new(Nowhere));
+    let error = world.propose(&fixer).await.unwrap_err();
+    assert_eq!(error.to_string(), "working in a sandbox session failed in fixer agent");
+    assert_eq!(model.requests().len(), 0);
 }

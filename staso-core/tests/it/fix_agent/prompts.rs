@@ -2,7 +2,7 @@
 
 use staso_core::diagnosis::ReceiptVerdict;
 use staso_core::run::EventKind;
-use staso_core::testing::ScriptedModel;
+use staso_core::testing::{ScriptedModel, SeenRequest};
 use staso_core::verify::Reproduction;
 
 use super::world::{World, mends, path};
@@ -146,6 +146,6 @@ async fn the_trace_itself_is_not_shown() {
         vec![receipt("r1", "never-shown", ReceiptVerdict::Rejected { why: "x".to_owned() })];
     let model: ScriptedModel = mends();
     world.mend(&model).await.unwrap();
-    let everything: String = model.requests().iter().map(|request| request.everything()).collect();
+    let everything: String = model.requests().iter().map(SeenRequest::everything).collect();
     assert!(!everything.contains("never-shown"));
 }

@@ -9,7 +9,7 @@ use staso_core::code::CodeSnapshot;
 use staso_core::diagnosis::FixKind;
 use staso_core::run::RunContext;
 use staso_core::sandbox::{SandboxError, SandboxSession};
-use staso_core::testing::{ContentTests, ScriptedModel};
+use staso_core::testing::{ContentTests, ScriptedExec, ScriptedModel, SessionFiles};
 use staso_core::verify::{TestCommand, TestReport, TestRunner};
 
 use super::world::{World, edits, mends, path, submission, submits};
@@ -133,7 +133,7 @@ async fn what_commands_leave_behind_is_left_out() {
     let candidates = world.mend(&model).await.unwrap();
     assert_eq!(candidates.first().unwrap().patch.paths(), ["tools.py"]);
     let shown = last(&model);
-    assert!(shown.contains("1 new files are left out") && shown.contains("build/out.bin"), "{shown}");
+    assert!(shown.contains("because write_file did not make them (1): build/out.bin"), "{shown}");
 }
 
 #[tokio::test]
@@ -143,4 +143,48 @@ async fn what_commands_break_is_refused() {
     let model = edits(ScriptedModel::new(), "tools.py", "'old'", "'new'").then_call("run_tests", &json!({}));
     let answer = refusal(&world, model).await;
     assert!(answer.contains("line 2 of config.json has a syntax error"), "{answer}");
+}
+
+/// A world whose shell knows one command, which does this to the files.
+fn with_shell(act: impl Fn(&mut SessionFiles) + Send + Sync + 'static) -> World {
+    let mut world = World::new();
+    world.sandbox = world.sandbox.with_responder(move |request, files| {
+        (request.argv.last().map(String::as_str) == Some("act")).then(|| {
+            act(files);
+            ScriptedExec::new(0, "")
+        })
+    });
+    world
+}
+
+/// A model that runs the command and edits nothing else.
+fn acts() -> ScriptedModel {
+    ScriptedModel::new().then_call("bash", &json!({ "command": "act" }))
+}
+
+#[tokio::test]
+async fn a_file_that_a_command_changes_is_part_of_the_change() {
+    let world = with_shell(|files| {
+        files.insert(path("tools.py"), b"def total(order):\n    return order['new']\n".to_vec());
+        files.insert(path("left.py"), b"x = 1\n".to_vec());
+    });
+    let candidates = world.mend(&submits(acts())).await.unwrap();
+    assert_eq!(candidates.first().unwrap().patch.paths(), ["tools.py"]);
+}
+
+#[tokio::test]
+async fn surprises_of_commands_are_named() {
+    let answer = refusal(&with_shell(|files| drop(files.remove(&path("tools.py")))), acts()).await;
+    assert!(answer.contains("tools.py was deleted; a fix deletes nothing"), "{answer}");
+    let binary = with_shell(|files| drop(files.insert(path("tools.py"), b"\xff\x00".to_vec())));
+    let answer = refusal(&binary, acts()).await;
+    assert!(answer.contains("tools.py is not text"), "{answer}");
+}
+
+#[tokio::test]
+async fn credentials_are_not_submitted() {
+    let token = format!("'ghp_{}'", "a1B2c3D4e5F6g7H8i9J0".repeat(2));
+    let model = edits(ScriptedModel::new(), "tools.py", "order['old']", &token);
+    let answer = refusal(&World::new(), model).await;
+    assert!(answer.contains("policy rule secrets") && !answer.contains("a1B2c3"), "{answer}");
 }
