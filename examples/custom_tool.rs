@@ -60,7 +60,8 @@ impl Tool for Deployments {
             return Err(ToolError::Cancelled);
         }
         let Arguments { service } = self.spec.arguments(arguments)?;
-        let found: Vec<_> = self.log.iter().filter(|(name, _)| *name == service).map(|(_, what)| *what).collect();
+        let found: Vec<_> =
+            self.log.iter().filter(|(name, _)| *name == service).map(|(_, what)| *what).collect();
         if found.is_empty() {
             // The model reads this and may try again.
             let problem = ToolProblem::new(ToolProblemCode::NoMatch, "no service of this name was deployed");
@@ -100,11 +101,13 @@ impl Tool for Answer {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let deployments =
-        Deployments::new(vec![("billing", "2026-11-20 prices in cents"), ("search", "2026-11-02 new ranking")]);
+    let deployments = Deployments::new(vec![
+        ("billing", "2026-11-20 prices in cents"),
+        ("search", "2026-11-02 new ranking"),
+    ]);
 
     // Panics with a sentence when the tool breaks a promise. In your own crate this stands in a test.
-    tool::keeps_the_contract(&deployments, &json!({"service": "billing"})).await;
+    tool::keeps_the_contract(&deployments, None).await;
 
     let model = ScriptedModel::new()
         .then_call("deployments", &json!({"service": "biling"}))
@@ -114,7 +117,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (limits, redactor) = (AgentLimits::default().with_turns(5), Redactor::default());
     let agent = AgentLoop::new("example", &model, "You find out what changed.", "answer", &limits, &redactor)
         .with_tools(vec![&deployments, &answer]);
-    let run = agent.run(vec![Message::user("Why are all prices a hundred times too high?")], &test_context()).await?;
+    let run = agent
+        .run(vec![Message::user("Why are all prices a hundred times too high?")], &test_context())
+        .await?;
     let mut out = std::io::stdout().lock();
     for output in run.shown.outputs() {
         writeln!(out, "{}", output.text)?;

@@ -35,6 +35,7 @@ impl ToolSpec {
         let mut parameters = settings.into_generator().into_root_schema_for::<A>().to_value();
         if let Some(object) = parameters.as_object_mut() {
             object.remove("title");
+            object.entry("properties").or_insert_with(|| serde_json::json!({}));
         }
         Self { name: name.into(), description: description.into(), parameters }
     }

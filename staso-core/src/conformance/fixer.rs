@@ -110,9 +110,11 @@ fn are_real_changes(request: &FixRequest<'_>, candidates: &[FixCandidate]) {
         for (path, file) in candidate.patch.files() {
             assert!(file.before() != file.after(), "{title:?} leaves {path} as it is");
             let known = request.code.file(path);
+            let listed = request.code.listed(path).map(|listed| &listed.blob);
             assert!(
-                known.map(|known| &known.blob) == file.blob()
-                    && known.map_or("", |known| &known.text) == file.before(),
+                known.map(|known| &known.blob).or(listed) == file.blob()
+                    && known.is_none_or(|known| *known.text == *file.before())
+                    && (!file.is_new() || file.before().is_empty()),
                 "{title:?} changes another {path} than the snapshot holds"
             );
             contents.push((path.clone(), file.after().to_owned()));

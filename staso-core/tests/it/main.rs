@@ -4,6 +4,7 @@
 
 mod agent;
 mod deep;
+mod fix_agent;
 mod heal;
 mod policy;
 mod quick;

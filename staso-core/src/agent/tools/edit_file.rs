@@ -8,12 +8,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::WrittenFiles;
-use super::repo_path::{file_problem, repo_path};
+use super::problem::{of_sandbox, problem};
+use super::writable_path::writable;
 use crate::agent::{Tool, ToolError, ToolProblem, ToolProblemCode, ToolReply, ToolScope, ToolSpec};
 use crate::code::RepoPath;
 use crate::fix::edit::{EditProblem, EditedText, Rung, TextEdit, Window, new_syntax_error};
 use crate::run::RunContext;
-use crate::sandbox::SandboxSession;
+use crate::sandbox::{SandboxError, SandboxSession};
 
 /// Replaces a quoted stretch of a text file.
 ///
@@ -80,9 +81,9 @@ impl Tool for EditFile {
         ctx: &RunContext,
     ) -> Result<ToolReply, ToolError> {
         let arguments: Arguments = self.spec.arguments(arguments)?;
-        let path = repo_path(&arguments.path)?;
         check_size(&arguments)?;
         let session = scope.session()?;
+        let path = writable(&arguments.path, session, ctx).await?;
         let before = read_text(session, &path, ctx).await?;
         let edit = TextEdit {
             old: &arguments.old_str,
@@ -92,7 +93,7 @@ impl Tool for EditFile {
         let edited = edit.apply(&before).map_err(|problem| explain(problem, &path, &arguments))?;
         check_result(&path, &before, &edited, ctx)?;
         let executable = self.executables.contains(&path);
-        session.write_file(&path, edited.text.as_bytes(), executable, ctx).await.map_err(file_problem)?;
+        session.write_file(&path, edited.text.as_bytes(), executable, ctx).await.map_err(of_sandbox)?;
         self.written.add(path.clone());
         Ok(ToolReply::Text(show(&path, &edited)))
     }
@@ -118,7 +119,13 @@ async fn read_text(
     ctx: &RunContext,
 ) -> Result<String, ToolError> {
     let limit = u64::try_from(EditFile::MAX_FILE_BYTES).unwrap_or(u64::MAX);
-    let bytes = session.read_file(path, limit, ctx).await.map_err(file_problem)?;
+    let bytes = match session.read_file(path, limit, ctx).await {
+        Err(error @ SandboxError::NotFound { .. }) => {
+            let hint = "look for it with list_files or search_code; write_file makes new files";
+            return Err(problem(ToolProblemCode::NoMatch, error.to_string(), hint));
+        }
+        read => read.map_err(of_sandbox)?,
+    };
     String::from_utf8(bytes)
         .ok()
         .filter(|text| !text.contains('\0'))

@@ -14,7 +14,7 @@ mod list_files;
 mod near_paths;
 mod problem;
 mod read_file;
-mod repo_path;
+
 mod reproduce;
 mod run_tests;
 mod search;
@@ -22,6 +22,7 @@ mod search_code;
 mod submit_diagnosis;
 mod submit_fix;
 mod visible;
+mod writable_path;
 mod write_file;
 mod written_files;
 

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::repo_path::file_problem;
+use super::problem::of_sandbox;
 use crate::agent::{Tool, ToolError, ToolProblem, ToolProblemCode, ToolReply, ToolScope, ToolSpec};
 use crate::run::{CheckSubject, RunContext};
 use crate::verify::{CallVerdict, Reproduction, TestBench, VerifyLimits};
@@ -47,7 +47,7 @@ impl Tool for Reproduce<'_> {
     ) -> Result<ToolReply, ToolError> {
         let Arguments {} = self.spec.arguments(arguments)?;
         let bench = TestBench::new(scope.session()?, None, self.limits, CheckSubject::FailingCommit);
-        let check = bench.retry(self.reproduction, &ctx.muted()).await.map_err(file_problem)?;
+        let check = bench.retry(self.reproduction, &ctx.muted()).await.map_err(of_sandbox)?;
         let Some((verdict, record)) = check else {
             let problem = ToolProblem::new(ToolProblemCode::Denied, "no recorded call shows this failure");
             return Err(problem.with_hint("the project's tests show it: use run_tests").into());

@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::problem::{of_sandbox, problem};
 use crate::agent::{Tool, ToolError, ToolProblem, ToolProblemCode, ToolReply, ToolScope, ToolSpec};
-use crate::run::RunContext;
+use crate::run::{Interrupted, RunContext};
 use crate::verify::{TestCommand, TestFramework, TestReport, TestRunner};
 
 /// Runs the project's tests in the session. The command is the host's or was found in the repository; of the model comes
@@ -41,8 +42,11 @@ impl<'a> RunTests<'a> {
     /// Longest time for one run.
     pub const MAX_TIMEOUT: Duration = Duration::from_secs(600);
     const TIMEOUT: Duration = Duration::from_secs(120);
-    /// Names of failing tests that are listed.
-    const MAX_NAMES: usize = 50;
+    /// What reading the result may take beyond the time for the tests.
+    const SLACK: Duration = Duration::from_secs(60);
+    /// Names of failing tests that are listed, and the longest, in characters.
+    const MAX_NAMES: usize = 20;
+    const MAX_NAME_CHARS: usize = 160;
     /// The end of the output that is shown, in bytes.
     const TAIL_BYTES: usize = 8 << 10;
 
@@ -73,7 +77,16 @@ impl Tool for RunTests<'_> {
         };
         let wanted = arguments.timeout_s.map_or(Self::TIMEOUT, Duration::from_secs);
         let timeout = wanted.clamp(Duration::from_secs(1), Self::MAX_TIMEOUT).min(scope.time_left);
-        let report = self.runner.run(scope.session()?, &command, timeout, ctx).await?;
+        if timeout.is_zero() {
+            let hint = "submit what you have";
+            return Err(problem(ToolProblemCode::Timeout, "no time is left for tools", hint));
+        }
+        let run = self.runner.run(scope.session()?, &command, timeout, ctx);
+        let report = match ctx.bounded(timeout + Self::SLACK, run).await {
+            Ok(report) => report.map_err(of_sandbox)?,
+            Err(Interrupted::Cancelled) => return Err(ToolError::Cancelled),
+            Err(error) => return Err(problem(ToolProblemCode::Timeout, format!("the tests {error}"), "")),
+        };
         let ignored = filter.is_some() && report.command != command.display();
         Ok(ToolReply::Text(show(&report, ignored)))
     }
@@ -111,7 +124,8 @@ fn filtered(command: &TestCommand, filter: &str) -> Result<TestCommand, ToolProb
 }
 
 fn show(report: &TestReport, filter_ignored: bool) -> String {
-    let failing: Vec<&str> = report.failing().take(RunTests::MAX_NAMES).collect();
+    let name = |name: &str| name.chars().take(RunTests::MAX_NAME_CHARS).collect::<String>();
+    let failing: Vec<String> = report.failing().take(RunTests::MAX_NAMES).map(name).collect();
     let counts = report.counts;
     let summary = json!({
         "ok": report.passed(),

@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::problem::of_sandbox;
 use crate::agent::{Tool, ToolError, ToolProblem, ToolProblemCode, ToolReply, ToolScope, ToolSpec};
-use crate::diagnosis::FixKind;
 use crate::fix::Patch;
 use crate::fix::agent::FixDraft;
 use crate::id::Digest;
@@ -30,7 +30,7 @@ struct State {
     accepted: Option<(FixSubmission, Patch)>,
 }
 
-/// What a model says of its change. Untrusted.
+/// A change, as the one who made it describes it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FixSubmission {
@@ -40,13 +40,21 @@ pub(crate) struct FixSubmission {
     pub(crate) explanation_md: String,
     /// What is changed mostly.
     #[serde(rename = "fix_type")]
-    _fix_type: FixKind,
+    _fix_type: FixType,
     /// How likely it is to break something.
     #[serde(rename = "risk")]
     _risk: Risk,
     /// Which tests you ran with this change, and what they said.
     #[serde(rename = "tests_run")]
     _tests_run: String,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum FixType {
+    Prompt,
+    Code,
+    Config,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
@@ -107,7 +115,7 @@ impl Tool for SubmitFix<'_> {
         if submission.title.len().max(submission.explanation_md.len()) > MAX_TEXT_BYTES {
             return Err(ToolProblem::new(ToolProblemCode::TooLarge, "explain it in fewer words").into());
         }
-        let drawn = self.draft.draw(scope.session()?, ctx).await?;
+        let drawn = self.draft.draw(scope.session()?, ctx).await.map_err(of_sandbox)?;
         let patch = drawn.patch.map_err(|problem| {
             ToolProblem::new(ToolProblemCode::Denied, format!("the change cannot be submitted: {problem}"))
                 .with_hint(problem.hint())
@@ -128,7 +136,7 @@ fn show(patch: &Patch, left_out: &[String], again: bool) -> String {
     let files = patch.paths().len();
     let first = if again { "The files changed since you last submitted. " } else { "" };
     let mut text =
-        format!("{first}Your whole change, {files} files, {added} lines added, {removed} removed:\n\n");
+        format!("{first}Your whole change (files: {files}, lines added: {added}, removed: {removed}):\n\n");
     let diff = patch.diff();
     let end = (0..=diff.len().min(MAX_SHOWN_BYTES)).rev().find(|at| diff.is_char_boundary(*at)).unwrap_or(0);
     text.push_str(diff.get(..end).unwrap_or_default());
@@ -139,7 +147,7 @@ fn show(patch: &Patch, left_out: &[String], again: bool) -> String {
         let names: Vec<&str> = left_out.iter().take(MAX_PATHS).map(String::as_str).collect();
         let _ = write!(
             text,
-            "\n{} new files are left out, because only write_file makes new files of the change: {}\n",
+            "\nNew files that are left out, because write_file did not make them ({}): {}\n",
             left_out.len(),
             names.join(", ")
         );

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::WrittenFiles;
-use super::repo_path::{file_problem, repo_path};
+use super::problem::of_sandbox;
+use super::writable_path::writable;
 use crate::agent::{Tool, ToolError, ToolProblem, ToolProblemCode, ToolReply, ToolScope, ToolSpec};
 use crate::fix::edit::new_syntax_error;
 use crate::run::RunContext;
@@ -58,16 +59,16 @@ impl Tool for WriteFile {
         ctx: &RunContext,
     ) -> Result<ToolReply, ToolError> {
         let arguments: Arguments = self.spec.arguments(arguments)?;
-        let path = repo_path(&arguments.path)?;
         if arguments.content.len() > Self::MAX_BYTES {
             let message = format!("a new file has at most {} bytes", Self::MAX_BYTES);
             return Err(ToolProblem::new(ToolProblemCode::TooLarge, message).into());
         }
         let session = scope.session()?;
+        let path = writable(&arguments.path, session, ctx).await?;
         let exists = match session.read_file(&path, 1, ctx).await {
             Ok(_) | Err(SandboxError::TooLarge { .. }) => true,
             Err(SandboxError::NotFound { .. }) => false,
-            Err(error) => return Err(file_problem(error)),
+            Err(error) => return Err(of_sandbox(error)),
         };
         if exists && !self.made.contains(&path) {
             let problem = ToolProblem::new(ToolProblemCode::Denied, format!("{path} exists already"));
@@ -77,7 +78,7 @@ impl Tool for WriteFile {
             let message = format!("the file was not written: it would have a syntax error at line {line}");
             return Err(ToolProblem::new(ToolProblemCode::BadArgs, message).into());
         }
-        session.write_file(&path, arguments.content.as_bytes(), false, ctx).await.map_err(file_problem)?;
+        session.write_file(&path, arguments.content.as_bytes(), false, ctx).await.map_err(of_sandbox)?;
         self.edited.add(path.clone());
         self.made.add(path.clone());
         Ok(ToolReply::Text(format!("wrote {path}: {} lines", arguments.content.lines().count())))

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use super::draft::FixDraft;
 use super::opening::SYSTEM;
-use crate::agent::tools::{EditFile, FixSubmission, Reproduce, RunTests, SubmitFix, WriteFile, WrittenFiles};
+use crate::agent::tools::{
+    Bash, EditFile, FixSubmission, ListFiles, ReadFile, Reproduce, RunTests, SearchCode, SubmitFix,
+    WriteFile, WrittenFiles,
+};
 use crate::agent::{
     AgentEnd, AgentError, AgentLimits, AgentLoop, LanguageModel, Message, ModelError, PriceTable, Tool,
 };
@@ -70,7 +73,7 @@ impl Workshop<'_> {
         let call = request.reproduction.filter(|found| matches!(found, Reproduction::Call { .. }));
         let reproduce = call.map(|found| Reproduce::new(found, self.verify));
         let submit = SubmitFix::new(&draft);
-        let mut tools: Vec<&dyn Tool> = vec![&edit, &write];
+        let mut tools: Vec<&dyn Tool> = vec![&ReadFile, &SearchCode, &ListFiles, &Bash, &edit, &write];
         tools.extend(tests.as_ref().map(|tool| tool as &dyn Tool));
         tools.extend(reproduce.as_ref().map(|tool| tool as &dyn Tool));
         tools.push(&submit);

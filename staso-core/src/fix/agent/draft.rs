@@ -75,7 +75,7 @@ impl DraftProblem {
             Self::OnlyTests => "change what the tests are about",
             Self::Syntax { .. } => "mend the line",
             Self::UnknownBase { .. } | Self::Patch(_) | Self::Policy(_) => {
-                "undo that part; `git diff` does not work here, read the file and edit it back"
+                "undo that part: read the file and edit it back"
             }
         }
     }

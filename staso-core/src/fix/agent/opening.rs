@@ -98,7 +98,8 @@ fn render(diagnosis: &Diagnosis, reproduction: Option<&Reproduction>, redactor: 
     let mut out = format!("Cause: {}\n", line(diagnosis.summary.as_str()));
     let mut say = |what: &str, text: &str| {
         if !text.is_empty() {
-            let _ = writeln!(out, "{what}: {text}");
+            let blank = if text.starts_with('\n') { "" } else { " " };
+            let _ = writeln!(out, "{what}:{blank}{text}");
         }
     };
     if let Some(cause) = &diagnosis.root_cause {

@@ -7,6 +7,8 @@ use std::hash::{Hash as _, Hasher as _};
 const MAX_WINDOWS: usize = 3;
 /// Lines of a quote that are compared, from its first.
 const MAX_QUOTE_LINES: usize = 12;
+/// Lines of a file that are looked at, from its first.
+const MAX_LINES: usize = 50_000;
 /// Words of a line that are compared.
 const MAX_WORDS: usize = 24;
 /// Lines of a place that are shown.
@@ -26,7 +28,7 @@ pub(crate) struct Window {
 /// The places most like the quote, best first; none when not a word is shared.
 pub(super) fn nearest(text: &str, quote: &str) -> Vec<Window> {
     let quoted: Vec<Vec<u64>> = quote.lines().take(MAX_QUOTE_LINES).map(words).collect();
-    let lines: Vec<&str> = text.lines().collect();
+    let lines: Vec<&str> = text.lines().take(MAX_LINES).collect();
     let known: Vec<Vec<u64>> = lines.iter().map(|line| words(line)).collect();
     let mut scored: Vec<(u64, usize)> = (0..lines.len())
         .map(|start| {
