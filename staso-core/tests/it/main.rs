@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must panic")]
 
+mod agent;
 mod heal;
 mod quick;
 mod report;

@@ -6,7 +6,7 @@ use super::BREAK;
 const MAX_STRING_BYTES: usize = 1_024;
 
 /// The characters a reader sees, line breaks (all written `\n`) and tabs.
-pub(super) fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {

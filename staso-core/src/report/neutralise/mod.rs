@@ -7,7 +7,8 @@
 
 mod hidden;
 
-use hidden::{strip_comments, visible};
+use hidden::strip_comments;
+pub(crate) use hidden::visible;
 
 /// Breaks a token apart where a forge would read it as a reference; shows nothing. An entity, not the character itself,
 /// so that a reader of the source sees it.
