@@ -1,5 +1,7 @@
 //! A reply in the making.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use staso_core::agent::{ModelError, ModelReply, StopReason, TokenUsage, ToolCall};
 
@@ -80,9 +82,21 @@ impl Draft {
             ),
         };
         let state = std::mem::take(&mut self.state).written(wire);
+        name_calls(&mut self.calls);
         let mut reply = ModelReply::text(self.text);
         reply.calls = self.calls.into_iter().map(|call| call.finish(stop)).collect();
         Ok(reply.with_stop(stop).with_usage(usage).with_state(state).with_answered_by(self.answered_by))
+    }
+}
+
+/// Results are joined with calls by id: every call has one of its own, whatever the server says.
+fn name_calls(calls: &mut [DraftCall]) {
+    let mut known = BTreeSet::new();
+    for (at, call) in calls.iter_mut().enumerate() {
+        if call.id.is_empty() || known.contains(&call.id) {
+            call.id = format!("{}_{at}", if call.id.is_empty() { "call" } else { &call.id });
+        }
+        known.insert(call.id.clone());
     }
 }
 

@@ -8,6 +8,7 @@ mod replay;
 mod retries;
 mod secrecy;
 mod synthetic;
+mod wire;
 
 use std::sync::Mutex;
 
