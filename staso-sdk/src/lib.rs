@@ -22,7 +22,7 @@ pub mod capture;
 mod clock;
 #[cfg(feature = "capture")]
 mod config;
-#[cfg(any(feature = "capture", feature = "build"))]
+#[cfg(any(feature = "capture", feature = "build", feature = "llm"))]
 mod environment;
 #[cfg(feature = "capture")]
 mod error;
@@ -38,7 +38,7 @@ mod marks;
 mod peek;
 #[cfg(all(doctest, feature = "capture", feature = "heal"))]
 mod readme;
-#[cfg(feature = "capture")]
+#[cfg(any(feature = "capture", feature = "llm"))]
 mod secret;
 #[cfg(any(feature = "capture", feature = "ingest"))]
 mod span_kind;
@@ -47,12 +47,14 @@ mod span_kind;
 pub mod heal;
 #[cfg(feature = "ingest")]
 pub mod ingest;
+#[cfg(feature = "llm")]
+pub mod models;
 #[cfg(feature = "ingest")]
 pub mod store;
 
 #[cfg(feature = "capture")]
 pub use capture::{BuildFacts, CapturePolicy, agent, llm, tool};
-#[cfg(any(feature = "capture", feature = "build"))]
+#[cfg(any(feature = "capture", feature = "build", feature = "llm"))]
 pub use environment::{Environment, ProcessEnvironment};
 #[cfg(feature = "capture")]
 pub use error::InitError;
@@ -60,5 +62,5 @@ pub use error::InitError;
 pub use export::{DeliveryReport, Exporter};
 #[cfg(feature = "capture")]
 pub use init::{Builder, Installed, Staso, init};
-#[cfg(feature = "capture")]
+#[cfg(any(feature = "capture", feature = "llm"))]
 pub use secret::Secret;

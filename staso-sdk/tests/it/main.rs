@@ -35,5 +35,7 @@ mod child;
 mod end_to_end;
 #[cfg(feature = "ingest")]
 mod ingest_memory;
+#[cfg(feature = "llm")]
+mod models;
 #[cfg(all(feature = "capture", feature = "sqlite"))]
 mod store_killed;
