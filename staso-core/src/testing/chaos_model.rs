@@ -12,7 +12,7 @@ use crate::agent::{
 use crate::run::{Interrupted, RunContext};
 
 /// Bytes of a giant output.
-const GIANT_BYTES: usize = 4 << 20;
+const GIANT_BYTES: usize = 1 << 20;
 /// Pieces of a slow drip, and the wait before each.
 const DRIPS: usize = 40;
 const DRIP: Duration = Duration::from_secs(1);
@@ -27,7 +27,7 @@ pub enum Chaos {
     UnknownTool,
     /// A tool that was offered, without arguments.
     NoArguments,
-    /// Megabytes of text, or of arguments.
+    /// A megabyte of text, or of arguments.
     GiantOutput,
     /// No answer until the run is cancelled.
     Silence,

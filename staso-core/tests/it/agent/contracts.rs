@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
-use staso_core::agent::{LanguageModel, ModelReply, ToolSpec};
+use staso_core::agent::{LanguageModel, ModelReply, Tool, ToolError, ToolReply, ToolScope, ToolSpec};
 use staso_core::conformance::{language_model, tool};
 use staso_core::redaction::Redactor;
+use staso_core::run::RunContext;
 use staso_core::testing::{
     Cassette, Chaos, ChaosModel, RecordingModel, ReplayingModel, ScriptedModel, tool_call,
 };
@@ -157,4 +159,73 @@ fn every_rule_of_schemas_is_kept_watch_on() {
     }
     let broken = tool::broken_rules(&deep);
     assert!(broken.iter().any(|found| found.contains("more than 5 objects")), "{broken:?}");
+}
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Greeting {
+    /// Whom to greet.
+    name: Option<String>,
+}
+
+/// What a tool does wrong.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    TakesAnything,
+    EndsTheAgent,
+    Hangs,
+}
+
+#[derive(Debug)]
+struct Greet(ToolSpec, Fault);
+
+fn greet(fault: Fault) -> Greet {
+    Greet(ToolSpec::of::<Greeting>("greet", "Greets somebody"), fault)
+}
+
+#[async_trait]
+impl Tool for Greet {
+    fn spec(&self) -> &ToolSpec {
+        &self.0
+    }
+
+    async fn call(
+        &self,
+        arguments: Value,
+        _scope: &ToolScope<'_>,
+        _ctx: &RunContext,
+    ) -> Result<ToolReply, ToolError> {
+        match self.1 {
+            Fault::TakesAnything => return Ok(ToolReply::Text("hello".to_owned())),
+            Fault::EndsTheAgent => return Err(ToolError::Cancelled),
+            Fault::Hangs => std::future::pending().await,
+            Fault::None => {}
+        }
+        let Greeting { name } = self.0.arguments(arguments)?;
+        Ok(ToolReply::Text(format!("hello {}", name.unwrap_or_default())))
+    }
+}
+
+#[tokio::test]
+async fn a_tool_that_reads_its_arguments_keeps_the_contract() {
+    tool::keeps_the_contract(&greet(Fault::None), None).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "greet carries out null")]
+async fn a_tool_that_takes_anything_is_found() {
+    tool::keeps_the_contract(&greet(Fault::TakesAnything), None).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "greet ends the agent over null")]
+async fn a_tool_that_ends_the_agent_over_arguments_is_found() {
+    tool::keeps_the_contract(&greet(Fault::EndsTheAgent), None).await;
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "greet goes on after it was cancelled")]
+async fn a_tool_that_hangs_is_found() {
+    tool::stops_when_cancelled(&greet(Fault::Hangs), None).await;
 }

@@ -280,6 +280,31 @@ async fn old_observations_make_room_and_the_rest_stays() {
     }
 }
 
+#[tokio::test]
+async fn large_outputs_do_not_eat_the_reserve_of_the_answer() {
+    let large = ClosureTool::new("look", |arguments| {
+        Ok(ToolReply::Text(format!("{} {}", arguments["path"], "x y ".repeat(4_000))))
+    });
+    let usage = |request: &staso_core::testing::SeenRequest| {
+        let bytes: usize = request.messages.iter().map(staso_core::agent::Message::text_bytes).sum();
+        TokenUsage::new(u64::try_from(bytes / 4 + 100).unwrap(), 50)
+    };
+    let model = ScriptedModel::new().forever(move |request| {
+        let forced = request.tool_choice != SeenToolChoice::Auto;
+        let calls = (0..8).map(|number| {
+            let path = format!("{}/{number}", request.messages.len());
+            tool_call(if forced { "submit" } else { "look" }, &json!({ "path": path }))
+        });
+        Ok(ModelReply::calls(calls.collect()).with_usage(usage(request)))
+    });
+    for tokens in [20_000, 40_000, 60_000, 80_000, 100_000, 200_000] {
+        let desk = Desk::new().limits(AgentLimits::default().with_tokens(tokens, 32_000));
+        let run = desk.run(&model, &[&large, &submit()]).await;
+        assert!(matches!(run.end, AgentEnd::Submitted), "{tokens}: {:?}", run.end);
+        assert!(run.used.input_tokens <= tokens, "{tokens}: {:?}", run.used);
+    }
+}
+
 /// What a tool says is cut on its way in, and nothing of the rest is kept.
 #[tokio::test]
 async fn giant_outputs_stay_small_and_cheap() {

@@ -6,4 +6,5 @@ mod chaos;
 mod contracts;
 mod desk;
 mod limits;
+mod secrets;
 mod turns;
