@@ -504,8 +504,8 @@ mod tests {
         assert_eq!(split_frame(&both).unwrap().unwrap().length, first.len());
         let second = split_frame(&both[first.len()..]).unwrap().unwrap();
         assert_eq!((second.kind, second.id, second.body), (2, 2, b"\x03\0\0\0abc".as_slice()));
-        let failed = Encoder::new(1, 1).u8(7).filled(9, |_| Err(())).unwrap_err();
-        assert_eq!(failed.finish(), first);
+        let failed = Encoder::new(1, 1).u8(9).filled(9, |_| Err(())).unwrap_err();
+        assert_eq!(failed.instead(7).finish(), first);
     }
 
     #[test]
