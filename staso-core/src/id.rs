@@ -223,7 +223,8 @@ text_id! {
 }
 
 text_id! {
-    /// A branch name without `refs/heads/`, as `git check-ref-format --branch` accepts it; at most 244 bytes.
+    /// A branch name without `refs/heads/`, as `git check-ref-format --branch` accepts it; at most 244 bytes, and not
+    /// begun with `+`, which in a refspec means force.
     BranchName, "branch name", branch_name
 }
 
@@ -286,7 +287,7 @@ fn branch_name(s: &str) -> Result<(), &'static str> {
     let bad_char = |c: char| c.is_control() || " ~^:?*[\\".contains(c);
     if s.is_empty() || s.len() > 244 {
         Err("must have 1 to 244 bytes")
-    } else if s.starts_with('-') || s == "@" || s == "HEAD" || s.starts_with("refs/") {
+    } else if s.starts_with(['-', '+']) || s == "@" || s == "HEAD" || s.starts_with("refs/") {
         Err("not usable as a branch name")
     } else if s.chars().any(bad_char) || s.contains("..") || s.contains("@{") || s.contains("//") {
         Err("contains a sequence that git forbids")

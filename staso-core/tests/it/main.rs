@@ -8,6 +8,7 @@ mod fix_agent;
 mod heal;
 mod policy;
 mod quick;
+mod redaction;
 mod report;
 mod report_artifacts;
 mod report_neutralise;
