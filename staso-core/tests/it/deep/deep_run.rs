@@ -8,8 +8,8 @@ use staso_core::code::{CodeSnapshot, RepoPath};
 use staso_core::conformance;
 use staso_core::deep::DeepDiagnoser;
 use staso_core::diagnosis::{
-    Depth, DiagnoseError, DiagnoseRequest, Diagnoser, Diagnosis, Locator, Receipt, ReceiptVerdict, check_receipts,
-    cited_files,
+    Depth, DiagnoseError, DiagnoseRequest, Diagnoser, Diagnosis, Locator, Receipt, ReceiptVerdict,
+    check_receipts, cited_files,
 };
 use staso_core::id::CommitId;
 use staso_core::run::{
