@@ -49,10 +49,10 @@ impl Received {
 impl ReceivedCall {
     fn new(call: &ToolCall, at: usize, intake: Intake<'_>) -> Self {
         let arguments = arguments::parse(&call.arguments);
-        let id: String = intake.whole(&call.id).chars().take(MAX_ID_CHARS).collect();
+        let id: String = intake.cut(&call.id, 4 * MAX_ID_CHARS).chars().take(MAX_ID_CHARS).collect();
         let told = ToolCall {
             id: if id.is_empty() { format!("call_{}", at + 1) } else { id },
-            name: tool_name(&call.name),
+            name: tool_name(&intake.cut(&call.name, 4 * MAX_NAME_CHARS)),
             arguments: arguments::recorded(&call.arguments, arguments.as_ref(), intake),
         };
         Self { arguments, told }
