@@ -150,7 +150,12 @@ async fn a_fault_that_rules_cannot_settle_is_found_mended_proven_and_proposed() 
     if std::env::var_os("SHOW").is_some() {
         println!("{}", artifact.proposal.as_ref().unwrap().body);
         println!("{}", serde_json::to_string_pretty(&artifact).unwrap());
-        for event in &events { println!("{}", serde_json::to_string(&event.event).unwrap().chars().take(600).collect::<String>()); }
+        for event in &events {
+            println!(
+                "{}",
+                serde_json::to_string(&event.event).unwrap().chars().take(600).collect::<String>()
+            );
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::code::{CodeSnapshot, RepoPath};
 use crate::redaction::Redactor;
-use crate::run::RunContext;
+use crate::run::{Note, RunContext};
 use crate::sandbox::{SandboxError, SandboxSession};
 use crate::trace::{cut_middle, legible};
 
@@ -44,6 +44,7 @@ pub(super) async fn read(
             },
         };
         let Some(content) = content.filter(|content| !content.trim().is_empty()) else { continue };
+        ctx.note(Note::File(name.to_owned()));
         let shown = cut_middle(&legible(&content, redactor), MAX_FILE_BYTES);
         if text.len() + shown.len() <= MAX_BYTES {
             text.push_str(&format!("{name}\n{}\n\n", shown.trim_end()));

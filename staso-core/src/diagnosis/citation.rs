@@ -160,7 +160,7 @@ impl Citation {
         let fields = trace.citable(span_id);
         let mut problem = None;
         for pointer in &fields {
-            match trace.text_at(span_id, pointer).map(|text| occurs(&quote, &text)) {
+            match trace.text_at(span_id, pointer).map(|text| occurs(&quote, &text, evidence.redactor)) {
                 Some(Ok(_)) => return Ok(Locator::Span { span_id, pointer: pointer.clone() }),
                 Some(Err(why)) if why.contains("credential") => problem = Some(why),
                 _ => {}
@@ -168,7 +168,7 @@ impl Citation {
         }
         for field in &fields {
             let value = trace.text_at(span_id, field).and_then(|text| serde_json::from_str(&text).ok());
-            let inner = value.and_then(|value: Value| inside(&value, &quote));
+            let inner = value.and_then(|value: Value| inside(&value, &quote, evidence));
             if let Some(inner) = inner {
                 let pointer = JsonPointer::from_parts(field.parts().into_iter().chain(inner));
                 // A payload inside a payload has no pointer of its own.
@@ -215,7 +215,7 @@ impl Citation {
                     file.text.lines().count()
                 ));
             };
-            if occurs(&wanted, &cited).is_ok() {
+            if occurs(&wanted, &cited, evidence.redactor).is_ok() {
                 return Ok(place((first, last), quote));
             }
             if let Some((a, b)) = line_range(&file.text, &wanted) {
@@ -247,14 +247,14 @@ fn in_tool(label: &str, shown: &Shown) -> Result<Locator, String> {
 }
 
 /// The parts of the pointer to a text inside a JSON value that holds the folded quote.
-fn inside(value: &Value, quote: &str) -> Option<Vec<String>> {
+fn inside(value: &Value, quote: &str, evidence: &Evidence<'_>) -> Option<Vec<String>> {
     let mut open: Vec<(Vec<String>, &Value)> = vec![(Vec::new(), value)];
     let mut left = MAX_VALUES;
     while let Some((path, value)) = open.pop() {
         left = left.checked_sub(1)?;
         let deeper = |part: String| path.iter().cloned().chain([part]).collect::<Vec<_>>();
         match value {
-            Value::String(text) if occurs(quote, text).is_ok() => return Some(path),
+            Value::String(text) if occurs(quote, text, evidence.redactor).is_ok() => return Some(path),
             Value::Array(values) if path.len() < MAX_DEPTH => {
                 open.extend(
                     values.iter().enumerate().rev().map(|(at, value)| (deeper(at.to_string()), value)),

@@ -18,6 +18,6 @@ pub use diagnosis::{
     MissingEvidence, Propagation, RootCause, SuggestedFix, Summary,
 };
 pub(crate) use provenance::fold;
-pub use provenance::{Evidence, check_receipt, check_receipts, cited_files};
+pub use provenance::{Evidence, check_against, check_receipt, check_receipts, cited_files};
 pub use receipt::{Locator, Receipt, ReceiptKind, ReceiptMatch, ReceiptVerdict};
 pub use repair::{FailureOracle, FrameRef, RecordedCall, RepairHint};

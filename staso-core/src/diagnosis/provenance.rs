@@ -13,7 +13,7 @@ use crate::agent::ToolCall;
 use crate::code::{CodeSnapshot, RepoPath};
 use crate::guard::GuardViolation;
 use crate::id::{Digest, RunId};
-use crate::redaction::visible;
+use crate::redaction::{Redactor, visible};
 use crate::run::{EventKind, RunContext, RunEvent};
 use crate::trace::TraceView;
 
@@ -36,13 +36,16 @@ pub struct Evidence<'a> {
     pub events: &'a [RunEvent],
     /// The heal run that the events must be of; `None` takes any. Default `None`.
     pub run_id: Option<RunId>,
+    /// What took credentials out of the texts that a model was shown, so that words beside its placeholders are found. Default
+    /// `None`: only the forms of common credentials are known.
+    pub redactor: Option<&'a Redactor>,
 }
 
 impl<'a> Evidence<'a> {
     /// Only the trace.
     #[must_use]
     pub const fn new(trace: &'a TraceView<'a>) -> Self {
-        Self { trace, violations: &[], code: None, events: &[], run_id: None }
+        Self { trace, violations: &[], code: None, events: &[], run_id: None, redactor: None }
     }
 
     /// Adds guard violations.
@@ -70,6 +73,13 @@ impl<'a> Evidence<'a> {
     #[must_use]
     pub const fn of_run(mut self, run_id: RunId) -> Self {
         self.run_id = Some(run_id);
+        self
+    }
+
+    /// Knows what the host's redactor put in the place of credentials.
+    #[must_use]
+    pub const fn with_redactor(mut self, redactor: Option<&'a Redactor>) -> Self {
+        self.redactor = redactor;
         self
     }
 }
@@ -100,8 +110,13 @@ pub fn check_receipts(
         .with_code(code)
         .with_events(&events)
         .of_run(ctx.run_id());
+    check_against(receipts, &evidence, ctx);
+}
+
+/// As [`check_receipts`], against evidence that the caller put together.
+pub fn check_against(receipts: &mut [Receipt], evidence: &Evidence<'_>, ctx: &RunContext) {
     for receipt in receipts {
-        (receipt.verdict, receipt.matched) = match examine(receipt, &evidence) {
+        (receipt.verdict, receipt.matched) = match examine(receipt, evidence) {
             // No model was shown what the rules cite: `shown` stays off where it was and is not needed.
             Ok(matched) => {
                 let shown = matched.shown && (receipt.matched.shown || !matched.raw);
@@ -144,17 +159,19 @@ pub(super) fn examine(receipt: &Receipt, evidence: &Evidence<'_>) -> Result<Rece
         return Err("the digest is not that of the quote".to_owned());
     }
     let source = cited_text(&receipt.locator, &quote, evidence)?;
-    occurs(&quote, &source)
+    occurs(&quote, &source, evidence.redactor)
 }
 
 /// Whether a text holds a folded quote.
-pub(super) fn occurs(quote: &str, source: &str) -> Result<ReceiptMatch, String> {
+pub(super) fn occurs(quote: &str, source: &str, redactor: Option<&Redactor>) -> Result<ReceiptMatch, String> {
     if source.len() > MAX_SOURCE_BYTES {
         return Err(format!("the text cited is longer than {MAX_SOURCE_BYTES} bytes"));
     }
-    let clean = redact(&visible(source));
+    let visible = visible(source);
     let raw = fold(source).contains(quote);
-    let shown = fold(&clean).contains(quote) || (!raw && fold(&json_string(&clean)).contains(quote));
+    let holds =
+        |clean: &str| fold(clean).contains(quote) || (!raw && fold(&json_string(clean)).contains(quote));
+    let shown = holds(&redact(&visible)) || redactor.is_some_and(|known| holds(&known.clean(&visible)));
     // Words that stand only in the raw text next to a credential may be a piece of it.
     if raw && !shown && contains_secret(source) && !fold(&redact(source)).contains(quote) {
         return Err("the quote holds a part of something that looks like a credential".to_owned());

@@ -4,6 +4,7 @@ use super::{ARTIFACT_SCHEMA_VERSION, RunArtifact, RunEvent, Subject, TranscriptE
 use crate::code::CodeSnapshot;
 use crate::diagnosis::{Evidence, Receipt, ReceiptVerdict, check_receipt};
 use crate::guard::GuardViolation;
+use crate::redaction::Redactor;
 use crate::trace::{Trace, TraceView};
 
 /// What an artifact is held against.
@@ -16,6 +17,8 @@ pub struct AuditInputs<'a> {
     pub violations: &'a [GuardViolation],
     /// The code at the failing commit; without it receipts for files cannot be checked and are reported.
     pub code: Option<&'a CodeSnapshot>,
+    /// What took credentials out of the texts that models were shown, when the host has one of its own.
+    pub redactor: Option<&'a Redactor>,
     /// The text of `transcript.jsonl`; without it the events are not checked, and receipts for tool calls cannot be and are
     /// reported.
     pub transcript: Option<&'a str>,
@@ -25,7 +28,7 @@ impl<'a> AuditInputs<'a> {
     /// Only the trace.
     #[must_use]
     pub const fn new(trace: &'a Trace) -> Self {
-        Self { trace, violations: &[], code: None, transcript: None }
+        Self { trace, violations: &[], code: None, redactor: None, transcript: None }
     }
 
     /// Adds the code at the failing commit.
@@ -39,6 +42,13 @@ impl<'a> AuditInputs<'a> {
     #[must_use]
     pub const fn with_violations(mut self, violations: &'a [GuardViolation]) -> Self {
         self.violations = violations;
+        self
+    }
+
+    /// Knows what the host's redactor put in the place of credentials.
+    #[must_use]
+    pub const fn with_redactor(mut self, redactor: &'a Redactor) -> Self {
+        self.redactor = Some(redactor);
         self
     }
 
@@ -122,7 +132,8 @@ fn check_evidence(
         .with_violations(inputs.violations)
         .with_code(inputs.code)
         .with_events(events)
-        .of_run(artifact.run_id);
+        .of_run(artifact.run_id)
+        .with_redactor(inputs.redactor);
     let receipts = artifact.diagnosis.iter().flat_map(|diagnosis| &diagnosis.receipts);
     let differs = |receipt: &Receipt| {
         let found = check_receipt(receipt, &evidence);

@@ -14,9 +14,8 @@ use crate::diagnosis::{
     Citation, DiagnoseRequest, Evidence, FixKind, Receipt, ReceiptKind, ReceiptVerdict, Summary,
 };
 use crate::id::SpanId;
-use crate::redaction::Redactor;
-use crate::redaction::visible;
-use crate::run::RunContext;
+use crate::redaction::{Redactor, visible};
+use crate::run::{Note, RunContext};
 use crate::sandbox::SandboxError;
 use crate::trace::legible;
 
@@ -180,6 +179,7 @@ impl<'a> SubmitDiagnosis<'a> {
             let known = self.state().code.as_ref().is_some_and(|code| code.file(&path).is_some());
             let Some(listed) = code.listed(&path).filter(|_| !known) else { continue };
             let Some(text) = source.read(&path, ctx).await? else { continue };
+            ctx.note(Note::File(path.to_string()));
             let file = SourceFile { blob: listed.blob.clone(), text, executable: listed.executable };
             if let Some(code) = &mut self.state().code {
                 code.insert(path, file);
@@ -196,7 +196,8 @@ impl<'a> SubmitDiagnosis<'a> {
             .with_violations(self.request.violations)
             .with_code(state.code.as_ref())
             .with_events(&events)
-            .of_run(ctx.run_id());
+            .of_run(ctx.run_id())
+            .with_redactor(Some(self.redactor));
         let mut problems = Vec::new();
         let mut receipts = Vec::new();
         for (at, citation) in arguments.receipts.iter().enumerate() {
