@@ -15,6 +15,7 @@ use crate::demo::{Demo, DemoError};
 use crate::environment::Environment;
 use crate::follow::Finished;
 use crate::interrupt;
+use crate::model;
 use crate::options::{self, Command, Options, OwnWork, Work};
 use crate::own_work;
 use crate::scenario::Scenario;
@@ -51,7 +52,10 @@ async fn heal(options: &Options, environment: &Environment) -> Result<u8, Failur
         Work::Own(own) => own.repository.as_ref(),
         Work::Demo(_) => None,
     };
-    let station = Station::open(&directory, repository, policy(options))
+    let preview = options.preview_model.then(|| Box::new(io::stdout()) as Box<dyn Write + Send>);
+    let agents = model::agents(preview).map_err(|error| (error.into(), USAGE))?;
+    let asked = model::described(agents.as_ref(), options.preview_model);
+    let station = Station::with_agents(&directory, repository, policy(options), agents)
         .await
         .map_err(|error| (Box::from(error), UNHEALED))?;
     let out = io::stdout();
@@ -65,6 +69,7 @@ async fn heal(options: &Options, environment: &Environment) -> Result<u8, Failur
         terminal: Terminal::new(progress, look),
         json: options.json,
     };
+    program.say(&look.paint(Tone::Dim, &asked))?;
     let code = match &options.work {
         Work::Demo(scenarios) => program.demo(scenarios).await,
         Work::Own(own) => program.own(own).await,

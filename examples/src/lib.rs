@@ -9,6 +9,7 @@ pub mod follow;
 pub mod git;
 pub mod heal_program;
 pub mod interrupt;
+pub mod model;
 pub mod options;
 pub mod own_work;
 pub mod progress;

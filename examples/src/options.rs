@@ -33,6 +33,8 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// Longest time for one run of the project's tests; `None` takes that of the policy.
     pub test_timeout: Option<Duration>,
+    /// Whether requests to a model are shown instead of sent.
+    pub preview_model: bool,
 }
 
 /// What to heal.
@@ -103,6 +105,7 @@ struct Given {
     json: bool,
     data: Option<PathBuf>,
     test_timeout: Option<Duration>,
+    preview_model: bool,
 }
 
 /// Reads the arguments, without the program's name.
@@ -123,13 +126,17 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, U
             Arg::Long("until") => given.until = Some(parser.value()?.string()?.parse()?),
             Arg::Long("test") => given.test_command = Some(parser.value()?.string()?),
             Arg::Long("test-timeout") => given.test_timeout = Some(seconds(&parser.value()?.string()?)?),
+            Arg::Long("preview-model") => given.preview_model = true,
             Arg::Long("data") => given.data = Some(parser.value()?.into()),
             other => return Err(other.unexpected().into()),
         }
     }
     let work = work(&mut given)?;
-    let Given { json, data, test_timeout, .. } = given;
-    Ok(Command::Heal(Options { work, json, data, test_timeout }))
+    let Given { json, data, test_timeout, preview_model, .. } = given;
+    if json && preview_model {
+        return Err(UsageError::Combination("--json and --preview-model exclude each other"));
+    }
+    Ok(Command::Heal(Options { work, json, data, test_timeout, preview_model }))
 }
 
 fn work(given: &mut Given) -> Result<Work, UsageError> {
@@ -179,15 +186,19 @@ pub fn usage() -> String {
         "\
 Turns failed runs of an agent into proven fixes.
 
-heal [--scenario NAME]... [--json] [--data DIR] [--test-timeout SECONDS]
+heal [--scenario NAME]... [--json] [--data DIR] [--test-timeout SECONDS] [--preview-model]
     Plants faults in a support agent, runs it, and heals what fails. All default scenarios when none is named.
 heal --trace FILE [--repo PATH-or-URL] [--until diagnose|propose|verify|publish] [--test CMD] [--json] [--data DIR]
-     [--test-timeout SECONDS]
+     [--test-timeout SECONDS] [--preview-model]
     Heals the failed runs in FILE (staso ingest format or OTLP JSON; - is standard input) at the repository's commit.
     examples/record.py FILE COMMAND... writes such a file of a program that records with a staso SDK.
     Goes as far as `publish` by default: a new branch fix/staso-... and nothing else; --until verify writes nothing.
 heal --list | --help
 
+A model is asked when STASO_MODEL names one (e.g. anthropic/claude-sonnet-4-5, with ANTHROPIC_API_KEY) and the rules are
+not sure; without one nothing leaves this machine.
+
+--preview-model shows what a model would be sent, and sends nothing
 --json          prints artifacts alone, one a line
 --test          the project's test command, for sh; by default it is found in the repository
 --test-timeout  longest time for one run of the project's tests; by default 120
@@ -196,9 +207,11 @@ heal --list | --help
 Exit code: 0 all healed as expected, 1 something did not heal, 2 bad usage or malformed input, 130 cancelled.
 
 Scenarios:
-{}More faults of the same classes:
+{}      {} (needs a model)
+More faults of the same classes:
 {}",
         names(DEFAULTS),
+        HARD.name,
         names(VARIANTS)
     )
 }

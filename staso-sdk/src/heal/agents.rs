@@ -48,6 +48,34 @@ impl AgentOptions {
         }
     }
 
+    /// The model that the environment names, with retries, its prices, and its key known to the redactor; `None` when it
+    /// names none. See [`ModelConfig::from_environment`](crate::models::ModelConfig::from_environment) for the
+    /// variables.
+    ///
+    /// # Errors
+    /// When a variable has a value that cannot be used, or one that is needed is missing.
+    #[cfg(feature = "llm")]
+    pub fn from_environment(
+        environment: &dyn crate::Environment,
+    ) -> Result<Option<Self>, crate::models::ModelConfigError> {
+        let config = crate::models::ModelConfig::from_environment(environment)?;
+        config.as_ref().map(Self::from_config).transpose()
+    }
+
+    /// The configured model, with retries, its prices, and its key known to the redactor.
+    ///
+    /// # Errors
+    /// When the address or the key is missing, or TLS cannot be set up.
+    #[cfg(feature = "llm")]
+    pub fn from_config(config: &crate::models::ModelConfig) -> Result<Self, crate::models::ModelConfigError> {
+        let model = crate::models::RetryingModel::new(config.build()?);
+        let secrets = config.known_secrets();
+        let redactor = secrets.iter().fold(Redactor::default(), |redactor, secret| {
+            redactor.with_known_secret("model key", secret.expose())
+        });
+        Ok(Self::new(Arc::new(model)).with_prices(config.prices().clone()).with_redactor(redactor))
+    }
+
     /// Sets what models cost.
     #[must_use]
     pub fn with_prices(mut self, prices: PriceTable) -> Self {
