@@ -12,6 +12,7 @@ mod request;
 mod run_loop;
 mod shown;
 mod tool;
+#[cfg(feature = "agent-tools")]
 pub mod tools;
 
 pub use limits::AgentLimits;
