@@ -5,6 +5,7 @@
 mod heal;
 mod policy;
 mod quick;
+mod redaction;
 mod report;
 mod report_artifacts;
 mod report_neutralise;
