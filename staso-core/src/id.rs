@@ -282,7 +282,8 @@ fn full_object_id(s: &str) -> Result<(), &'static str> {
     }
 }
 
-/// The rules of `git help check-ref-format`, which also keep a name from being read as an option.
+/// The rules of `git help check-ref-format`, which also keep a name from being read as an option; and no
+/// `+` at the beginning, by which a refspec forces.
 fn branch_name(s: &str) -> Result<(), &'static str> {
     let bad_char = |c: char| c.is_control() || " ~^:?*[\\".contains(c);
     if s.is_empty() || s.len() > 244 {

@@ -92,7 +92,9 @@ fn header(near: &str) -> Option<Value<'_>> {
     let named = value.get(..scheme).is_some_and(|word| schemes.iter().any(|s| s.eq_ignore_ascii_case(word)));
     let skipped = if named { scheme + blanks(value.get(scheme..)?) } else { 0 };
     let value = run(value.get(skipped..)?, at + skipped)?;
-    (value.text.len() >= 8 && !is_placeholder(value.text)).then_some(value)
+    // Without a scheme it may as well be code about headers.
+    let fits = if named { !is_placeholder(value.text) } else { is_random(&value) };
+    fits.then_some(value)
 }
 
 fn bearer(near: &str) -> Option<Value<'_>> {
@@ -166,6 +168,7 @@ fn is_random(value: &Value<'_>) -> bool {
         && plain
         && !is_date
         && !is_code
+        && !text.contains("://")
         && !is_placeholder(text)
         && bits(text) >= MIN_BITS
 }

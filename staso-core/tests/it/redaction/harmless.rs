@@ -31,6 +31,8 @@ fn hashes_ids_names_and_encoded_files_stay() {
         "max_tokens: 4096, total_tokens=12345678",
         "secret_expires: '2026-11-22T12:30:00Z', token: '2026-11-22T12:30:00Z'",
         "API_KEY = 'OPENAI_API_KEY_NAME'",
+        "authorization = authorization.split(':')",
+        ".. _`Token`: https://tools.ietf.org/html/rfc6750",
         "Authorization: Bearer $TOKEN_1_OF_THE_HOST",
         "https://example.org:8080/a@b and git@github.com:acme/x.git",
         "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",

@@ -18,7 +18,7 @@ fn base64(bytes: &[u8], url: bool) -> String {
         let group = format!("{:0<6}", bits.get(start..bits.len().min(start + 6)).unwrap());
         text.push(*alphabet.get(usize::from_str_radix(&group, 2).unwrap()).unwrap());
     }
-    while !url && text.len() % 4 != 0 {
+    while !url && !text.len().is_multiple_of(4) {
         text.push('=');
     }
     text
