@@ -24,6 +24,7 @@ pub use model::{LanguageModel, ModelError, ModelId, ModelIdError, ModelLimits};
 pub use price::{Price, PriceTable};
 pub use reply::{ModelReply, StopReason, TokenUsage};
 pub use request::{DeltaSink, ModelRequest, NoDeltas, ToolChoice};
+pub(crate) use run_loop::Intake;
 pub use run_loop::{AgentEnd, AgentError, AgentLoop, AgentRun};
 pub use shown::{Shown, ShownOutput};
 pub use tool::{Tool, ToolError, ToolProblem, ToolProblemCode, ToolReply, ToolScope, ToolSpec};

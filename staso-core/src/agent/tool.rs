@@ -51,11 +51,18 @@ impl ToolSpec {
     /// # Errors
     /// A problem that names the field at fault and repeats the schema, for the model.
     pub fn arguments<A: DeserializeOwned>(&self, arguments: Value) -> Result<A, ToolProblem> {
+        let bad = |message: String| {
+            ToolProblem::new(ToolProblemCode::BadArgs, message)
+                .with_hint(format!("the arguments of {} follow this schema: {}", self.name, self.parameters))
+        };
+        // A list would be read as the fields in their order.
+        if arguments.is_array() {
+            return Err(bad("invalid type: the arguments are a list, not an object".to_owned()));
+        }
         serde_path_to_error::deserialize(arguments).map_err(|error| {
             let path = error.path().to_string();
             let at = if path == "." { String::new() } else { format!("at {path}: ") };
-            ToolProblem::new(ToolProblemCode::BadArgs, format!("{at}{}", error.into_inner()))
-                .with_hint(format!("the arguments of {} follow this schema: {}", self.name, self.parameters))
+            bad(format!("{at}{}", error.into_inner()))
         })
     }
 }

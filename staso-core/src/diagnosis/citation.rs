@@ -1,6 +1,6 @@
 //! Citations as models write them, and the receipts they come to.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -28,6 +28,7 @@ const MAX_DEPTH: usize = 32;
 pub struct Citation {
     /// Where the words stand: in a span of the trace, a guard violation, a file at the failing commit, or the output of a tool
     /// call of yours.
+    #[schemars(schema_with = "kinds")]
     pub kind: ReceiptKind,
     /// For `span` its id, for `violation` its id, for `tool` the label of the call, e.g. t7.
     #[serde(default)]
@@ -46,6 +47,11 @@ pub struct Citation {
     pub quote: String,
     /// What the words show.
     pub claim: String,
+}
+
+// The schema of the type explains each value, in a form that not every provider takes.
+fn kinds(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": ["span", "violation", "file", "tool"] })
 }
 
 impl Citation {

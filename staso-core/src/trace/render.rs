@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{Captured, JsonPointer, Payload, Span, SpanKind, SpanStatus, TraceView};
+use crate::agent::Intake;
 use crate::id::SpanId;
 use crate::redaction::Redactor;
 use crate::redaction::visible;
@@ -233,7 +234,7 @@ impl<'a> TraceText<'a> {
     }
 
     fn cut(&self, text: &str, limit: usize) -> String {
-        cut_middle(&legible(text, self.redactor), limit)
+        Intake(self.redactor).cut(text, limit)
     }
 }
 
@@ -361,4 +362,84 @@ fn place(place: &super::CodePlace) -> String {
         let _ = write!(text, " in {function}");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::TraceId;
+    use crate::trace::{SourceRevision, Timestamp, Trace, TraceLimits};
+    use proptest::prelude::*;
+
+    fn span(id: u64, parent: u64) -> Span {
+        let mut span =
+            Span::new(SpanId::from_u64(id), format!("s{id}"), SpanKind::Custom, Timestamp::from_nanos(1));
+        span.parent_span_id = (parent > 0).then(|| SpanId::from_u64(parent));
+        span
+    }
+
+    fn trace(spans: Vec<Span>) -> Trace {
+        let id = TraceId::from_bytes([1; 16]);
+        Trace::new(id, SourceRevision::default(), spans, TraceLimits::default()).unwrap()
+    }
+
+    fn names(index: &str) -> Vec<&str> {
+        index.lines().filter_map(|line| line.split('`').nth(1)).collect()
+    }
+
+    #[test]
+    fn the_index_lists_every_step_once_also_in_cycles_and_deep_chains() {
+        let redactor = Redactor::default();
+        let cyclic = trace(vec![span(1, 0), span(2, 1), span(3, 4), span(4, 3), span(5, 99)]);
+        let view = TraceView::new(&cyclic);
+        let index = TraceText::new(&view, &redactor).index(100);
+        let mut found = names(&index);
+        found.sort_unstable();
+        assert_eq!(found, ["s1", "s2", "s3", "s4", "s5"]);
+        let deep = trace((1..=5_000).map(|id| span(id, id - 1)).collect());
+        let view = TraceView::new(&deep);
+        let index = TraceText::new(&view, &redactor).index(5_000);
+        assert_eq!(names(&index).len(), 5_000);
+        assert!(index.lines().all(|line| line.len() < 200), "indentation is bounded");
+    }
+
+    #[test]
+    fn of_many_steps_the_failed_ones_and_what_encloses_them_are_listed_first() {
+        let mut spans: Vec<Span> = (1..=50).map(|id| span(id, u64::from(id > 1))).collect();
+        spans[44].parent_span_id = Some(SpanId::from_u64(40));
+        spans[44].status = SpanStatus::Timeout;
+        let trace = trace(spans);
+        let view = TraceView::new(&trace);
+        let redactor = Redactor::default();
+        let index = TraceText::new(&view, &redactor).index(5);
+        assert_eq!(names(&index), ["s1", "s2", "s3", "s40", "s45"]);
+        assert!(index.ends_with("… 45 more steps are not listed here\n"), "{index}");
+    }
+
+    proptest! {
+        /// Whatever a trace holds: a line of the file is one line of JSON, nothing hidden is left, and nothing grows.
+        #[test]
+        fn any_text_comes_out_visible_and_bounded(text in "\\PC{0,40}|[\\x00-\\x1f\u{200b}\u{202e}\u{e0041}a\"\\\\]{0,2000}") {
+            let mut made = span(1, 0);
+            made.name.clone_from(&text);
+            made.agent.name = Some(text.clone());
+            made.input = Captured::Present(Payload::new(text.clone()));
+            made.attributes.insert(text.clone(), json!(text));
+            let trace = trace(vec![made]);
+            let view = TraceView::new(&trace);
+            let redactor = Redactor::default();
+            let shown = TraceText::new(&view, &redactor);
+            let limits = TextLimits::new(200, 100);
+            let id = SpanId::from_u64(1);
+            let line = shown.json(trace.spans().first().unwrap(), limits).to_string();
+            let whole = shown.span(id, limits).unwrap();
+            prop_assert!(!line.contains('\n'));
+            prop_assert!(line.len() < 6_000 && whole.len() < 6_000);
+            prop_assert_eq!(shown.index(10).lines().count(), 1);
+            for out in [line, whole] {
+                let hidden = ['\u{200b}', '\u{202e}', '\u{e0041}', '\u{1b}', '\u{0}'];
+                prop_assert!(!out.contains(hidden), "something hidden is left");
+            }
+        }
+    }
 }

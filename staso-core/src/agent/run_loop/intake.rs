@@ -9,17 +9,17 @@ const WINDOW_BYTES: usize = 32 << 10;
 
 /// Takes credentials and hidden characters out of text, and cuts it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Intake<'a>(pub(super) &'a Redactor);
+pub(crate) struct Intake<'a>(pub(crate) &'a Redactor);
 
 impl Intake<'_> {
     /// Without credentials, control characters (but `\n` and `\t`) and invisible or bidirectional Unicode. The latter go
     /// first: they could split a credential that would be whole again without them.
-    pub(super) fn whole(self, text: &str) -> String {
+    pub(crate) fn whole(self, text: &str) -> String {
         self.0.clean(&visible(text))
     }
 
     /// The same, at most `max_bytes` long: head and tail, and how much was left out between them.
-    pub(super) fn cut(self, text: &str, max_bytes: usize) -> String {
+    pub(crate) fn cut(self, text: &str, max_bytes: usize) -> String {
         if text.len() <= 2 * WINDOW_BYTES {
             let clean = self.whole(text);
             return if clean.len() <= max_bytes {

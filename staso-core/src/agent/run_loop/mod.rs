@@ -20,3 +20,4 @@ mod turn;
 
 pub use agent_loop::AgentLoop;
 pub use end::{AgentEnd, AgentError, AgentRun};
+pub(crate) use intake::Intake;

@@ -1,7 +1,7 @@
 //! [`GetSpans`]: reads steps of the failed run.
 
 use async_trait::async_trait;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -34,10 +34,22 @@ struct Arguments {
     ids: Option<Vec<String>>,
     /// Only spans of this kind.
     #[serde(default)]
+    #[schemars(schema_with = "kinds")]
     kind: Option<SpanKind>,
     /// Only spans with this status.
     #[serde(default)]
+    #[schemars(schema_with = "statuses")]
     status: Option<SpanStatus>,
+}
+
+// The schemas of the types explain each value, in a form that not every provider takes.
+fn kinds(_: &mut SchemaGenerator) -> Schema {
+    let names = ["llm", "tool", "chain", "retriever", "agent", "embedding", "guard", "custom"];
+    json_schema!({ "anyOf": [{ "type": "string", "enum": names }, { "type": "null" }] })
+}
+
+fn statuses(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "anyOf": [{ "type": "string", "enum": ["ok", "error", "timeout"] }, { "type": "null" }] })
 }
 
 impl<'a> GetSpans<'a> {

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -130,11 +130,17 @@ struct RootCause {
 #[serde(deny_unknown_fields)]
 struct Fix {
     /// What kind of file the change is in.
+    #[schemars(schema_with = "fix_kinds")]
     r#type: FixKind,
     /// What to do.
     description: String,
     /// Paths of the files to change, best first.
     target_files: Vec<String>,
+}
+
+// The schema of the type explains each value, in a form that not every provider takes.
+fn fix_kinds(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": ["prompt", "code", "config"] })
 }
 
 impl<'a> SubmitDiagnosis<'a> {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use staso_core::agent::tools::{GetSpans, SubmitDiagnosis};
 use staso_core::agent::{Shown, Tool, ToolError, ToolProblemCode, ToolReply, ToolScope};
+use staso_core::conformance;
 use staso_core::diagnosis::DiagnoseRequest;
 use staso_core::redaction::Redactor;
 use staso_core::testing::test_context;
@@ -168,6 +169,30 @@ async fn steps_are_chosen_by_kind_and_status_or_by_id() {
 }
 
 #[tokio::test]
+async fn both_tools_keep_the_contract_of_tools() {
+    let (trace, redactor) = (desk::trace(), Redactor::default());
+    let view = TraceView::new(&trace);
+    let request = DiagnoseRequest::new(&view);
+    let (spans, submit) = (GetSpans::new(&view, &redactor), SubmitDiagnosis::new(&request, &redactor));
+    conformance::tool::keeps_the_contract(&spans, None).await;
+    conformance::tool::keeps_the_contract(&submit, None).await;
+    let offered = |tool: &dyn Tool, pointer: &str| tool.spec().parameters.pointer(pointer).unwrap().clone();
+    for kind in offered(&spans, "/properties/kind/anyOf/0/enum").as_array().unwrap() {
+        assert!(
+            !matches!(call(&spans, &json!({ "kind": kind })).await, Err(ToolError::Problem(problem)) if problem.code == ToolProblemCode::BadArgs),
+            "{kind}"
+        );
+    }
+    assert_eq!(offered(&spans, "/properties/status/anyOf/0/enum"), json!(["ok", "error", "timeout"]));
+    assert_eq!(
+        offered(&submit, "/properties/suggested_fix/properties/type/enum"),
+        json!(["prompt", "code", "config"])
+    );
+    let kinds = offered(&submit, "/properties/receipts/items/properties/kind/enum");
+    assert_eq!(kinds, json!(["span", "violation", "file", "tool"]));
+}
+
+#[tokio::test]
 async fn answers_are_bounded_whatever_the_trace_holds() {
     let big = json!({ "text": "head ".repeat(4_000) + "tail" });
     let steps = (1..=24).map(|number| {
@@ -186,8 +211,6 @@ async fn answers_are_bounded_whatever_the_trace_holds() {
     assert!(all.contains("… 4 more fit"));
     assert!(all.len() <= 400 * 1024, "{} bytes", all.len());
     let one = text(call(&spans, &json!({"ids": [id(1)]})).await);
-    assert!(
-        one.contains("characters left out") && one.contains("tail") && one.contains("160 more attributes")
-    );
+    assert!(one.contains("bytes left out") && one.contains("tail") && one.contains("160 more attributes"));
     assert!(one.len() <= 128 * 1024, "{} bytes", one.len());
 }
