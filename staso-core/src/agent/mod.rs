@@ -3,6 +3,7 @@
 //!
 //! What a model says is untrusted: it is data for the code that asked, never an instruction to the host.
 
+mod canonical;
 mod limits;
 mod message;
 mod model;
@@ -14,6 +15,8 @@ mod shown;
 mod tool;
 pub mod tools;
 
+#[cfg(feature = "testing")]
+pub(crate) use canonical::canonical;
 pub use limits::AgentLimits;
 pub use message::{Message, ProviderState, ToolCall, ToolResult};
 pub use model::{LanguageModel, ModelError, ModelId, ModelIdError, ModelLimits};

@@ -6,8 +6,10 @@
 pub mod diagnoser;
 pub mod event_sink;
 pub mod fixer;
+pub mod language_model;
 pub mod run_store;
 pub mod sandbox;
 pub mod test_runner;
+pub mod tool;
 pub mod trace_store;
 pub mod vcs;

@@ -8,13 +8,11 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::SeenRequest;
+use super::pieces::{estimated_usage, stream};
 use crate::agent::{
     LanguageModel, ModelError, ModelId, ModelLimits, ModelReply, ModelRequest, TokenUsage, ToolCall,
 };
 use crate::run::RunContext;
-
-/// Length of the pieces in which text is streamed, in characters.
-const PIECE_CHARS: usize = 16;
 
 type Answer = dyn Fn(&SeenRequest) -> Result<ModelReply, ModelError> + Send + Sync;
 
@@ -206,20 +204,9 @@ impl LanguageModel for ScriptedModel {
             call.id = format!("call_{number}_{}", at + 1);
         }
         if reply.usage == TokenUsage::default() {
-            let written: usize = reply.text.len()
-                + reply.calls.iter().map(|call| call.name.len() + call.arguments.len()).sum::<usize>();
-            let written = u64::try_from(written.div_ceil(4)).unwrap_or(u64::MAX);
-            reply.usage = TokenUsage::estimated(request.estimated_tokens(), written);
+            reply.usage = estimated_usage(&reply, request);
         }
         Ok(reply)
-    }
-}
-
-/// Hands a text over in small pieces.
-fn stream(text: &str, request: &ModelRequest<'_>) {
-    let chars: Vec<char> = text.chars().collect();
-    for piece in chars.chunks(PIECE_CHARS) {
-        request.deltas.text(&piece.iter().collect::<String>());
     }
 }
 

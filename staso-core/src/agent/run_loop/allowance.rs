@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::AgentEnd;
+use super::left::{AllLeft, Bound, Left, Plan};
 use crate::agent::{AgentLimits, ModelLimits, Price, TokenUsage};
-use crate::run::{BudgetExhausted, BudgetUse, RunContext};
+use crate::run::{BudgetUse, RunContext};
 
 /// Longest reply that is asked for, in tokens.
 const MAX_REPLY_TOKENS: u64 = 8_192;
@@ -12,6 +12,8 @@ const MAX_REPLY_TOKENS: u64 = 8_192;
 const MIN_REPLY_TOKENS: u64 = 16;
 /// Tokens written that are kept back for the answer, at most a quarter of all.
 const ANSWER_TOKENS: u64 = 4_096;
+/// Shortest reply beside the answer that is worth a turn, in tokens, at most an eighth of all.
+const USEFUL_TOKENS: u64 = 1_024;
 /// How much a request is expected to grow in a turn, in tokens, before it is known.
 const GROWTH_TOKENS: u64 = 1_024;
 /// Time kept back for a reply before it is known how long they take; at most a tenth of all.
@@ -22,67 +24,11 @@ const SUBMIT_TIME: Duration = Duration::from_secs(30);
 const MAX_USAGE: u64 = 1 << 40;
 
 const TURNS: &str = "turns";
-const INPUT: &str = "input tokens";
+pub(super) const INPUT: &str = "input tokens";
 const OUTPUT: &str = "output tokens";
 const MONEY: &str = "millionths of a US dollar";
 const WALL: &str = "ms of wall time";
 const TOOL_WALL: &str = "ms of tool time";
-
-/// A limit that is reached, or that leaves room for one reply only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Bound {
-    pub(super) resource: &'static str,
-    pub(super) limit: u64,
-}
-
-impl From<BudgetExhausted> for Bound {
-    fn from(exhausted: BudgetExhausted) -> Self {
-        Self { resource: exhausted.resource, limit: exhausted.limit }
-    }
-}
-
-impl From<Bound> for AgentEnd {
-    fn from(bound: Bound) -> Self {
-        Self::Exhausted { resource: bound.resource, limit: bound.limit }
-    }
-}
-
-/// What is left of something, of which limit.
-#[derive(Debug, Clone, Copy)]
-struct Left {
-    left: u64,
-    bound: Bound,
-}
-
-impl Left {
-    /// The smaller rest of two limits, the agent's and the run's.
-    fn of(resource: &'static str, agent: (u64, u64), run: (u64, u64)) -> Self {
-        let rest = |(used, limit): (u64, u64)| Self {
-            left: limit.saturating_sub(used),
-            bound: Bound { resource, limit },
-        };
-        let (agent, run) = (rest(agent), rest(run));
-        if run.left < agent.left { run } else { agent }
-    }
-
-    fn at_least(self, need: u64) -> Result<Self, Bound> {
-        if self.left < need.max(1) { Err(self.bound) } else { Ok(self) }
-    }
-}
-
-/// What the next reply may use.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Plan {
-    /// Replies that are left, this one included.
-    pub(super) turns_left: u64,
-    /// Why this is the last reply, when it is.
-    pub(super) last: Option<Bound>,
-    pub(super) max_output_tokens: u64,
-    /// Longest time for the reply.
-    pub(super) time: Duration,
-    /// The limit on wall time, when it is what bounds `time`.
-    pub(super) wall: Option<Bound>,
-}
 
 /// Counts what an agent uses.
 #[derive(Debug)]
@@ -135,75 +81,70 @@ impl<'a> Allowance<'a> {
     /// # Errors
     /// The limit that does not allow another reply.
     pub(super) fn plan(&self, estimate: u64, ctx: &RunContext) -> Result<Plan, Bound> {
-        let run = ctx.budget().limits();
-        let run_used = ctx.budget().used();
-        ctx.budget().check()?;
         let request = self.corrected(estimate);
+        let left = self.all_left(ctx);
+        left.turns.at_least(1)?;
+        left.input.at_least(request)?;
+        left.output.at_least(MIN_REPLY_TOKENS)?;
+        left.wall.at_least(1)?;
+        ctx.budget().check()?;
+        let answer = ANSWER_TOKENS.min(left.output.bound.limit / 4);
         let next = request.saturating_add(self.growth);
-        let turns =
-            Left::of(TURNS, (self.used.turns, self.limits.turns), (run_used.turns, run.turns)).at_least(1)?;
-        let input = Left::of(
-            INPUT,
-            (self.used.input_tokens, self.limits.input_tokens),
-            (run_used.input_tokens, run.input_tokens),
-        )
-        .at_least(request)?;
-        let output = Left::of(
-            OUTPUT,
-            (self.used.output_tokens, self.limits.output_tokens),
-            (run_used.output_tokens, run.output_tokens),
-        )
-        .at_least(MIN_REPLY_TOKENS)?;
-        let wall = self.wall(ctx).at_least(1)?;
-        let mut last = [
-            (turns.left < 2, turns.bound),
-            (input.left < request.saturating_add(next), input.bound),
-            (wall.left < 2 * millis(self.reply_time()), wall.bound),
-            (self.tool_time >= self.limits.tool_wall, self.tool_bound()),
-        ]
-        .into_iter()
-        .find_map(|(ends, bound)| ends.then_some(bound));
-        let answer = ANSWER_TOKENS.min(output.bound.limit / 4);
-        let most = self.model.output_tokens.clamp(MIN_REPLY_TOKENS, MAX_REPLY_TOKENS);
-        if output.left <= answer + MIN_REPLY_TOKENS {
-            last = last.or(Some(output.bound));
+        let mut last = self.last(&left, request.saturating_add(next), answer);
+        let spare = if last.is_some() { left.output.left } else { left.output.left.saturating_sub(answer) };
+        let longest = self.model.output_tokens.clamp(MIN_REPLY_TOKENS, MAX_REPLY_TOKENS);
+        let mut max_output_tokens = longest.min(spare);
+        if let (Some(price), Some(money)) = (self.price, left.money) {
+            let cost = |input, output| price.cost_micro_usd(TokenUsage::new(input, output));
+            money.at_least(cost(request, MIN_REPLY_TOKENS))?;
+            let both = cost(request, max_output_tokens).saturating_add(cost(next, answer));
+            last = last.or((money.left < both).then_some(money.bound));
+            max_output_tokens = longest_paid(max_output_tokens, |tokens| cost(request, tokens) <= money.left);
         }
-        let spare = if last.is_some() { output.left } else { output.left - answer };
-        let mut max_output_tokens = most.min(spare);
-        if let Some(money) = self.money(ctx, request, next, answer, max_output_tokens)? {
-            last = last.or(money.last);
-            max_output_tokens = max_output_tokens.min(money.affordable);
-        }
-        let time = self.limits.reply_timeout.min(Duration::from_millis(wall.left));
-        let wall = (time < self.limits.reply_timeout).then_some(wall.bound);
-        Ok(Plan { turns_left: turns.left, last, max_output_tokens, time, wall })
+        let time = self.limits.reply_timeout.min(Duration::from_millis(left.wall.left));
+        let wall = (time < self.limits.reply_timeout).then_some(left.wall.bound);
+        Ok(Plan { turns_left: left.turns.left, last, max_output_tokens, time, wall })
     }
 
-    fn money(
-        &self,
-        ctx: &RunContext,
-        request: u64,
-        next: u64,
-        answer: u64,
-        max_output: u64,
-    ) -> Result<Option<Money>, Bound> {
-        let limit = (self.limits.cost_micro_usd, ctx.budget().limits().cost_micro_usd);
-        let (Some(price), true) = (self.price, limit.0.is_some() || limit.1.is_some()) else {
-            return Ok(None);
-        };
-        let agent = (self.used.cost_micro_usd, limit.0.unwrap_or(u64::MAX));
-        let run = (ctx.budget().used().cost_micro_usd, limit.1.unwrap_or(u64::MAX));
-        let cost = |input, output| price.cost_micro_usd(TokenUsage::new(input, output));
-        let money = Left::of(MONEY, agent, run).at_least(cost(request, MIN_REPLY_TOKENS))?;
-        let both = cost(request, max_output).saturating_add(cost(next, answer));
-        // The longest reply that can be paid, by bisection: prices are fractions.
-        let (mut affordable, mut too_much) = (MIN_REPLY_TOKENS, max_output + 1);
-        while affordable + 1 < too_much {
-            let middle = u64::midpoint(affordable, too_much);
-            let fits = cost(request, middle) <= money.left;
-            if fits { affordable = middle } else { too_much = middle }
+    /// Why the next reply must be the answer, when it must.
+    fn last(&self, left: &AllLeft, two_requests: u64, answer: u64) -> Option<Bound> {
+        let useful = USEFUL_TOKENS.min(left.output.bound.limit / 8).max(MIN_REPLY_TOKENS);
+        let reasons = [
+            (left.turns.left < 2, left.turns.bound),
+            (left.input.left < two_requests, left.input.bound),
+            (left.output.left < answer.saturating_add(useful), left.output.bound),
+            (left.wall.left < millis(self.reply_time()).saturating_mul(2), left.wall.bound),
+            (self.tool_time >= self.limits.tool_wall, self.tool_bound()),
+        ];
+        reasons.into_iter().find_map(|(ends, bound)| ends.then_some(bound))
+    }
+
+    fn all_left(&self, ctx: &RunContext) -> AllLeft {
+        let (mine, all) = (self.used, ctx.budget().used());
+        let (limits, run) = (self.limits, ctx.budget().limits());
+        let counted = limits.cost_micro_usd.is_some() || run.cost_micro_usd.is_some();
+        let most = |limit: Option<u64>| limit.unwrap_or(u64::MAX);
+        AllLeft {
+            turns: Left::of(TURNS, (mine.turns, limits.turns), (all.turns, run.turns)),
+            input: Left::of(
+                INPUT,
+                (mine.input_tokens, limits.input_tokens),
+                (all.input_tokens, run.input_tokens),
+            ),
+            output: Left::of(
+                OUTPUT,
+                (mine.output_tokens, limits.output_tokens),
+                (all.output_tokens, run.output_tokens),
+            ),
+            wall: self.wall(ctx),
+            money: counted.then(|| {
+                Left::of(
+                    MONEY,
+                    (mine.cost_micro_usd, most(limits.cost_micro_usd)),
+                    (all.cost_micro_usd, most(run.cost_micro_usd)),
+                )
+            }),
         }
-        Ok(Some(Money { last: (money.left < both).then_some(money.bound), affordable }))
     }
 
     fn wall(&self, ctx: &RunContext) -> Left {
@@ -268,10 +209,14 @@ impl<'a> Allowance<'a> {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Money {
-    last: Option<Bound>,
-    affordable: u64,
+/// The most tokens, up to `most`, that can be paid; found by bisection, because prices are fractions.
+fn longest_paid(most: u64, fits: impl Fn(u64) -> bool) -> u64 {
+    let (mut paid, mut too_much) = (MIN_REPLY_TOKENS, most.saturating_add(1));
+    while paid.saturating_add(1) < too_much {
+        let middle = u64::midpoint(paid, too_much);
+        if fits(middle) { paid = middle } else { too_much = middle }
+    }
+    paid.min(most)
 }
 
 pub(super) fn millis(duration: Duration) -> u64 {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::intake::Intake;
+use crate::agent::canonical::canonical;
 
 /// Longest arguments that are read, in bytes. More than any tool takes.
 const MAX_BYTES: usize = 512 << 10;
@@ -31,15 +32,23 @@ pub(super) fn parse(text: &str) -> Result<Value, String> {
 }
 
 /// The arguments as conversation and events hold them: always a JSON object, without credentials. Left as they were
-/// written where nothing has to change.
+/// written where nothing has to change; what cannot be read is told under the key `unreadable`.
 pub(super) fn recorded(text: &str, parsed: Result<&Value, &String>, intake: Intake<'_>) -> String {
-    let Ok(value) = parsed else {
-        let kept = intake.cut(text, KEPT_UNREADABLE_BYTES);
-        return serde_json::json!({ "unreadable": kept }).to_string();
-    };
+    let Ok(value) = parsed else { return unreadable(text, intake) };
     let clean = cleaned(value, intake);
-    let as_written = !text.trim().is_empty() && clean == *value && intake.0.clean(text) == text;
-    if as_written { text.to_owned() } else { canonical(&clean) }
+    let as_written = !text.trim().is_empty() && clean == *value;
+    let told = if as_written { text.to_owned() } else { canonical(&clean) };
+    // A credential may show only beside its key.
+    let clean = intake.0.clean(&told);
+    if clean == told {
+        return told;
+    }
+    let readable = parse(&clean).is_ok();
+    if readable { clean } else { unreadable(&clean, intake) }
+}
+
+fn unreadable(text: &str, intake: Intake<'_>) -> String {
+    serde_json::json!({ "unreadable": intake.cut(text, KEPT_UNREADABLE_BYTES) }).to_string()
 }
 
 fn cleaned(value: &Value, intake: Intake<'_>) -> Value {
@@ -48,23 +57,6 @@ fn cleaned(value: &Value, intake: Intake<'_>) -> Value {
         Value::Array(items) => items.iter().map(|item| cleaned(item, intake)).collect(),
         Value::Object(fields) => {
             fields.iter().map(|(key, value)| (intake.0.clean(key), cleaned(value, intake))).collect()
-        }
-        other => other.clone(),
-    }
-}
-
-/// JSON with sorted keys and no blanks, whatever order the parser keeps.
-pub(crate) fn canonical(value: &Value) -> String {
-    sorted(value).to_string()
-}
-
-fn sorted(value: &Value) -> Value {
-    match value {
-        Value::Array(items) => items.iter().map(sorted).collect(),
-        Value::Object(fields) => {
-            let mut entries: Vec<(&String, &Value)> = fields.iter().collect();
-            entries.sort_by_key(|(key, _)| *key);
-            entries.into_iter().map(|(key, value)| (key.clone(), sorted(value))).collect()
         }
         other => other.clone(),
     }
@@ -91,5 +83,42 @@ pub(super) fn short(text: &str, max_chars: usize) -> String {
     match text.char_indices().nth(max_chars) {
         None => text.to_owned(),
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redaction::Redactor;
+
+    fn told(text: &str) -> String {
+        let redactor = Redactor::default();
+        recorded(text, parse(text).as_ref(), Intake(&redactor))
+    }
+
+    #[test]
+    fn what_is_told_is_always_an_object_without_credentials() {
+        let key = format!("ghp_{}", "0123456789abcdefghij".repeat(2));
+        for (text, expected) in [
+            ("{ \"b\": 1, \"a\": 2 }".to_owned(), "{ \"b\": 1, \"a\": 2 }"),
+            (String::new(), "{}"),
+            (format!("{{\"b\":\"{key}\",\"a\":[\"{key}\"]}}"), r#"{"a":["[secret]"],"b":"[secret]"}"#),
+            (format!("{{\"a\":\"\\n{key}\"}}"), r#"{"a":"\n[secret]"}"#),
+            (key.replace('_', "\\u005f").replacen("ghp", "{\"a\":\"ghp", 1) + "\"}", r#"{"a":"[secret]"}"#),
+            (format!("{{\"a\":\"{key}\",\"a\":\"x\"}}"), r#"{"a":"[secret]","a":"x"}"#),
+            ("{\"a\": ".to_owned(), r#"{"unreadable":"{\"a\": "}"#),
+            (format!("[\"{key}\"]"), r#"{"unreadable":"[\"[secret]\"]"}"#),
+        ] {
+            assert_eq!(told(&text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_call_is_for_fits_a_line() {
+        let redactor = Redactor::default();
+        let value = serde_json::json!({ "path": "a\nb.py", "lines": [1, 2], "x": "y".repeat(5_000) });
+        let line = summary(&value, Intake(&redactor));
+        assert!(line.starts_with("lines=[1,2] path=a b.py x=yyy"), "{line}");
+        assert!(line.chars().count() <= SUMMARY_CHARS + 1 && line.ends_with('…'), "{line}");
     }
 }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::AgentError;
-use super::arguments::{canonical, short};
+use super::arguments::short;
 use super::guard::{Action, Verdict};
 use super::reception::ReceivedCall;
 use super::turn::{MAX_RESULT_BYTES, Work};
+use crate::agent::canonical::canonical;
 use crate::agent::{StopReason, Tool, ToolError, ToolProblem, ToolProblemCode, ToolReply, ToolScope};
 use crate::run::{Interrupted, Note};
 use crate::sandbox::SandboxError;

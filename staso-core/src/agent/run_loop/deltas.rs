@@ -10,15 +10,16 @@ use crate::run::{EventKind, RunContext};
 const BATCH_BYTES: usize = 80;
 /// Text of one reply that is streamed, and longest text held back, in bytes. The rest comes with the whole reply.
 const MAX_BYTES: usize = 64 << 10;
-/// Text before a piece that the redactor sees with it, in bytes.
-const CONTEXT_BYTES: usize = 1 << 10;
+/// Text before a piece that the redactor sees with it, and text after it that must have come, in bytes.
+const CONTEXT_BYTES: usize = 512;
+const LOOKAHEAD_BYTES: usize = 128;
 const KEY_BEGIN: &str = "-----BEGIN ";
 const KEY_END: &str = "-----END ";
 
 /// Collects the text of one reply and emits it in whole words, redacted.
 ///
-/// An unfinished word is held back, and so is everything behind the beginning of a key block until the block ends. Each
-/// piece is redacted together with text before it; when that would change what is already out, nothing more is
+/// The last words are held back, and so is everything behind the beginning of a key block until the block ends. Each
+/// piece is redacted together with text before and after it; when that would change what is already out, nothing more is
 /// streamed of this reply.
 #[derive(Debug)]
 pub(super) struct DeltaBatch<'a> {
@@ -84,34 +85,37 @@ impl Batch {
             self.fall_silent();
             return None;
         }
-        let seen = self.text.len();
         self.text.push_str(piece);
-        // Only a new blank can finish a word.
-        if !piece.contains(char::is_whitespace) || self.text.len() - self.out < BATCH_BYTES {
+        if !piece.contains(char::is_whitespace) {
             return None;
         }
-        let until = self.settled(seen);
+        let until = self.settled();
         if until.saturating_sub(self.out) < BATCH_BYTES { None } else { self.release(until, intake) }
     }
 
-    /// Where the text ends that later pieces cannot change: behind the last blank, before an open key block.
-    fn settled(&self, seen: usize) -> usize {
-        let last_blank = self.text.get(seen..).and_then(|new| new.rfind(char::is_whitespace));
-        let until = last_blank.map_or(self.out, |at| seen + at + 1);
-        let until = self.text.ceil_char_boundary(until);
-        let waiting = self.text.get(self.out..).unwrap_or_default();
-        match open_key(waiting) {
-            Some(open) => until.min(self.out + open),
-            None => until,
-        }
+    /// Where the text ends that later pieces cannot change: behind a blank some words ago, before an open key block.
+    fn settled(&self) -> usize {
+        let Some(near) = self.text.len().checked_sub(LOOKAHEAD_BYTES).filter(|near| *near > self.out) else {
+            return self.out;
+        };
+        let near = self.text.floor_char_boundary(near);
+        let waiting = self.text.get(self.out..near).unwrap_or_default();
+        let blank = waiting.char_indices().rev().find(|(_, c)| c.is_whitespace());
+        let until = blank.map_or(self.out, |(at, c)| self.out + at + c.len_utf8());
+        let open = self.text.get(self.out..).and_then(open_key);
+        open.map_or(until, |open| until.min(self.out + open))
     }
 
     fn release(&mut self, until: usize, intake: Intake<'_>) -> Option<String> {
         if self.silent || until <= self.out {
             return None;
         }
-        let before = intake.whole(self.text.get(..self.out).unwrap_or_default());
-        let after = intake.whole(self.text.get(..until).unwrap_or_default());
+        let clean = |end: usize| intake.whole(self.text.get(..end).unwrap_or_default());
+        let (before, after) = (clean(self.out), clean(until));
+        if until < self.text.len() && !clean(self.text.len()).starts_with(&after) {
+            // What follows changes it: wait for more.
+            return None;
+        }
         let Some(new) = after.strip_prefix(before.as_str()).map(str::to_owned) else {
             self.fall_silent();
             return None;
@@ -127,8 +131,10 @@ impl Batch {
 
     /// Drops text that is out and too old to matter for what comes.
     fn forget(&mut self) {
-        let Some(old) = self.out.checked_sub(4 * CONTEXT_BYTES) else { return };
-        let from = self.text.ceil_char_boundary(old + 3 * CONTEXT_BYTES);
+        let Some(old) = self.out.checked_sub(CONTEXT_BYTES).filter(|old| *old > CONTEXT_BYTES) else {
+            return;
+        };
+        let from = self.text.ceil_char_boundary(old);
         let blank = self.text.get(from..self.out).and_then(|text| text.find(char::is_whitespace));
         let Some(at) = blank.map(|at| from + at) else { return };
         self.text.drain(..at);
@@ -151,12 +157,124 @@ fn open_key(text: &str) -> Option<usize> {
         let body = begin + KEY_BEGIN.len();
         let closed = text.get(body..).and_then(|rest| {
             let end = rest.find(KEY_END)? + KEY_END.len();
-            let dashes = rest.get(end..)?.find("-----")?;
-            Some(body + end + dashes + 5)
+            // The dashes may begin another block; they are looked at again.
+            rest.get(end..)?.find("-----").map(|dashes| body + end + dashes)
         });
         match closed {
             None => return Some(begin),
             Some(end) => from = end,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::redaction::Redactor;
+    use crate::testing::{MemorySink, test_context};
+
+    /// Streams a text in pieces of these lengths, over and over. Returns the pieces that came out.
+    fn streamed(text: &str, lengths: &[usize]) -> Vec<String> {
+        let sink = MemorySink::default();
+        let ctx = test_context().with_sinks(vec![Arc::new(sink.clone())]);
+        let redactor = Redactor::default();
+        let batch = DeltaBatch::new("deep", 1, Intake(&redactor), &ctx);
+        let mut rest = text;
+        for length in lengths.iter().cycle() {
+            let at = rest.ceil_char_boundary((*length).min(rest.len()));
+            batch.text(rest.get(..at).unwrap());
+            rest = rest.get(at..).unwrap();
+            if rest.is_empty() {
+                break;
+            }
+        }
+        batch.finish();
+        let pieces = sink.events().into_iter().map(|event| match event.event {
+            EventKind::ModelDelta { text, .. } => text,
+            other => panic!("{other:?}"),
+        });
+        pieces.collect()
+    }
+
+    fn token() -> String {
+        format!("ghp_{}", "0123456789abcdefghij".repeat(2))
+    }
+
+    fn key_block() -> String {
+        let body = "MIIEpAIBAAKCAQEA7b4 qwJk2\n".repeat(9);
+        format!("-----BEGIN RSA {0}-----\n{body}-----END RSA {0}-----", "PRIVATE KEY")
+    }
+
+    #[test]
+    fn long_text_comes_in_pieces_of_whole_words() {
+        let text = "one two three four ".repeat(300);
+        let pieces = streamed(&text, &[3, 1, 7]);
+        assert_eq!(pieces.concat(), text);
+        assert!(pieces.len() > 30, "{}", pieces.len());
+        let (_, but_last) = pieces.split_last().unwrap();
+        assert!(but_last.iter().all(|piece| piece.len() >= BATCH_BYTES && piece.ends_with(' ')));
+    }
+
+    #[test]
+    fn a_key_block_that_never_ends_is_never_shown() {
+        let text =
+            format!("Look:\n{}\n{}", key_block().replace("-----END", "----- END"), "x y ".repeat(30_000));
+        let pieces = streamed(&text, &[100]);
+        assert!(!pieces.concat().contains("MIIE"), "{pieces:?}");
+    }
+
+    #[test]
+    fn a_word_without_end_is_not_kept() {
+        let text = "a".repeat(10 * MAX_BYTES);
+        assert!(streamed(&text, &[1_000]).is_empty());
+    }
+
+    #[test]
+    fn what_was_begun_anew_is_said_to_be() {
+        let sink = MemorySink::default();
+        let ctx = test_context().with_sinks(vec![Arc::new(sink.clone())]);
+        let redactor = Redactor::default();
+        let batch = DeltaBatch::new("deep", 1, Intake(&redactor), &ctx);
+        batch.restarted();
+        batch.text(&"first try ".repeat(40));
+        batch.restarted();
+        batch.text("second try");
+        batch.finish();
+        let text: Vec<EventKind> = sink.events().into_iter().map(|event| event.event).collect();
+        assert_eq!(text.len(), 3, "{text:?}");
+        let piece = |text: &str| EventKind::ModelDelta { agent: "deep".into(), turn: 1, text: text.into() };
+        assert_eq!(text[1], piece("\n[the reply begins anew]\n"));
+        assert_eq!(text[2], piece("second try"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_secret_split_anywhere_never_comes_out(
+            before in "[a-z \n]{0,300}",
+            after in "[a-z \n]{0,300}",
+            lengths in proptest::collection::vec(1_usize..40, 1..12),
+            block: bool,
+        ) {
+            let secret = if block { key_block() } else { token() };
+            let text = format!("{before} {secret} {after}");
+            let out = streamed(&text, &lengths).concat();
+            prop_assert!(!out.contains(&secret[..12]) && !out.contains("MIIE") && !out.contains("abcdefghij01"), "{out}");
+            prop_assert_eq!(out, Redactor::default().clean(&text));
+        }
+
+        #[test]
+        fn pieces_are_the_beginning_of_the_clean_text(
+            text in "(?s)(-----BEGIN |-----END |-----|PRIVATE KEY|ghp_[a-z0-9]{30}|[a-zé\u{200b} \n]{1,60}){0,20}",
+            lengths in proptest::collection::vec(1_usize..30, 1..8),
+        ) {
+            let redactor = Redactor::default();
+            let whole = Intake(&redactor).whole(&text);
+            let out = streamed(&text, &lengths).concat();
+            prop_assert!(whole.starts_with(&out), "{:?} of {:?}", out, whole);
         }
     }
 }

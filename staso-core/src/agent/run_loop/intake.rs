@@ -65,3 +65,64 @@ fn join(head: &str, tail: &str, total: usize, max_bytes: usize) -> String {
     let elided = total.saturating_sub(head.len() + tail.len());
     format!("{head}\n[… {elided} bytes left out …]\n{tail}")
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn cut(text: &str, max_bytes: usize) -> String {
+        Intake(&Redactor::default()).cut(text, max_bytes)
+    }
+
+    #[test]
+    fn head_and_tail_are_kept_and_what_is_gone_is_counted() {
+        for length in [100, 60_000, 200_000] {
+            let text = format!("begin {} end", "x ".repeat(length / 2));
+            let short = cut(&text, 1_000);
+            if length == 100 {
+                assert_eq!(short, text);
+                continue;
+            }
+            assert!(short.starts_with("begin x") && short.ends_with("  end"), "{short}");
+            let (head, rest) = short.split_once("\n[… ").unwrap();
+            let (count, tail) = rest.split_once(" bytes left out …]\n").unwrap();
+            assert_eq!(head.len() + tail.len() + count.parse::<usize>().unwrap(), text.len());
+        }
+    }
+
+    #[test]
+    fn a_credential_in_two_by_hidden_characters_is_found() {
+        let text = format!("a gh\u{200b}p_{}\u{1b}[0m{} b", "0123456789abcdefghij", "0123456789");
+        assert_eq!(cut(&text, 100), "a [secret] b");
+    }
+
+    #[test]
+    fn the_rest_of_a_key_block_does_not_begin_the_tail() {
+        let block = format!("{}\n-----END RSA PRIVATE KEY-----\nafter\n", "MIIEpAIB ".repeat(1_000));
+        let text = format!("{}{block}{}", "x\n".repeat(60_000), "y ".repeat(WINDOW_BYTES / 2 - 2_000));
+        let tail = begins_whole(text.get(text.len() - WINDOW_BYTES..).unwrap());
+        assert!(tail.starts_with("after"), "{}", tail.get(..40).unwrap());
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_in_comes_out_short_clean_and_visible(
+            parts in proptest::collection::vec("(?s).{0,40}|[ -~\n]{0,2000}", 0..12),
+            repeat in 1_usize..40,
+            at in 0_usize..100_000,
+            max_bytes in 200_usize..20_000,
+        ) {
+            let secret = format!("AKIA{}", "IOSFODNN7EXAMPLE");
+            let mut text = parts.concat().repeat(repeat);
+            let at = text.floor_char_boundary(at % (text.len() + 1));
+            text.insert_str(at, &format!(" {secret} "));
+            let out = cut(&text, max_bytes);
+            prop_assert!(out.len() <= max_bytes, "{} > {max_bytes}", out.len());
+            prop_assert!(!out.contains(&secret[..8]));
+            let hidden = |c: char| (c.is_control() && c != '\n' && c != '\t') || "\u{200b}\u{202e}\u{e0041}".contains(c);
+            prop_assert!(!out.contains(hidden));
+        }
+    }
+}

@@ -49,10 +49,10 @@ impl Received {
 impl ReceivedCall {
     fn new(call: &ToolCall, at: usize, intake: Intake<'_>) -> Self {
         let arguments = arguments::parse(&call.arguments);
-        let id: String = intake.whole(&call.id).chars().take(MAX_ID_CHARS).collect();
+        let id: String = intake.cut(&call.id, 4 * MAX_ID_CHARS).chars().take(MAX_ID_CHARS).collect();
         let told = ToolCall {
             id: if id.is_empty() { format!("call_{}", at + 1) } else { id },
-            name: tool_name(&call.name),
+            name: tool_name(&intake.cut(&call.name, 4 * MAX_NAME_CHARS)),
             arguments: arguments::recorded(&call.arguments, arguments.as_ref(), intake),
         };
         Self { arguments, told }
@@ -79,4 +79,53 @@ fn counted(reply: &ModelReply, request_tokens: u64) -> TokenUsage {
         usage = TokenUsage { output: written, estimated: true, ..usage };
     }
     usage
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redaction::Redactor;
+
+    fn received(reply: ModelReply) -> Received {
+        Received::new(reply, 70, Intake(&Redactor::default()))
+    }
+
+    #[test]
+    fn only_what_is_not_reported_is_estimated() {
+        let reply = |usage| ModelReply::text("x".repeat(40)).with_usage(usage);
+        for (reported, counted) in [
+            (TokenUsage::new(5, 3), TokenUsage::new(5, 3)),
+            (TokenUsage::default(), TokenUsage::estimated(70, 10)),
+            (TokenUsage::new(5, 0), TokenUsage::estimated(5, 10)),
+            (TokenUsage::new(0, 3), TokenUsage::estimated(70, 3)),
+        ] {
+            assert_eq!(received(reply(reported)).usage, counted);
+        }
+        assert_eq!(
+            received(ModelReply::default().with_usage(TokenUsage::new(5, 0))).usage,
+            TokenUsage::new(5, 0)
+        );
+    }
+
+    #[test]
+    fn a_hostile_reply_is_kept_in_bounds() {
+        let call = |name: &str, id: &str| ToolCall {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            arguments: format!("{{\"a\": \"{}\"}}", "x".repeat(MAX_BYTES_OF_TEST)),
+        };
+        let mut calls = vec![call(&"é\n".repeat(9_000), &"i".repeat(9_000)), call("", "")];
+        calls.resize(5_000, ToolCall { id: "x".into(), name: "look".into(), arguments: "{}".into() });
+        let mut reply = ModelReply::calls(calls);
+        reply.text = "y ".repeat(1 << 20);
+        let kept = received(reply);
+        assert_eq!(kept.calls.len(), MAX_CALLS);
+        assert!(kept.text.len() <= MAX_TEXT_BYTES);
+        let told = kept.told();
+        assert!(told[0].name.len() <= MAX_NAME_CHARS && told[0].id.chars().count() <= MAX_ID_CHARS);
+        assert_eq!((told[1].name.as_str(), told[1].id.as_str()), ("unnamed", "call_2"));
+        assert!(kept.calls[0].arguments.is_err() && told[0].arguments.len() < 4_096);
+    }
+
+    const MAX_BYTES_OF_TEST: usize = 600 << 10;
 }

@@ -2,18 +2,16 @@
 
 use std::time::Duration;
 
-use super::allowance::{Allowance, Bound, Plan, millis};
-use super::arguments::summary;
-use super::call::Done;
+use super::allowance::{Allowance, INPUT, millis};
 use super::deltas::DeltaBatch;
 use super::guard::LoopGuard;
 use super::intake::Intake;
+use super::left::{Bound, Plan};
 use super::mask::mask;
-use super::reception::{Received, ReceivedCall};
+use super::reception::Received;
 use super::{AgentEnd, AgentError, AgentLoop, AgentRun};
 use crate::agent::{
-    Message, ModelError, ModelReply, ModelRequest, Price, Shown, ShownOutput, StopReason, ToolChoice,
-    ToolResult, ToolSpec,
+    Message, ModelError, ModelReply, ModelRequest, Price, Shown, StopReason, ToolChoice, ToolSpec,
 };
 use crate::id::Digest;
 use crate::run::{EventKind, Interrupted, Note, RunContext};
@@ -24,8 +22,6 @@ pub(super) const MAX_RESULT_BYTES: usize = 16 << 10;
 const KEPT_IN_NEED: usize = 2;
 /// Replies without a call in a row that end the agent.
 const MONOLOGUE: u32 = 3;
-/// Replies that are forced to submit: one, and two to repair a refused submission.
-const FORCED_REPLIES: u32 = 3;
 
 /// An agent at work.
 #[derive(Debug)]
@@ -41,16 +37,16 @@ pub(super) struct Work<'a> {
     specs: Vec<&'a ToolSpec>,
     /// Bytes of system text and tools: the part of a request that stays.
     fixed_bytes: usize,
-    messages: Vec<Message>,
+    pub(super) messages: Vec<Message>,
     /// What the host said since the last request.
     unsaid: Vec<String>,
     masked: u64,
     /// Tokens that the model's window holds, as far as is known.
     window: u64,
-    calls: u64,
+    pub(super) calls: u64,
     silent_replies: u32,
-    malformed_replies: u32,
-    forced_replies: u32,
+    pub(super) malformed_replies: u32,
+    pub(super) forced_replies: u32,
 }
 
 impl<'a> Work<'a> {
@@ -125,12 +121,12 @@ impl<'a> Work<'a> {
     /// When the run is cancelled or the sandbox fails.
     pub(super) async fn turn(&mut self) -> Result<Option<AgentEnd>, AgentError> {
         self.save_room();
-        if let Err(bound) = self.plan() {
+        if let Err(bound) = self.affordable() {
             return Ok(Some(bound.into()));
         }
         // Only now, that somebody will read it.
         self.hear();
-        let plan = match self.plan() {
+        let plan = match self.affordable() {
             Ok(plan) => plan,
             Err(bound) => return Ok(Some(bound.into())),
         };
@@ -157,10 +153,29 @@ impl<'a> Work<'a> {
         self.allowance.plan(self.estimate(), self.ctx)
     }
 
+    /// The plan for the next reply; when the tokens do not last for its request, for one with fewer observations.
+    fn affordable(&mut self) -> Result<Plan, Bound> {
+        let mut plan = self.plan();
+        for kept in [KEPT_IN_NEED, 0] {
+            if plan.is_ok() || plan.is_err_and(|bound| bound.resource != INPUT) {
+                break;
+            }
+            self.masked += mask(&mut self.messages, kept);
+            plan = self.plan();
+        }
+        plan
+    }
+
     fn save_room(&mut self) {
+        let limits = self.agent.limits;
+        self.mask_above(limits.mask_above_percent, limits.kept_observations);
+        self.mask_above(100, KEPT_IN_NEED);
+    }
+
+    fn mask_above(&mut self, percent: u64, kept: usize) {
         let needed = self.allowance.corrected(self.estimate());
-        if needed.saturating_mul(100) > self.window.saturating_mul(self.agent.limits.mask_above_percent) {
-            self.masked += mask(&mut self.messages, self.agent.limits.kept_observations);
+        if needed.saturating_mul(100) > self.window.saturating_mul(percent) {
+            self.masked += mask(&mut self.messages, kept);
         }
     }
 
@@ -294,93 +309,5 @@ impl<'a> Work<'a> {
         };
         self.say(format!("{shorter}Use a tool, or submit with {}.", self.agent.submit));
         None
-    }
-
-    async fn carry_out_all(
-        &mut self,
-        received: &Received,
-        plan: &Plan,
-    ) -> Result<Option<AgentEnd>, AgentError> {
-        let mut results = Vec::with_capacity(received.calls.len());
-        let mut end = None;
-        let (mut well_formed, mut refused) = (false, false);
-        for (at, call) in received.calls.iter().enumerate() {
-            if end.is_some() {
-                results.push(left_out(call));
-                continue;
-            }
-            let (done, result) = self.observe(call, at, received.stop).await?;
-            results.push(result);
-            well_formed |= !done.malformed;
-            refused |= call.told.name == self.agent.submit;
-            end = if done.accepted {
-                Some(AgentEnd::Submitted)
-            } else {
-                done.stuck.map(|how| AgentEnd::Stuck { how: how.to_owned() })
-            };
-        }
-        self.messages.push(Message::Tool { results });
-        self.malformed_replies = if well_formed { 0 } else { self.malformed_replies + 1 };
-        Ok(end.or_else(|| self.after_calls(refused, plan)))
-    }
-
-    /// How the agent ends after calls that did not end it.
-    fn after_calls(&mut self, refused: bool, plan: &Plan) -> Option<AgentEnd> {
-        if self.malformed_replies >= self.agent.limits.malformed_in_a_row {
-            return Some(AgentEnd::Malformed);
-        }
-        let bound = plan.last?;
-        self.forced_replies += 1;
-        (!refused || self.forced_replies >= FORCED_REPLIES).then(|| bound.into())
-    }
-
-    /// Carries out one call and shows the model what came of it.
-    async fn observe(
-        &mut self,
-        call: &ReceivedCall,
-        at: usize,
-        stop: StopReason,
-    ) -> Result<(Done, ToolResult), AgentError> {
-        self.calls += 1;
-        let label = format!("t{}", self.calls);
-        let told = &call.told;
-        let summary =
-            call.arguments.as_ref().map_or_else(Clone::clone, |arguments| summary(arguments, self.intake));
-        self.ctx.emit(EventKind::ToolCalled { call: label.clone(), tool: told.name.clone(), summary });
-        let started = self.ctx.elapsed();
-        let mut done = if at < self.agent.limits.parallel_calls {
-            self.carry_out(call, &label, stop).await?
-        } else {
-            Done::problem(&self.one_too_many())
-        };
-        let duration = self.ctx.elapsed().saturating_sub(started);
-        let text = std::mem::take(&mut done.content);
-        let prefix = format!("[{label}] ");
-        let text = self.intake.cut(&text, MAX_RESULT_BYTES - prefix.len());
-        let content = prefix + &text;
-        let event = self.ctx.emit(EventKind::ToolOutput {
-            call: label.clone(),
-            tool: told.name.clone(),
-            text: content.clone(),
-        });
-        self.ctx.emit(EventKind::ToolCompleted {
-            call: label.clone(),
-            tool: told.name.clone(),
-            ok: done.ok,
-            duration_ms: millis(duration),
-        });
-        self.shown.observed(ShownOutput { label, tool: told.name.clone(), event, text: content.clone() });
-        let result = ToolResult { call_id: told.id.clone(), name: told.name.clone(), content, ok: done.ok };
-        Ok((done, result))
-    }
-}
-
-/// The result of a call behind one that ended the agent.
-fn left_out(call: &ReceivedCall) -> ToolResult {
-    ToolResult {
-        call_id: call.told.id.clone(),
-        name: call.told.name.clone(),
-        content: "not carried out: the work had ended before".to_owned(),
-        ok: false,
     }
 }

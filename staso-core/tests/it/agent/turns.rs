@@ -36,6 +36,9 @@ async fn outputs_are_cited_by_the_number_of_their_event() {
     let model = ScriptedModel::new().then_call("look", &json!({})).then_call("submit", &json!({}));
     let (look, submit, desk) = (look(), submit(), Desk::new());
     let run = desk.run(&model, &[&look, &submit]).await;
+    let notes = desk.ctx.notes();
+    assert_eq!(notes.models.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["scripted/model"]);
+    assert_eq!(notes.tools.iter().collect::<Vec<_>>(), ["look", "submit"]);
     for output in run.shown.outputs() {
         let event = desk.sink.events().into_iter().find(|event| Some(event.id) == output.event).unwrap();
         let EventKind::ToolOutput { call, tool, text } = event.event else { panic!("{event:?}") };
