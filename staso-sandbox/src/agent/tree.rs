@@ -101,7 +101,7 @@ impl TreeWalk {
             return;
         }
         self.entries += 1;
-        let frame = Encoder::new(reply::CHANGE, self.id).bytes(&path);
+        let frame = Encoder::after(std::mem::take(out), reply::CHANGE, self.id).bytes(&path);
         let frame = match stat.kind {
             Kind::Regular => self.file(frame, directory, &c_name, stat),
             Kind::Symlink => {
@@ -110,26 +110,31 @@ impl TreeWalk {
             }
             _ => frame.u8(change::REFUSED).bytes(b""),
         };
-        out.extend(frame.finish());
+        *out = frame.finish();
     }
 
     fn file(&mut self, frame: Encoder, directory: &Directory, name: &CString, stat: Stat) -> Encoder {
         let fits = stat.size <= self.limits.file_bytes.min(MAX_FILE_BYTES)
             && self.bytes.saturating_add(stat.size) <= self.limits.total_bytes;
-        if fits && let Ok(content) = read(directory, name, stat.size) {
-            self.bytes = self.bytes.saturating_add(stat.size);
-            return frame.u8(change::WRITTEN).bytes(&content);
+        let size = usize::try_from(stat.size).ok().filter(|_| fits);
+        let kind = if size.is_some() { change::WRITTEN } else { change::UNREAD };
+        let frame = frame.u8(kind);
+        let Some(size) = size else { return frame.bytes(&stat.size.to_le_bytes()) };
+        match frame.filled(size, |space| read(directory, name, space)) {
+            Ok(frame) => {
+                self.bytes = self.bytes.saturating_add(stat.size);
+                frame
+            }
+            Err(frame) => frame.instead(change::UNREAD).bytes(&stat.size.to_le_bytes()),
         }
-        frame.u8(change::UNREAD).bytes(&stat.size.to_le_bytes())
     }
 }
 
-/// The content of a file of the size that was seen.
-fn read(directory: &Directory, name: &CString, size: u64) -> sys::Result<Vec<u8>> {
+/// Fills the space with the content of a file of that size.
+fn read(directory: &Directory, name: &CString, space: &mut [u8]) -> sys::Result<()> {
     let file = sys::open_beneath(directory.fd.as_fd(), name, sys::O_RDONLY | sys::O_NONBLOCK, 0)?;
-    let mut content = vec![0; usize::try_from(size).map_err(|_| Errno::INVAL)?];
     let mut filled = 0;
-    while let Some(rest) = content.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+    while let Some(rest) = space.get_mut(filled..).filter(|rest| !rest.is_empty()) {
         match sys::read_fd(file.as_raw_fd(), rest) {
             Ok(0) => return Err(Errno::INVAL),
             Ok(count) => filled += count,
@@ -137,5 +142,5 @@ fn read(directory: &Directory, name: &CString, size: u64) -> sys::Result<Vec<u8>
             Err(error) => return Err(error),
         }
     }
-    Ok(content)
+    Ok(())
 }

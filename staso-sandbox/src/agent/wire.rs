@@ -166,21 +166,36 @@ pub(crate) struct TreeLimits {
 #[derive(Debug)]
 pub(crate) struct Encoder {
     bytes: Vec<u8>,
+    /// Where the frame begins.
+    start: usize,
 }
 
 impl Encoder {
     /// Starts a frame.
     pub(crate) fn new(kind: u8, id: u32) -> Self {
-        let mut bytes = Vec::with_capacity(64);
+        Self::after(Vec::with_capacity(64), kind, id)
+    }
+
+    /// Starts a frame behind others; [`finish`](Self::finish) gives all of them.
+    pub(crate) fn after(mut bytes: Vec<u8>, kind: u8, id: u32) -> Self {
+        let start = bytes.len();
         bytes.extend_from_slice(&[0; 4]);
         bytes.push(kind);
         bytes.extend_from_slice(&id.to_le_bytes());
-        Self { bytes }
+        Self { bytes, start }
     }
 
     /// Adds a byte.
     pub(crate) fn u8(mut self, value: u8) -> Self {
         self.bytes.push(value);
+        self
+    }
+
+    /// Replaces the last byte.
+    pub(crate) fn instead(mut self, value: u8) -> Self {
+        if let Some(last) = self.bytes.last_mut() {
+            *last = value;
+        }
         self
     }
 
@@ -203,6 +218,25 @@ impl Encoder {
         this
     }
 
+    /// Adds a byte string of a known length that is filled in place; not at all when that fails.
+    pub(crate) fn filled<E>(
+        mut self,
+        length: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Result<Self, Self> {
+        let before = self.bytes.len();
+        self = self.u32(u32::try_from(length).unwrap_or(u32::MAX));
+        let start = self.bytes.len();
+        self.bytes.resize(start.saturating_add(length), 0);
+        match fill(self.bytes.get_mut(start..).unwrap_or_default()) {
+            Ok(()) => Ok(self),
+            Err(_) => {
+                self.bytes.truncate(before);
+                Err(self)
+            }
+        }
+    }
+
     /// Adds a list of byte strings.
     pub(crate) fn list(self, values: &[Vec<u8>]) -> Self {
         let this = self.u32(u32::try_from(values.len()).unwrap_or(u32::MAX));
@@ -211,8 +245,9 @@ impl Encoder {
 
     /// The finished frame.
     pub(crate) fn finish(mut self) -> Vec<u8> {
-        let length = u32::try_from(self.bytes.len().saturating_sub(4)).unwrap_or(u32::MAX);
-        if let Some(head) = self.bytes.get_mut(..4) {
+        let body = self.bytes.len().saturating_sub(self.start).saturating_sub(4);
+        let length = u32::try_from(body).unwrap_or(u32::MAX);
+        if let Some(head) = self.bytes.get_mut(self.start..self.start.saturating_add(4)) {
             head.copy_from_slice(&length.to_le_bytes());
         }
         self.bytes
@@ -456,6 +491,21 @@ mod tests {
         let frame = exit.encode(1);
         let found = split_frame(&frame).unwrap().unwrap();
         assert_eq!(Exit::decode(&mut Decoder::new(found.body)), Some(exit));
+    }
+
+    #[test]
+    fn frames_follow_each_other_and_are_filled_in_place() {
+        let first = Encoder::new(1, 1).u8(7).finish();
+        let both = Encoder::after(first.clone(), 2, 2).filled(3, |space| {
+            space.copy_from_slice(b"abc");
+            Ok::<_, ()>(())
+        });
+        let both = both.unwrap().finish();
+        assert_eq!(split_frame(&both).unwrap().unwrap().length, first.len());
+        let second = split_frame(&both[first.len()..]).unwrap().unwrap();
+        assert_eq!((second.kind, second.id, second.body), (2, 2, b"\x03\0\0\0abc".as_slice()));
+        let failed = Encoder::new(1, 1).u8(9).filled(9, |_| Err(())).unwrap_err();
+        assert_eq!(failed.instead(7).finish(), first);
     }
 
     #[test]

@@ -17,7 +17,9 @@ use super::wire::{self, Decoder, Encoder, Exit, Frame, reply, request};
 const QUEUED_REQUESTS: usize = 64;
 /// Neighbouring pieces of output are put together up to this size.
 const PIECE_BYTES: usize = 256 << 10;
-const READ_BYTES: usize = 64 << 10;
+const READ_BYTES: usize = 256 << 10;
+/// A buffer that a large frame made larger than this is given back.
+const KEPT_BYTES: usize = 2 << 20;
 
 /// What a command reports.
 #[derive(Debug)]
@@ -274,6 +276,9 @@ async fn read_all(socket: &mut (impl tokio::io::AsyncRead + Unpin), board: &Boar
             done += frame.length;
         }
         buffer.drain(..done);
+        if buffer.capacity() > KEPT_BYTES && buffer.len() < READ_BYTES {
+            buffer.shrink_to(READ_BYTES);
+        }
         if socket.read_buf(&mut buffer).await? == 0 {
             return Ok(());
         }

@@ -8,3 +8,5 @@ mod host;
 mod lifecycle;
 mod project_tests;
 mod scratch;
+mod tools;
+mod tools_memory;

@@ -133,22 +133,22 @@ fn numbered(path: &RepoPath, content: &[u8], first: usize, most: usize) -> Resul
         return Ok(format!("{path}\n[the file is empty]"));
     }
     let body = content.strip_suffix(b"\n").unwrap_or(content);
-    let lines: Vec<&[u8]> = body.split(|byte| *byte == b'\n').collect();
-    let total = lines.len();
-    let Some(wanted) = lines.get(first - 1..).filter(|lines| !lines.is_empty()) else {
+    let total = 1 + body.iter().filter(|byte| **byte == b'\n').count();
+    if first > total {
         let message = format!("{path} has {total} lines; start_line {first} is beyond the end");
         let hint = format!("the last lines begin at start_line={}", total.saturating_sub(most - 1).max(1));
         return Err(problem(ToolProblemCode::BadArgs, message, hint));
-    };
+    }
     let mut text = format!("{path}\n");
     let (mut shown, mut cut) = (0, 0);
-    for (line, number) in wanted.iter().take(most).zip(first..) {
+    let wanted = body.split(|byte| *byte == b'\n').skip(first - 1).take(most);
+    for (line, number) in wanted.zip(first..) {
         let decoded = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
         let clipped = clip::line(&decoded, MAX_LINE_CHARS);
         if text.len() + clipped.len() > MAX_REPLY_BYTES - FRAME_BYTES {
             break;
         }
-        cut += usize::from(clipped.len() > decoded.len() || !clipped.starts_with(&*decoded));
+        cut += usize::from(clipped != decoded);
         writeln!(text, "{number:>6}\t{clipped}").unwrap_or_default();
         shown += 1;
     }

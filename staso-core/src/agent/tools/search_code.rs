@@ -107,12 +107,12 @@ impl Tool for SearchCode {
 }
 
 fn check_pattern(pattern: &str) -> Result<(), ToolError> {
-    let bad = |message: &str| problem(ToolProblemCode::BadArgs, message, "give a shorter pattern");
+    let bad = |message: &str, hint: &str| Err(problem(ToolProblemCode::BadArgs, message, hint));
     if pattern.is_empty() {
-        return Err(bad("the pattern is empty"));
+        return bad("the pattern is empty", "say what to look for");
     }
     if pattern.chars().count() > MAX_PATTERN_CHARS {
-        return Err(bad("the pattern is longer than 1,000 characters"));
+        return bad("the pattern is longer than 1,000 characters", "look for a part of it");
     }
     Ok(())
 }
@@ -222,35 +222,32 @@ fn text(found: &Found, searched: usize, most: usize, unread: &[RepoPath], tree: 
 }
 
 fn heading(found: &Found, searched: usize, most: usize) -> String {
-    let plural =
-        |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
-    let searched = plural(searched, "file", "files");
+    let searched = format!("{searched} {} searched", if searched == 1 { "file" } else { "files" });
     let matches = match found.matches {
-        0 => return format!("no match in {searched}\n"),
+        0 => return format!("no match; {searched}\n"),
+        1 => "1 match".to_owned(),
         count if count > MAX_COUNTED => format!("more than {MAX_COUNTED} matches"),
-        count => plural(count, "match", "matches"),
+        count => format!("{count} matches"),
     };
     if found.matches > most {
-        return format!("{matches}, the first {most} of them by path:\n");
+        return format!("{matches}, the first {most} by path:\n");
     }
-    format!("{matches} in {searched}:\n")
+    format!("{matches}; {searched}:\n")
 }
 
 /// Adds the lines of a file; whether all of them fit.
 fn append_file(file: &FoundFile, text: &mut String, most_bytes: usize) -> bool {
-    let heading = format!("\n{}\n", file.path);
+    let has_context = file.lines.iter().any(|line| !line.is_match);
     let mut last = None;
     for line in &file.lines {
-        let sign = if line.is_match { ':' } else { '-' };
-        let gap = if last.is_some_and(|last| last + 1 < line.number)
-            && file.lines.iter().any(|line| !line.is_match)
-        {
-            "--\n"
-        } else {
-            ""
+        let before = match last {
+            None => format!("\n{}\n", file.path),
+            Some(last) if has_context && last + 1 < line.number => "--\n".to_owned(),
+            Some(_) => String::new(),
         };
-        let head = if last.is_none() { heading.as_str() } else { "" };
-        let piece = format!("{head}{gap}{}{sign} {}\n", line.number, line.text);
+        let sign = if line.is_match { ':' } else { '-' };
+        let gap = if line.text.is_empty() { "" } else { " " };
+        let piece = format!("{before}{}{sign}{gap}{}\n", line.number, line.text);
         if text.len() + piece.len() > most_bytes {
             return false;
         }

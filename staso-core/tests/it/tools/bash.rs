@@ -18,12 +18,21 @@ fn sandbox(answer: ScriptedExec) -> MemorySandbox {
 #[tokio::test]
 async fn the_exit_code_comes_first_and_escapes_are_gone() {
     let bench = Bench::over(sandbox(ScriptedExec::new(1, "\u{1b}[31mFAILED\u{1b}[0m\r\n"))).await;
-    insta::assert_snapshot!(bench.text(&Bash, json!({"command": "make"})).await, @"");
+    insta::assert_snapshot!(bench.text(&Bash, json!({"command": "make"})).await, @"
+    exit code 1
+    FAILED
+    ");
     let bench = Bench::over(sandbox(ScriptedExec::new(0, ""))).await;
-    insta::assert_snapshot!(bench.text(&Bash, json!({"command": "true"})).await, @"");
+    insta::assert_snapshot!(bench.text(&Bash, json!({"command": "true"})).await, @"
+    exit code 0
+    [no output]
+    ");
     let killed = ExecExit { signal: Some(11), ..ExecExit::default() };
     let bench = Bench::over(sandbox(ScriptedExec { exit: Some(killed), ..ScriptedExec::default() })).await;
-    insta::assert_snapshot!(bench.text(&Bash, json!({"command": "crash"})).await, @"");
+    insta::assert_snapshot!(bench.text(&Bash, json!({"command": "crash"})).await, @"
+    killed by signal 11
+    [no output]
+    ");
 }
 
 #[tokio::test]
@@ -55,7 +64,12 @@ async fn nothing_is_saved_into_a_directory_of_the_repository() {
 async fn a_timeout_is_a_problem_with_what_was_printed() {
     let answer = ScriptedExec { stdout: b"collecting 3 tests\n".to_vec(), ..ScriptedExec::hanging() };
     let bench = Bench::over(sandbox(answer)).await;
-    insta::assert_snapshot!(bench.problem_text(&Bash, json!({"command": "make", "timeout_s": 5})).await, @"");
+    insta::assert_snapshot!(bench.problem_text(&Bash, json!({"command": "make", "timeout_s": 5})).await, @r#"
+    "timeout"
+    the command was killed after 5 s; it printed:
+    collecting 3 tests
+    run less at a time, or set timeout_s (at most 300)
+    "#);
     let answer = ScriptedExec { stdout: "\"\\\n".repeat(90_000).into_bytes(), ..ScriptedExec::hanging() };
     let bench = Bench::over(sandbox(answer)).await;
     let problem = bench.problem(&Bash, json!({"command": "make"})).await;

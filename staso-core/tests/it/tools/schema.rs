@@ -51,7 +51,7 @@ async fn arguments_that_do_not_fit_are_explained() {
     for tool in TOOLS {
         for arguments in &wrong {
             // Everything of list_files may be left out.
-            if *arguments == json!({}) && tool.spec().name == "list_files" {
+            if [json!({}), json!([])].contains(arguments) && tool.spec().name == "list_files" {
                 continue;
             }
             let problem = bench.problem(tool, arguments.clone()).await;
