@@ -1,6 +1,7 @@
 //! The crate through its public API, on this machine's kernel.
 #![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
 
+mod agent_fixer;
 mod conformance;
 mod escape;
 mod host;
