@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use staso_core::agent::{
-    AgentEnd, AgentError, AgentLimits, Message, ModelError, ModelReply, StopReason, ToolCall, ToolError,
-    ToolReply,
+    AgentEnd, AgentError, AgentLimits, Message, ModelError, ModelId, ModelReply, StopReason, ToolCall,
+    ToolError, ToolReply,
 };
 use staso_core::run::EventKind;
 use staso_core::sandbox::SandboxError;
@@ -37,7 +37,7 @@ async fn outputs_are_cited_by_the_number_of_their_event() {
     let (look, submit, desk) = (look(), submit(), Desk::new());
     let run = desk.run(&model, &[&look, &submit]).await;
     let notes = desk.ctx.notes();
-    assert_eq!(notes.models.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["scripted/model"]);
+    assert_eq!(notes.models.iter().map(ModelId::as_str).collect::<Vec<_>>(), ["scripted/model"]);
     assert_eq!(notes.tools.iter().collect::<Vec<_>>(), ["look", "submit"]);
     for output in run.shown.outputs() {
         let event = desk.sink.events().into_iter().find(|event| Some(event.id) == output.event).unwrap();
