@@ -51,11 +51,17 @@ impl ToolSpec {
     /// # Errors
     /// A problem that names the field at fault and repeats the schema, for the model.
     pub fn arguments<A: DeserializeOwned>(&self, arguments: Value) -> Result<A, ToolProblem> {
+        let problem = |what: String| {
+            ToolProblem::new(ToolProblemCode::BadArgs, what)
+                .with_hint(format!("the arguments of {} follow this schema: {}", self.name, self.parameters))
+        };
+        if !arguments.is_object() {
+            return Err(problem("the arguments are no JSON object".to_owned()));
+        }
         serde_path_to_error::deserialize(arguments).map_err(|error| {
             let path = error.path().to_string();
             let at = if path == "." { String::new() } else { format!("at {path}: ") };
-            ToolProblem::new(ToolProblemCode::BadArgs, format!("{at}{}", error.into_inner()))
-                .with_hint(format!("the arguments of {} follow this schema: {}", self.name, self.parameters))
+            problem(format!("{at}{}", error.into_inner()))
         })
     }
 }
