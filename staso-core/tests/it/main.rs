@@ -17,6 +17,7 @@ mod template;
 mod template_limits;
 #[cfg(feature = "template-repair")]
 mod template_ranking;
+#[cfg(feature = "agent-tools")]
 mod tools;
 mod transcript;
 mod vcs;

@@ -6,7 +6,7 @@ use super::problem::{of_sandbox, problem};
 use crate::agent::{ToolError, ToolProblemCode};
 use crate::code::RepoPath;
 use crate::run::RunContext;
-use crate::sandbox::{ExecRequest, SandboxSession, SandboxSessionExt as _};
+use crate::sandbox::{ExecRequest, SandboxError, SandboxSession, SandboxSessionExt as _};
 
 /// How long the session may take to say where its checkout is.
 const ROOT_LIMIT: Duration = Duration::from_secs(5);
@@ -43,7 +43,12 @@ pub(super) async fn file(
 /// Where the session says that its checkout is. A lie only names another path of the checkout.
 async fn root(session: &dyn SandboxSession, ctx: &RunContext) -> Result<Option<String>, ToolError> {
     let request = ExecRequest::new(["pwd"]).with_timeout(ROOT_LIMIT);
-    let output = session.run(&request, ctx).await.map_err(of_sandbox)?;
+    let output = match session.run(&request, ctx).await {
+        Ok(output) => output,
+        // A session without such a program does not say.
+        Err(SandboxError::InvalidRequest { .. }) => return Ok(None),
+        Err(error) => return Err(of_sandbox(error)),
+    };
     let text = String::from_utf8(output.stdout).unwrap_or_default();
     let root = text.trim_end_matches('\n').trim_end_matches('/');
     Ok((output.exit.success() && root.starts_with('/')).then(|| root.to_owned()))

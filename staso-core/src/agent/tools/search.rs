@@ -20,7 +20,7 @@ const REGEX_BYTES: usize = 1 << 20;
 const REGEX_CACHE_BYTES: usize = 8 << 20;
 const REGEX_NESTING: u32 = 64;
 /// Files above this are searched piece by piece, so that a stop is noticed in between.
-const WHOLE_BYTES: usize = 256 << 10;
+const WHOLE_BYTES: usize = 64 << 10;
 /// Less than this is not worth another thread.
 const BYTES_PER_THREAD: usize = 512 << 10;
 const MAX_THREADS: usize = 4;
