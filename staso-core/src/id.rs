@@ -281,12 +281,13 @@ fn full_object_id(s: &str) -> Result<(), &'static str> {
     }
 }
 
-/// The rules of `git help check-ref-format`, which also keep a name from being read as an option.
+/// The rules of `git help check-ref-format`, which also keep a name from being read as an option; and no
+/// `+` at the beginning, by which a refspec forces.
 fn branch_name(s: &str) -> Result<(), &'static str> {
     let bad_char = |c: char| c.is_control() || " ~^:?*[\\".contains(c);
     if s.is_empty() || s.len() > 244 {
         Err("must have 1 to 244 bytes")
-    } else if s.starts_with('-') || s == "@" || s == "HEAD" || s.starts_with("refs/") {
+    } else if s.starts_with(['-', '+']) || s == "@" || s == "HEAD" || s.starts_with("refs/") {
         Err("not usable as a branch name")
     } else if s.chars().any(bad_char) || s.contains("..") || s.contains("@{") || s.contains("//") {
         Err("contains a sequence that git forbids")

@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must panic")]
 
 mod agent;
+#[cfg(feature = "agent-tools")]
 mod fix_agent;
 mod heal;
 mod policy;
 mod quick;
+mod redaction;
 mod report;
 mod report_artifacts;
 mod report_neutralise;

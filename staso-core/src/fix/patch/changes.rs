@@ -131,7 +131,7 @@ fn is_device(stem: &str) -> bool {
 }
 
 /// The path as file systems compare it that ignore case and Unicode form.
-fn folded(path: &str) -> String {
+pub(in crate::fix) fn folded(path: &str) -> String {
     if path.is_ascii() {
         return path.to_ascii_lowercase();
     }

@@ -11,5 +11,6 @@ mod file;
 mod unified;
 
 pub use change::{Patch, Replacement};
+pub(super) use changes::folded;
 pub use error::PatchError;
 pub use file::PatchFile;
