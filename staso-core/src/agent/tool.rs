@@ -51,18 +51,17 @@ impl ToolSpec {
     /// # Errors
     /// A problem that names the field at fault and repeats the schema, for the model.
     pub fn arguments<A: DeserializeOwned>(&self, arguments: Value) -> Result<A, ToolProblem> {
-        let bad = |message: String| {
-            ToolProblem::new(ToolProblemCode::BadArgs, message)
+        let problem = |what: String| {
+            ToolProblem::new(ToolProblemCode::BadArgs, what)
                 .with_hint(format!("the arguments of {} follow this schema: {}", self.name, self.parameters))
         };
-        // A list would be read as the fields in their order.
-        if arguments.is_array() {
-            return Err(bad("invalid type: the arguments are a list, not an object".to_owned()));
+        if !arguments.is_object() {
+            return Err(problem("the arguments are no JSON object".to_owned()));
         }
         serde_path_to_error::deserialize(arguments).map_err(|error| {
             let path = error.path().to_string();
             let at = if path == "." { String::new() } else { format!("at {path}: ") };
-            bad(format!("{at}{}", error.into_inner()))
+            problem(format!("{at}{}", error.into_inner()))
         })
     }
 }

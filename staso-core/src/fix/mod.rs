@@ -2,8 +2,10 @@
 //!
 //! A fixer only proposes. Whether a candidate is a fix is settled by [`verify`](crate::verify).
 
+#[cfg(feature = "agent-tools")]
 pub(crate) mod agent;
 mod candidate;
+#[cfg(feature = "agent-tools")]
 pub(crate) mod edit;
 mod fixer;
 mod patch;
@@ -11,6 +13,7 @@ mod policy;
 #[cfg(feature = "template-repair")]
 mod template;
 
+#[cfg(feature = "agent-tools")]
 pub use agent::AgentFixer;
 pub use candidate::FixCandidate;
 pub use fixer::{FixError, FixRequest, Fixer};

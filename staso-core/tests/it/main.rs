@@ -4,6 +4,7 @@
 
 mod agent;
 mod deep;
+#[cfg(feature = "agent-tools")]
 mod fix_agent;
 mod heal;
 mod policy;

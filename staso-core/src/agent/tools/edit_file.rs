@@ -39,13 +39,15 @@ struct Arguments {
     /// What to put in its place.
     new_str: String,
     /// How often `old_str` stands in the file; every place is replaced. Default 1.
-    #[serde(default = "one")]
+    #[serde(default)]
     #[schemars(range(min = 1, max = 100))]
-    expected_count: usize,
+    expected_count: Option<usize>,
 }
 
-const fn one() -> usize {
-    1
+impl Arguments {
+    fn expected_count(&self) -> usize {
+        self.expected_count.unwrap_or(1)
+    }
 }
 
 const DESCRIPTION: &str = "Replaces text in an existing file. Quote the text to replace word for word, without line \
@@ -88,7 +90,7 @@ impl Tool for EditFile {
         let edit = TextEdit {
             old: &arguments.old_str,
             new: &arguments.new_str,
-            expected_count: arguments.expected_count,
+            expected_count: arguments.expected_count(),
         };
         let edited = edit.apply(&before).map_err(|problem| explain(problem, &path, &arguments))?;
         check_result(&path, &before, &edited, ctx)?;
@@ -106,7 +108,7 @@ fn check_size(arguments: &Arguments) -> Result<(), ToolProblem> {
             ToolProblem::new(ToolProblemCode::TooLarge, message).with_hint("make several small edits")
         );
     }
-    if !(1..=EditFile::MAX_COUNT).contains(&arguments.expected_count) {
+    if !(1..=EditFile::MAX_COUNT).contains(&arguments.expected_count()) {
         let message = format!("expected_count is from 1 to {}", EditFile::MAX_COUNT);
         return Err(ToolProblem::new(ToolProblemCode::BadArgs, message));
     }
@@ -167,7 +169,7 @@ fn explain(problem: EditProblem, path: &RepoPath, arguments: &Arguments) -> Tool
                 .with_hint(hint_at(&nearest))
         }
         EditProblem::WrongCount { lines, rung } => {
-            let expected = arguments.expected_count;
+            let expected = arguments.expected_count();
             let many = if lines.len() > expected + 9 { " or more" } else { "" };
             let places = list(&lines);
             let message = format!(

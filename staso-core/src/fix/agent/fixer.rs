@@ -1,6 +1,7 @@
 //! The [`AgentFixer`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -52,7 +53,8 @@ impl AgentFixer {
     /// Most attempts.
     pub const MAX_SAMPLES: usize = 3;
 
-    /// A fixer that makes one attempt of at most 25 turns, with default limits and the strongest isolation.
+    /// A fixer that makes one attempt of at most 25 turns, 900 s and 600 s inside of tools, with default limits otherwise
+    /// and the strongest isolation.
     #[must_use]
     pub fn new(model: Arc<dyn LanguageModel>, sandbox: Arc<dyn Sandbox>) -> Self {
         Self {
@@ -60,7 +62,10 @@ impl AgentFixer {
             sandbox,
             sandbox_limits: SandboxLimits::default(),
             min_tier: IsolationTier::Full,
-            limits: AgentLimits::default().with_turns(25),
+            limits: AgentLimits::default()
+                .with_turns(25)
+                .with_wall(Duration::from_secs(900))
+                .with_tool_wall(Duration::from_secs(600)),
             prices: None,
             policy: PathPolicy::default(),
             verify: VerifyLimits::default(),

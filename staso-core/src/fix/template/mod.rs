@@ -26,5 +26,6 @@ mod setting;
 mod spelling;
 mod syntax;
 
+#[cfg(feature = "agent-tools")]
 pub(crate) use check::syntax_errors;
 pub use fixer::TemplateFixer;
