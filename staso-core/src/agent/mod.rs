@@ -15,7 +15,7 @@ mod shown;
 mod tool;
 
 #[cfg(feature = "testing")]
-pub(crate) use canonical::canonical;
+pub(crate) use canonical::{canonical, sorted};
 pub use limits::AgentLimits;
 pub use message::{Message, ProviderState, ToolCall, ToolResult};
 pub use model::{LanguageModel, ModelError, ModelId, ModelIdError, ModelLimits};
