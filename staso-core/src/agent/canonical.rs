@@ -7,7 +7,8 @@ pub(crate) fn canonical(value: &Value) -> String {
     sorted(value).to_string()
 }
 
-fn sorted(value: &Value) -> Value {
+/// The value with sorted keys, whatever order the parser keeps: a host's own dependencies decide that.
+pub(crate) fn sorted(value: &Value) -> Value {
     match value {
         Value::Array(items) => items.iter().map(sorted).collect(),
         Value::Object(fields) => {

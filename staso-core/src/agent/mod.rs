@@ -17,7 +17,7 @@ mod tool;
 pub mod tools;
 
 #[cfg(feature = "testing")]
-pub(crate) use canonical::canonical;
+pub(crate) use canonical::{canonical, sorted};
 pub use limits::AgentLimits;
 pub use message::{Message, ProviderState, ToolCall, ToolResult};
 pub use model::{LanguageModel, ModelError, ModelId, ModelIdError, ModelLimits};

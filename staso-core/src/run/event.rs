@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{BudgetUse, OutcomeState};
+use crate::agent::canonical;
 use crate::agent::{ModelId, StopReason, TokenUsage, ToolCall};
 use crate::id::{Digest, RunId};
 use crate::trace::Timestamp;
@@ -362,7 +363,7 @@ fn event_digest(event: &RunEvent) -> Digest {
     if let Some(object) = value.as_object_mut() {
         object.remove("digest");
     }
-    Digest::of(value.to_string())
+    Digest::of(canonical(&value))
 }
 
 /// A transcript does not hold together.

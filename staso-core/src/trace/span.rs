@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Captured, Timestamp};
+use crate::agent::sorted;
 use crate::id::SpanId;
 
 /// One step: an agent turn, a model call, a tool call or anything in between.
@@ -218,10 +219,10 @@ impl Payload {
         &self.0
     }
 
-    /// The text parsed as JSON; `None` when it is not JSON.
+    /// The text parsed as JSON, keys sorted; `None` when it is not JSON.
     #[must_use]
     pub fn json(&self) -> Option<Value> {
-        serde_json::from_str(&self.0).ok()
+        serde_json::from_str(&self.0).ok().map(|value| sorted(&value))
     }
 }
 

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{SourceRevision, Span};
+use crate::agent::sorted;
 use crate::id::{ConversationId, Digest, SpanId, TraceId};
 
 /// A run of an agent: its spans in canonical order, and where its code came from.
@@ -89,6 +90,11 @@ impl Trace {
         let mut seen = BTreeSet::new();
         if let Some(span) = spans.iter().find(|span| !seen.insert(span.span_id)) {
             return Err(TraceError::DuplicateSpan { trace_id, span_id: span.span_id });
+        }
+        for value in spans.iter_mut().flat_map(|span| span.attributes.values_mut()) {
+            if value.is_object() || value.is_array() {
+                *value = sorted(value);
+            }
         }
         let depths = depths(&spans);
         spans.sort_by_key(|span| (span.start, depths.get(&span.span_id).copied(), span.span_id));

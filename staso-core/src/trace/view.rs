@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Captured, JsonPointer, Payload, Span, Trace};
+use crate::agent::canonical;
 use crate::id::SpanId;
 
 /// A borrowed trace with its tree and its order at hand. Building it is linear in the number of spans.
@@ -132,5 +133,5 @@ fn payload_text(payload: &Payload, rest: &[String]) -> Option<String> {
 }
 
 fn plain_text(value: &serde_json::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value.as_str().map_or_else(|| canonical(value), str::to_owned)
 }

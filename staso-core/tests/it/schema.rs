@@ -2,6 +2,7 @@
 //!
 //! `STASO_UPDATE_SCHEMAS=1` writes the schemas anew; see the checklist in CONTRIBUTING.md before doing so.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -24,9 +25,23 @@ fn updating() -> bool {
     std::env::var_os("STASO_UPDATE_SCHEMAS").is_some()
 }
 
+pub fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        Value::Object(fields) => {
+            let sorted: BTreeMap<_, _> =
+                fields.iter().map(|(key, value)| (key.clone(), sorted(value))).collect();
+            sorted.into_iter().collect()
+        }
+        other => other.clone(),
+    }
+}
+
 #[track_caller]
 fn assert_checked_in(relative: &str, made: &impl Serialize) {
-    let made = serde_json::to_string_pretty(made).unwrap() + "\n";
+    // The order of keys is that of the parser, which other crates of a build choose.
+    let made = sorted(&serde_json::to_value(made).unwrap());
+    let made = serde_json::to_string_pretty(&made).unwrap() + "\n";
     if updating() {
         std::fs::write(file(relative), &made).unwrap();
     }

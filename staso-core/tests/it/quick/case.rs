@@ -49,12 +49,12 @@ impl Step {
     }
 
     pub(crate) fn input(mut self, value: &Value) -> Self {
-        self.0.input = Captured::Present(Payload::new(value.to_string()));
+        self.0.input = Captured::Present(Payload::new(crate::schema::sorted(value).to_string()));
         self
     }
 
     pub(crate) fn output(mut self, value: &Value) -> Self {
-        self.0.output = Captured::Present(Payload::new(value.to_string()));
+        self.0.output = Captured::Present(Payload::new(crate::schema::sorted(value).to_string()));
         self
     }
 

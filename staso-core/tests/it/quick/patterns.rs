@@ -193,7 +193,7 @@ fn definitions() -> Captured<Payload> {
     let schema = json!([{"type": "function", "function": {"name": "refund", "parameters": {
         "type": "object", "required": ["order_id", "amount"], "properties": {"order_id": {"type": "string"}, "amount": {"type": "number"}}}}},
         {"type": "function", "function": {"name": "lookup_order", "parameters": {"type": "object"}}}]);
-    Captured::Present(Payload::new(schema.to_string()))
+    Captured::Present(Payload::new(crate::schema::sorted(&schema).to_string()))
 }
 
 case!(

@@ -116,7 +116,7 @@ async fn a_preview_shows_everything_and_sends_nothing() {
     let log = Arc::clone(&shown);
     let id = ModelId::new("openai/gpt-5").unwrap();
     let model = PreviewModel::new(id, ModelLimits::default(), move |request| {
-        log.lock().unwrap().push(request.clone())
+        log.lock().unwrap().push(request.clone());
     });
     let tools = [spec("add")];
     let tools: Vec<_> = tools.iter().collect();
