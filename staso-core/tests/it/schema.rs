@@ -25,7 +25,7 @@ fn updating() -> bool {
     std::env::var_os("STASO_UPDATE_SCHEMAS").is_some()
 }
 
-pub fn sorted(value: &Value) -> Value {
+pub(crate) fn sorted(value: &Value) -> Value {
     match value {
         Value::Array(items) => items.iter().map(sorted).collect(),
         Value::Object(fields) => {
