@@ -56,7 +56,7 @@ impl ToolSpec {
                 .with_hint(format!("the arguments of {} follow this schema: {}", self.name, self.parameters))
         };
         if !arguments.is_object() {
-            return Err(problem("the arguments are no JSON object".to_owned()));
+            return Err(problem("invalid type: the arguments are no JSON object".to_owned()));
         }
         serde_path_to_error::deserialize(arguments).map_err(|error| {
             let path = error.path().to_string();
