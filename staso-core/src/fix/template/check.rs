@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use tree_sitter::{InputEdit, ParseOptions, Parser, Point, Tree};
 
-use super::language::{Language, language_of};
+use super::language::Language;
 use super::syntax::Syntax;
-use crate::code::RepoPath;
 use crate::fix::Replacement;
 use crate::run::RunContext;
 
@@ -105,8 +104,12 @@ fn parse(text: &str, language: &dyn Language, old: Option<&Tree>, ctx: &RunConte
 /// The lines, from 1, of the syntax errors of a text, in order; `None` when its language is not known, it is too large or
 /// the run was cancelled.
 #[cfg(feature = "agent-tools")]
-pub(crate) fn syntax_errors(path: &RepoPath, text: &str, ctx: &RunContext) -> Option<Vec<usize>> {
-    let language = language_of(path).filter(|_| text.len() <= ParsedFile::MAX_BYTES)?;
+pub(crate) fn syntax_errors(
+    path: &crate::code::RepoPath,
+    text: &str,
+    ctx: &RunContext,
+) -> Option<Vec<usize>> {
+    let language = super::language::language_of(path).filter(|_| text.len() <= ParsedFile::MAX_BYTES)?;
     Some(error_lines(&parse(text, language, None, ctx)?))
 }
 

@@ -71,7 +71,7 @@ async fn the_policy_is_named() {
 
 #[tokio::test]
 async fn tests_alone_mend_nothing() {
-    let test = json!({ "path": "tests/test_new.py", "content": "def test_x():\n    assert total({}) == 0\n" });
+    let test = json!({ "path": "tests/test_new.py", "content": "from tools import total\n\n\ndef test_x():\n    assert total({'new': 1}) == 1\n" });
     let answer = refusal(&World::new(), ScriptedModel::new().then_call("write_file", &test)).await;
     assert!(answer.contains("only tests have changed"), "{answer}");
 }
