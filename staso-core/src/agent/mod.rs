@@ -13,6 +13,7 @@ mod request;
 mod run_loop;
 mod shown;
 mod tool;
+#[cfg(feature = "agent-tools")]
 pub mod tools;
 
 #[cfg(feature = "testing")]

@@ -16,6 +16,7 @@ mod template;
 mod template_limits;
 #[cfg(feature = "template-repair")]
 mod template_ranking;
+#[cfg(feature = "agent-tools")]
 mod tools;
 mod transcript;
 mod vcs;
