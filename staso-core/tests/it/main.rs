@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must panic")]
 
 mod agent;
+#[cfg(feature = "agent-tools")]
 mod deep;
 mod heal;
 mod quick;
