@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod code;
+#[cfg(feature = "agent-tools")]
 pub mod deep;
 pub mod diagnosis;
 pub mod fix;

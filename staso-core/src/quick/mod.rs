@@ -12,6 +12,7 @@ mod failure;
 mod finding;
 mod frames;
 mod functions;
+#[cfg(feature = "agent-tools")]
 mod handover;
 mod input;
 mod language_model;
@@ -29,6 +30,7 @@ mod signal;
 mod stack;
 mod tree;
 
+#[cfg(feature = "agent-tools")]
 pub(crate) use handover::{failing_frames, frame_at, recorded_oracle};
 
 pub use diagnoser::{QuickDiagnoser, calibrator_id, rules_digest};

@@ -16,6 +16,7 @@ mod view;
 pub use captured::{Captured, CapturedState};
 pub use pointer::JsonPointer;
 pub use render::{TextLimits, TraceText};
+#[cfg(feature = "agent-tools")]
 pub(crate) use render::{cut_middle, legible, one_line};
 pub use source::{RepositoryUrl, RepositoryUrlError, SourceRevision};
 pub use span::{

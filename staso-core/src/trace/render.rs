@@ -306,6 +306,7 @@ pub(crate) fn legible(text: &str, redactor: &Redactor) -> String {
 }
 
 /// At most about `max_bytes` of the text: its head and its tail, with the number of characters left out between them.
+#[cfg(feature = "agent-tools")]
 pub(crate) fn cut_middle(text: &str, max_bytes: usize) -> String {
     if text.len() <= max_bytes {
         return text.to_owned();

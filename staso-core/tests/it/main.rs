@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must panic")]
 
 mod agent;
+#[cfg(feature = "agent-tools")]
 mod deep;
 #[cfg(feature = "agent-tools")]
 mod fix_agent;
