@@ -14,7 +14,6 @@ mod run_loop;
 mod shown;
 mod tool;
 
-#[cfg(feature = "testing")]
 pub(crate) use canonical::{canonical, sorted};
 pub use limits::AgentLimits;
 pub use message::{Message, ProviderState, ToolCall, ToolResult};
