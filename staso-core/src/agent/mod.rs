@@ -16,7 +16,6 @@ mod tool;
 #[cfg(feature = "agent-tools")]
 pub mod tools;
 
-#[cfg(feature = "testing")]
 pub(crate) use canonical::{canonical, sorted};
 pub use limits::AgentLimits;
 pub use message::{Message, ProviderState, ToolCall, ToolResult};

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::Shown;
+use super::{Shown, canonical};
 use crate::run::RunContext;
 use crate::sandbox::{SandboxError, SandboxSession};
 
@@ -170,7 +170,7 @@ impl ToolProblem {
     /// As the model reads it: `{"error": {"code", "message", "hint"}}`.
     #[must_use]
     pub fn to_json(&self) -> String {
-        serde_json::json!({ "error": self }).to_string()
+        canonical(&serde_json::json!({ "error": self }))
     }
 }
 

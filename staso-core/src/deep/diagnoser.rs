@@ -1,9 +1,11 @@
 //! [`DeepDiagnoser`].
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::future::{Either, select};
 
 use super::agent::{Investigator, Workplace, sandbox};
 use super::clean::CleanSession;
@@ -15,7 +17,9 @@ use crate::agent::{AgentLimits, LanguageModel, PriceTable, Tool};
 use crate::diagnosis::{Depth, DiagnoseError, DiagnoseRequest, Diagnoser, Diagnosis, MissingEvidence};
 use crate::redaction::Redactor;
 use crate::run::{EventKind, Note, RunContext};
-use crate::sandbox::{IsolationTier, Sandbox, SandboxError, SandboxLimits, SandboxSession, SandboxSpec};
+use crate::sandbox::{
+    IsolationTier, Sandbox, SandboxError, SandboxLimits, SandboxSession, SandboxSpec, TreeLimits,
+};
 
 const NAME: &str = "deep";
 const SYSTEM: &str = concat!(
@@ -173,7 +177,15 @@ impl DeepDiagnoser {
         let mut tools = SESSION_TOOLS.to_vec();
         tools.extend(self.host_tools());
         let place = Workplace { session: Some(session), source: Some(clean), tools };
-        self.investigator().run(request, &opening, place, ctx).await
+        let investigator = self.investigator();
+        let work = pin!(investigator.run(request, &opening, place, ctx));
+        // The first search needs the whole tree: it is read while the model thinks.
+        let limits = TreeLimits::default();
+        let tree = pin!(session.tree(&limits, ctx));
+        match select(work, tree).await {
+            Either::Left((diagnosis, _)) => diagnosis,
+            Either::Right((_, work)) => work.await,
+        }
     }
 
     async fn without_session(

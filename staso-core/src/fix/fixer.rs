@@ -1,6 +1,7 @@
 //! The [`Fixer`] plug trait.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -27,13 +28,23 @@ pub struct FixRequest<'a> {
     pub tests: Option<(&'a dyn TestRunner, &'a TestCommand)>,
     /// How the failure was made to happen again, and the tests without a change; `None` when that was not tried.
     pub reproduction: Option<&'a Reproduction>,
+    /// Time until the fixer should be done, so that what it made can still be proven; `None` leaves it to its own limits.
+    pub time: Option<Duration>,
 }
 
 impl<'a> FixRequest<'a> {
     /// With the default number of candidates.
     #[must_use]
     pub const fn new(diagnosis: &'a Diagnosis, code: &'a CodeSnapshot) -> Self {
-        Self { diagnosis, code, max_candidates: 2_000, checkout: None, tests: None, reproduction: None }
+        Self {
+            diagnosis,
+            code,
+            max_candidates: 2_000,
+            checkout: None,
+            tests: None,
+            reproduction: None,
+            time: None,
+        }
     }
 
     /// Adds a checkout of the failing commit, and how the project's tests are run there.
@@ -52,6 +63,13 @@ impl<'a> FixRequest<'a> {
     #[must_use]
     pub const fn with_reproduction(mut self, reproduction: Option<&'a Reproduction>) -> Self {
         self.reproduction = reproduction;
+        self
+    }
+
+    /// Sets the time until the fixer should be done.
+    #[must_use]
+    pub const fn with_time(mut self, time: Option<Duration>) -> Self {
+        self.time = time;
         self
     }
 

@@ -11,6 +11,7 @@ use super::{HealPolicy, HealRequest, RunHandle};
 use crate::diagnosis::Diagnoser;
 use crate::fix::Fixer;
 use crate::id::RunId;
+use crate::redaction::Redactor;
 use crate::run::{Clock, EngineInfo, EventSink, RunArtifact, RunContext, RunStore, TraceStore};
 use crate::sandbox::Sandbox;
 use crate::vcs::VcsProvider;
@@ -42,6 +43,7 @@ pub(super) struct Parts {
     pub(super) sandbox: Option<Arc<dyn Sandbox>>,
     pub(super) tests: Option<Arc<dyn TestRunner>>,
     pub(super) policy: HealPolicy,
+    pub(super) redactor: Redactor,
     pub(super) sinks: Vec<Arc<dyn EventSink>>,
 }
 
@@ -75,6 +77,7 @@ impl Healer {
                 sandbox: None,
                 tests: None,
                 policy: HealPolicy::default(),
+                redactor: Redactor::default(),
                 sinks: Vec::new(),
             },
         }
@@ -178,6 +181,14 @@ impl HealerBuilder {
     #[must_use]
     pub fn with_policy(mut self, policy: HealPolicy) -> Self {
         self.parts.policy = policy;
+        self
+    }
+
+    /// Sets what is taken out of texts and never written into a repository. Give it the credentials of the host. Default: the
+    /// forms of common credentials.
+    #[must_use]
+    pub fn with_redactor(mut self, redactor: Redactor) -> Self {
+        self.parts.redactor = redactor;
         self
     }
 

@@ -4,14 +4,20 @@
 use super::HealRequest;
 use super::draft::Draft;
 use super::healer::Parts;
+use super::preload::add;
 use super::run::Source;
 use super::stop::{Flow, Stop, with_causes};
+use crate::code::{CodeSnapshot, RepoPath};
 use crate::diagnosis::{
-    DiagnoseError, DiagnoseRequest, Diagnoser, Diagnosis, MissingEvidence, check_receipts,
+    DiagnoseError, DiagnoseRequest, Diagnoser, Diagnosis, Evidence, MissingEvidence, check_against,
+    cited_files,
 };
 use crate::run::{EventKind, OutcomeState, Phase, RunContext};
 use crate::trace::TraceView;
 use crate::vcs::{Checkout, VcsError};
+
+/// Files read for the receipts of one diagnosis at most.
+const MAX_CITED_FILES: usize = 40;
 
 /// The search for the cause of one failed run.
 #[derive(Debug)]
@@ -128,6 +134,32 @@ impl<'r> Inquiry<'r> {
         });
     }
 
+    /// The code with the files that receipts cite and nobody has read yet; `None` when there are none. They are read from
+    /// the repository, where no agent can have written.
+    async fn with_cited_files(
+        &self,
+        diagnosis: &Diagnosis,
+        code: Option<&CodeSnapshot>,
+    ) -> Result<Option<CodeSnapshot>, DiagnoseError> {
+        let (Some(code), Some(vcs), Ok(source)) = (code, &self.parts.vcs, self.source) else {
+            return Ok(None);
+        };
+        let cited = cited_files(&diagnosis.receipts).into_iter().filter(|path| code.file(path).is_none());
+        let unread: Vec<RepoPath> = cited.take(MAX_CITED_FILES).cloned().collect();
+        let mut more = None;
+        for path in &unread {
+            let (repository, commit) = (&source.resolved.repository, &source.resolved.commit);
+            let max_bytes = self.parts.policy.preload.max_file_bytes;
+            match vcs.read_file(repository, commit, path, max_bytes, self.ctx).await {
+                Ok(content) => add(more.get_or_insert_with(|| code.clone()), path, content),
+                Err(VcsError::Cancelled) => return Err(DiagnoseError::Cancelled),
+                // Its receipt does not hold then.
+                Err(_) => {}
+            }
+        }
+        Ok(more)
+    }
+
     /// Asks one diagnoser and checks every citation of its answer.
     async fn ask(
         &self,
@@ -139,7 +171,15 @@ impl<'r> Inquiry<'r> {
         let request =
             DiagnoseRequest::new(self.trace).with_code(code).with_checkout(checkout).with_prior(prior);
         let mut diagnosis = diagnoser.diagnose(&request, self.ctx).await?;
-        check_receipts(&mut diagnosis.receipts, self.trace, request.violations, code, self.ctx);
+        let more = self.with_cited_files(&diagnosis, code).await?;
+        let events = self.ctx.recorded_events();
+        let evidence = Evidence::new(self.trace)
+            .with_violations(request.violations)
+            .with_code(more.as_ref().or(code))
+            .with_events(&events)
+            .of_run(self.ctx.run_id())
+            .with_redactor(Some(&self.parts.redactor));
+        check_against(&mut diagnosis.receipts, &evidence, self.ctx);
         let (verified, all) = diagnosis.verified_receipts();
         if verified < all {
             let share = ratio(verified, all);

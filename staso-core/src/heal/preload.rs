@@ -75,7 +75,8 @@ pub(super) async fn preload_paths(
     Ok(code)
 }
 
-fn add(code: &mut CodeSnapshot, path: &RepoPath, content: FileContent) {
+/// Adds what was read, or why it is no text.
+pub(super) fn add(code: &mut CodeSnapshot, path: &RepoPath, content: FileContent) {
     let path = path.clone();
     match content {
         FileContent::Text { text, blob, executable } => {

@@ -7,6 +7,7 @@ use super::run::Source;
 use super::stop::{Flow, Stop};
 use crate::code::{CodeSnapshot, RepoPath};
 use crate::diagnosis::Diagnosis;
+use crate::fix::PathPolicy;
 use crate::id::{BranchName, Digest};
 use crate::report::{PullRequestOptions, PullRequestText, pull_request};
 use crate::run::{EventKind, Phase, ProposalRecord, RunContext};
@@ -47,7 +48,12 @@ async fn propose(
     let Some(vcs) = &parts.vcs else {
         return Err(Stop::rejected("no_repository", "no repository provider is configured"));
     };
-    let text = pull_request_text(parts, source, subject, draft, ctx)?;
+    let mut text = pull_request_text(parts, source, subject, draft, ctx)?;
+    for part in [&mut text.title, &mut text.body, &mut text.commit_message] {
+        *part = parts.redactor.clean(part);
+        PathPolicy::check_text("the text of the proposal", part, &parts.redactor)
+            .map_err(|violation| Stop::rejected("policy_denied", violation.to_string()))?;
+    }
     let resolved = &source.resolved;
     let mut changes = ChangeSet::new(resolved.base_tip.clone(), fix.at_tip.edits(), text.title, text.body);
     changes.message = text.commit_message;

@@ -85,6 +85,12 @@ impl<'r> Repair<'r> {
         if is_last { all } else { all / 4 }
     }
 
+    /// Time that fixers leave for the proof of what they made.
+    fn reserve(&self) -> Duration {
+        let limits = &self.parts.policy.verify;
+        (limits.test_timeout * 2 + limits.call_timeout * 2).min(self.ctx.remaining() / 3)
+    }
+
     fn show(&self, candidate: Option<&FixCandidate>, draft: &mut Draft) {
         if let Some(candidate) = candidate {
             draft.record_fix(candidate, None);
@@ -98,18 +104,21 @@ impl<'r> Repair<'r> {
         let request = FixRequest::new(self.diagnosis, &self.source.code)
             .with_max_candidates(self.parts.policy.verify.max_trials)
             .with_checkout(bed.map(|bed| &bed.checkout), bed.and_then(Bed::tests))
-            .with_reproduction(bed.and_then(Bed::reproduction));
+            .with_reproduction(bed.and_then(Bed::reproduction))
+            .with_time(Some(self.ctx.remaining().saturating_sub(self.reserve())));
         let mut candidates = match fixer.propose(&request, self.ctx).await {
             Ok(candidates) => candidates,
             Err(FixError::Cancelled) => return Err(Stop::cancelled()),
             Err(error) => return Err(error.into()),
         };
         let mut refused = None;
-        candidates.retain(|candidate: &FixCandidate| match self.parts.policy.paths.check(&candidate.patch) {
-            Ok(()) => true,
-            Err(violation) => {
-                refused = refused.take().or(Some(violation));
-                false
+        candidates.retain(|candidate: &FixCandidate| {
+            match self.parts.policy.paths.check_with(&candidate.patch, &self.parts.redactor) {
+                Ok(()) => true,
+                Err(violation) => {
+                    refused = refused.take().or(Some(violation));
+                    false
+                }
             }
         });
         match (candidates.is_empty(), refused) {

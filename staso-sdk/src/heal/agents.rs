@@ -126,6 +126,7 @@ impl AgentOptions {
         sandbox: &Arc<dyn Sandbox>,
         policy: &HealPolicy,
     ) -> HealerBuilder {
+        let redactor = self.redactor.clone();
         let mut triage = TriageDiagnoser::new(Arc::clone(&self.model))
             .with_prices(self.prices.clone())
             .with_redactor(self.redactor.clone());
@@ -153,6 +154,10 @@ impl AgentOptions {
         if let Some(limits) = self.fix {
             fixer = fixer.with_limits(limits);
         }
-        builder.with_triage(Arc::new(triage)).with_deep(Arc::new(deep)).with_fixer(Arc::new(fixer))
+        builder
+            .with_redactor(redactor)
+            .with_triage(Arc::new(triage))
+            .with_deep(Arc::new(deep))
+            .with_fixer(Arc::new(fixer))
     }
 }

@@ -140,23 +140,27 @@ impl AgentFixer {
     }
 
     /// The limits of one attempt. Each after the first leaves more to chance.
-    fn limits_of(&self, sample: u32) -> AgentLimits {
+    fn limits_of(&self, sample: u32, deadline: Option<Duration>, ctx: &RunContext) -> AgentLimits {
+        let left = deadline.map_or(self.limits.wall, |deadline| deadline.saturating_sub(ctx.elapsed()));
+        let limits = self.limits.clone().with_wall(self.limits.wall.min(left));
         if sample == 0 {
-            return self.limits.clone();
+            return limits;
         }
         let temperature = self.limits.temperature.unwrap_or(0.2) + 0.3 * f64::from(sample);
         let seed = self.limits.seed.unwrap_or(0).wrapping_add(u64::from(sample));
-        self.limits.clone().with_sampling(Some(temperature.min(1.0)), Some(seed))
+        limits.with_sampling(Some(temperature.min(1.0)), Some(seed))
     }
 
     async fn attempts(&self, shop: &Workshop<'_>, ctx: &RunContext) -> Result<Vec<Attempt>, FixError> {
+        let deadline = shop.request.time.map(|time| ctx.elapsed() + time);
         let mut attempts = Vec::new();
         let mut failed = None;
         for sample in 0..u32::try_from(self.samples).unwrap_or(1) {
-            if sample > 0 && ctx.budget().check().is_err() {
+            let out_of_time = deadline.is_some_and(|deadline| ctx.elapsed() >= deadline);
+            if sample > 0 && (out_of_time || ctx.budget().check().is_err()) {
                 break;
             }
-            match shop.attempt(&self.limits_of(sample), ctx).await {
+            match shop.attempt(&self.limits_of(sample, deadline, ctx), ctx).await {
                 Ok(attempt) => attempts.push(attempt),
                 Err(FixError::Cancelled) => return Err(FixError::Cancelled),
                 Err(error) => {
