@@ -4,11 +4,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use staso::heal::{AgentOptions, Local, LocalError, LocalOptions, local};
+use staso::heal::{AgentOptions, Local, LocalError, LocalOptions, VerifyError, local};
 use staso::ingest::{IngestAuth, IngestState, router, serve};
 use staso_core::heal::{HealPolicy, Healer};
 use staso_core::id::{InvalidId, RunId, TraceId, WorkspaceId};
-use staso_core::run::{RunContext, StoreError, TraceFilter, TraceStore};
+use staso_core::run::{AuditFinding, RunArtifact, RunContext, StoreError, TraceFilter, TraceStore};
 use staso_core::trace::RepositoryUrl;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -104,6 +104,14 @@ impl Station {
     #[must_use]
     pub fn artifact_file(&self, run_id: RunId) -> PathBuf {
         self.local.run_directory(run_id).join("run.json")
+    }
+
+    /// What of an artifact does not hold against its trace, its repository and its transcript.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub async fn audit(&self, artifact: &RunArtifact) -> Result<Vec<AuditFinding>, VerifyError> {
+        self.local.verify(artifact).await
     }
 
     /// Ends the ingest and waits for it.

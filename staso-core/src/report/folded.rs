@@ -118,6 +118,7 @@ fn versions(writer: &Writer<'_>) -> String {
         format!("staso {}, rules {}", run.engine.version, run.engine.rules_digest),
         format!("calibration {}", writer.diagnosis.calibrator),
         format!("parts {}", run.engine.parts.join(", ")),
+        format!("models {}", models(run)),
         format!("fix by {}", writer.fix.author),
         format!("failing commit {}", commit(run.source.commit.as_ref())),
         format!("base tip {}", commit(run.source.base_tip.as_ref())),
@@ -141,4 +142,10 @@ fn listing(lines: &[String]) -> String {
         " ".repeat(indent) + &cut(&neutralise::terminal(line), MAX_ITEM_CHARS)
     };
     fence(&lines.iter().map(line).collect::<Vec<_>>().join("\n"), "text")
+}
+
+/// The models that were asked, or that none was.
+fn models(run: &crate::run::RunArtifact) -> String {
+    let ids: Vec<_> = run.engine.models.iter().map(ToString::to_string).collect();
+    if ids.is_empty() { "none asked".to_owned() } else { ids.join(", ") }
 }

@@ -57,7 +57,7 @@ impl Local {
             self.store().get(&artifact.workspace, trace_id, &ctx).await.map_err(VerifyError::Trace)?;
         let code = cited_code(artifact, &**self.vcs(), &ctx).await.map_err(VerifyError::Code)?;
         let transcript = read_transcript(self.run_directory(artifact.run_id)).await?;
-        let mut inputs = AuditInputs::new(&trace).with_transcript(&transcript);
+        let mut inputs = AuditInputs::new(&trace).with_transcript(&transcript).with_redactor(self.redactor());
         if let Some(code) = &code {
             inputs = inputs.with_code(code);
         }

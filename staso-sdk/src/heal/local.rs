@@ -8,6 +8,7 @@ use staso_core::fix::TemplateFixer;
 use staso_core::heal::{HealPolicy, HealRequest, Healer, RunHandle, RunIds as _};
 use staso_core::id::RunId;
 use staso_core::quick::QuickDiagnoser;
+use staso_core::redaction::Redactor;
 use staso_core::run::{Clock, RunContext, StoreError};
 use staso_core::sandbox::Sandbox;
 use staso_core::trace::RepositoryUrl;
@@ -124,6 +125,7 @@ pub struct Local {
     files: Arc<RunFiles>,
     clock: Arc<dyn Clock>,
     vcs: Arc<dyn VcsProvider>,
+    redactor: Redactor,
 }
 
 /// Sets up healing on this machine.
@@ -151,6 +153,7 @@ pub fn local(options: LocalOptions) -> Result<Local, LocalError> {
     }
     let vcs: Arc<dyn VcsProvider> = Arc::new(git);
     let quick = Arc::new(QuickDiagnoser::default());
+    let redactor = agents.as_ref().map(|agents| agents.redactor.clone()).unwrap_or_default();
     let sandbox: Arc<dyn Sandbox> = Arc::new(LocalSandbox::new());
     let mut builder =
         Healer::builder(store.clone(), files.clone(), quick, Arc::clone(&clock), Arc::new(RandomRunIds))
@@ -162,7 +165,7 @@ pub fn local(options: LocalOptions) -> Result<Local, LocalError> {
         builder = agents.install(builder, &sandbox, &policy);
     }
     let healer = builder.with_policy(policy).build();
-    Ok(Local { healer, store, files, clock, vcs })
+    Ok(Local { healer, store, files, clock, vcs, redactor })
 }
 
 impl Local {
@@ -204,6 +207,11 @@ impl Local {
     #[must_use]
     pub const fn vcs(&self) -> &Arc<dyn VcsProvider> {
         &self.vcs
+    }
+
+    /// What is taken out of texts in runs.
+    pub(super) const fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// Where the files of a run are: `run.json`, `transcript.jsonl`, `patch.diff`.
