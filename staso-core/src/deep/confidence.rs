@@ -18,10 +18,10 @@ use crate::trace::{CapturedState, TraceView};
 /// | only the blamed or a failed step | 0.5 |
 /// | other steps and files only | 0.4 |
 /// | tool output only: a command prints what it is told to | 0.35 |
-/// | no lines of code cited, without a sandbox | 0.5 |
+/// | no lines of code cited, without a sandbox | 0.45 |
 /// | the rules blame another step, with evidence | 0.65 |
 /// | something of the blamed step was switched off; was cut | 0.6; 0.7 |
-/// | the run came from a changed working tree | 0.8 |
+/// | the run came from a changed working tree | 0.6 |
 ///
 /// The limits are starting points: no labelled case stands behind them, so they are low: models name causes that sound right
 /// and are not, with citations that hold.
@@ -33,11 +33,11 @@ const CODE_ONLY: f64 = 0.65;
 const TRACE_ONLY: f64 = 0.5;
 const UNRELATED: f64 = 0.4;
 const TOOLS_ONLY: f64 = 0.35;
-const NO_CODE_IN_TRIAGE: f64 = 0.5;
+const NO_CODE_IN_TRIAGE: f64 = 0.45;
 const DISAGREEMENT: f64 = 0.65;
 const SUPPRESSED: f64 = 0.6;
 const CUT: f64 = 0.7;
-const DIRTY: f64 = 0.8;
+const DIRTY: f64 = 0.6;
 
 /// Lowers the confidence of a diagnosis, which is the model's own number, to what its evidence allows.
 pub(super) fn settle(diagnosis: &mut Diagnosis, verdict: &Verdict<'_>, blamed: SpanId) {
