@@ -9,6 +9,9 @@ use crate::terminal::{Look, Tone, printable};
 /// Passing lines of one phase that are shown where they cannot be redrawn. Each is shown once.
 const MAX_PASSING_LINES: usize = 6;
 
+/// The id of the first receipt of every diagnosis.
+const FIRST_RECEIPT: &str = "r1";
+
 /// Turns events into lines.
 #[derive(Debug)]
 pub struct Progress {
@@ -40,7 +43,11 @@ impl Progress {
     pub fn update(&mut self, event: &EventKind) -> Update {
         match event {
             EventKind::PhaseChanged { phase } => self.phase(*phase),
-            EventKind::ReceiptChecked { verified, .. } => {
+            EventKind::ReceiptChecked { receipt, verified } => {
+                // Each diagnoser's evidence is counted for itself.
+                if receipt == FIRST_RECEIPT {
+                    self.receipts = (0, 0);
+                }
                 self.receipts.0 += usize::from(*verified);
                 self.receipts.1 += 1;
                 Update::Nothing
