@@ -7,7 +7,7 @@ use crate::code::RepoPath;
 use crate::fix::PatchFile;
 
 /// Whether a file holds tests, by its name or the directory it lies in.
-pub(super) fn is_test_file(path: &RepoPath) -> bool {
+pub(crate) fn is_test_file(path: &RepoPath) -> bool {
     let directories = ["test", "tests", "__tests__", "spec", "specs", "e2e"];
     let mut parts = path.components().rev();
     let name = parts.next().unwrap_or_default();
