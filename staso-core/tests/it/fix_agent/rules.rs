@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::json;
+use staso_core::agent::ModelReply;
 use staso_core::code::CodeSnapshot;
 use staso_core::diagnosis::FixKind;
 use staso_core::run::RunContext;
 use staso_core::sandbox::{SandboxError, SandboxSession};
-use staso_core::testing::{ContentTests, ScriptedExec, ScriptedModel, SessionFiles};
+use staso_core::testing::{ContentTests, ScriptedExec, ScriptedModel, SessionFiles, tool_call};
 use staso_core::verify::{TestCommand, TestReport, TestRunner};
 
 use super::world::{World, edits, mends, path, submission, submits};
@@ -35,6 +36,22 @@ async fn the_first_submission_shows_the_change_and_the_second_is_accepted() {
     assert_eq!(candidates.len(), 1);
     assert_eq!(model.steps_left(), 0);
     insta::assert_snapshot!(last(&model));
+}
+
+#[tokio::test]
+async fn a_submission_that_cannot_have_read_the_answer_does_not_confirm() {
+    let submit = || tool_call("submit_fix", &submission("Read the key that orders have"));
+    let twice = || ModelReply::calls(vec![submit(), submit()]);
+    let model = edits(ScriptedModel::new(), "tools.py", "'old'", "'new'").then(twice());
+    let candidates = World::new().mend(&submits_once(model.clone())).await.unwrap();
+    assert_eq!(candidates.len(), 1);
+    let requests = model.requests();
+    assert_eq!(requests.len(), 3, "the change was read before it was confirmed");
+    assert!(last(&model).contains("shown in this same reply"), "{}", last(&model));
+}
+
+fn submits_once(model: ScriptedModel) -> ScriptedModel {
+    model.then_call("submit_fix", &submission("Read the key that orders have"))
 }
 
 #[tokio::test]
