@@ -46,7 +46,8 @@ pub(super) fn diagnosis(diagnosis: &mut Diagnosis, redactor: &Redactor) {
     }
 }
 
-/// Cleans what a run says beside its diagnosis. The diff stays as it is: the policy has looked at what it adds.
+/// Cleans what a run says beside its diagnosis. The diff is not touched here: the policy has
+/// looked at what it adds.
 pub(super) fn artifact(artifact: &mut RunArtifact, redactor: &Redactor) {
     let clean = |text: &mut String| *text = redactor.clean(text);
     if let Some(found) = &mut artifact.diagnosis {

@@ -66,7 +66,8 @@ impl Workshop<'_> {
     ) -> Result<Attempt, FixError> {
         let request = self.request;
         let written = WrittenFiles::default();
-        let draft = FixDraft::new(self.sandbox, self.spec, request.code, self.policy, written.clone());
+        let draft =
+            FixDraft::new(self.sandbox, self.spec, request.code, self.policy, self.redactor, written.clone());
         let edit = EditFile::new(written.clone(), executables(request.code));
         let write = WriteFile::new(written);
         let tests = request.tests.map(|(runner, command)| RunTests::new(runner, command));

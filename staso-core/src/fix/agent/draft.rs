@@ -8,6 +8,7 @@ use crate::agent::tools::WrittenFiles;
 use crate::code::{CodeSnapshot, RepoPath, SourceFile};
 use crate::fix::edit::new_syntax_error;
 use crate::fix::{Patch, PatchError, PathPolicy, PolicyViolation};
+use crate::redaction::Redactor;
 use crate::run::RunContext;
 use crate::sandbox::{Sandbox, SandboxError, SandboxSession, SandboxSpec, SessionChange};
 
@@ -20,6 +21,7 @@ pub(crate) struct FixDraft<'a> {
     sandbox: &'a dyn Sandbox,
     spec: &'a SandboxSpec,
     policy: &'a PathPolicy,
+    redactor: &'a Redactor,
     /// The files at the commit, with those that were read later.
     base: Mutex<CodeSnapshot>,
     written: WrittenFiles,
@@ -88,9 +90,10 @@ impl<'a> FixDraft<'a> {
         spec: &'a SandboxSpec,
         code: &CodeSnapshot,
         policy: &'a PathPolicy,
+        redactor: &'a Redactor,
         written: WrittenFiles,
     ) -> Self {
-        Self { sandbox, spec, policy, base: Mutex::new(code.clone()), written }
+        Self { sandbox, spec, policy, redactor, base: Mutex::new(code.clone()), written }
     }
 
     /// The change as it is now.
@@ -179,7 +182,7 @@ impl<'a> FixDraft<'a> {
             Err(PatchError::Empty) => return Err(DraftProblem::Empty),
             made => made?,
         };
-        self.policy.check(&patch)?;
+        self.policy.check_with(&patch, self.redactor)?;
         for (path, file) in patch.files() {
             let before = (!file.is_new()).then(|| file.before());
             if let Some(line) = new_syntax_error(path, before, file.after(), ctx) {

@@ -8,6 +8,7 @@ use serde_json::json;
 use staso_core::agent::ModelReply;
 use staso_core::code::CodeSnapshot;
 use staso_core::diagnosis::FixKind;
+use staso_core::redaction::Redactor;
 use staso_core::run::RunContext;
 use staso_core::sandbox::{SandboxError, SandboxSession};
 use staso_core::testing::{ContentTests, ScriptedExec, ScriptedModel, SessionFiles, tool_call};
@@ -84,6 +85,25 @@ async fn the_policy_is_named() {
     )
     .await;
     assert!(answer.contains("policy rule"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_credential_of_the_host_is_refused_where_the_model_can_still_take_it_out() {
+    let secret = "correct-horse-battery-staple";
+    let redactor = Redactor::default().with_known_secret("database", secret);
+    let model = edits(ScriptedModel::new(), "tools.py", "'old'", &format!("'{secret}'"));
+    let model = model.then_call("submit_fix", &submission("Mend it"));
+    let world = World::new();
+    let fixer = world.fixer(&model).with_redactor(redactor.clone());
+    let error = world.propose(&fixer).await.unwrap_err();
+    assert!(!error.to_string().contains(secret), "{error}");
+    let model = edits(ScriptedModel::new(), "tools.py", "'old'", &format!("'{secret}'"));
+    let model = model.then_call("submit_fix", &submission("Mend it"));
+    let model = submits(edits(model, "tools.py", &format!("'{secret}'"), "'new'"));
+    let fixer = world.fixer(&model).with_redactor(redactor);
+    assert_eq!(world.propose(&fixer).await.unwrap().len(), 1);
+    let refused = model.requests()[2].last_result().to_owned();
+    assert!(refused.contains("secrets-in-diff") && !refused.contains(secret), "{refused}");
 }
 
 #[tokio::test]
