@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Shown, canonical};
+use super::{Shown, canonical, sorted};
 use crate::run::RunContext;
 use crate::sandbox::{SandboxError, SandboxSession};
 
@@ -37,7 +37,7 @@ impl ToolSpec {
             object.remove("title");
             object.entry("properties").or_insert_with(|| serde_json::json!({}));
         }
-        Self { name: name.into(), description: description.into(), parameters }
+        Self { name: name.into(), description: description.into(), parameters: sorted(&parameters) }
     }
 
     /// The length of its JSON, in bytes.

@@ -23,7 +23,7 @@ const SYSTEM: &str = concat!(
 const TURNS: u64 = 5;
 
 /// Asks a model about what the rules could not settle: the same evidence, no sandbox, a handful of turns. Without a line of
-/// code among its evidence it is never surer than 0.5.
+/// code among its evidence it is never surer than 0.45.
 #[derive(Debug)]
 pub struct TriageDiagnoser {
     model: Arc<dyn LanguageModel>,

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::problem::{of_sandbox, problem};
+use crate::agent::canonical;
 use crate::agent::{Tool, ToolError, ToolProblem, ToolProblemCode, ToolReply, ToolScope, ToolSpec};
 use crate::run::{Interrupted, RunContext};
 use crate::verify::{TestCommand, TestFramework, TestReport, TestRunner};
@@ -138,6 +139,7 @@ fn show(report: &TestReport, filter_ignored: bool) -> String {
         "exit_code": report.exit.code,
         "duration_ms": report.duration_ms,
     });
+    let summary = canonical(&summary);
     let note = if filter_ignored { "\nThe filter was not used: all tests ran." } else { "" };
     let from = report.tail.len().saturating_sub(RunTests::TAIL_BYTES);
     let from = (from..=report.tail.len()).find(|at| report.tail.is_char_boundary(*at)).unwrap_or_default();

@@ -101,7 +101,7 @@ async fn a_model_reads_runs_and_submits() {
         });
     let ctx = test_context();
     let mut diagnosis = ask(&deep(&model, &sandbox), &ctx).await.unwrap();
-    assert_eq!((diagnosis.depth, diagnosis.confidence.value()), (Depth::Deep, 0.9));
+    assert_eq!((diagnosis.depth, diagnosis.confidence.value()), (Depth::Deep, 0.75));
     assert!(diagnosis.receipts.iter().all(Receipt::is_verified), "{:#?}", diagnosis.receipts);
     assert_closed(&sandbox, 2);
     let notes = ctx.notes();

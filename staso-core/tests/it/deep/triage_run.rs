@@ -63,7 +63,7 @@ async fn a_model_looks_at_steps_and_submits() {
     assert_eq!(diagnosis.depth, Depth::Quick);
     assert_eq!(diagnosis.calibrator, CONFIDENCE_FORMULA);
     assert_eq!((diagnosis.raw_score, diagnosis.support), (0.95, 0));
-    assert_eq!(diagnosis.confidence.value(), 0.9);
+    assert_eq!(diagnosis.confidence.value(), 0.75);
     let cause = diagnosis.root_cause.as_ref().unwrap();
     assert_eq!((cause.span_id, cause.agent.as_deref()), (id(3), Some("support")));
     let fix = diagnosis.suggested_fix.as_ref().unwrap();
@@ -85,7 +85,7 @@ async fn without_a_line_of_code_it_is_never_sure() {
     let model = ScriptedModel::new()
         .then_call("submit_diagnosis", &submission(&[span_receipt(3, "KeyError: 'total'")]));
     let diagnosis = ask(&triage(&model), &test_context()).await.unwrap();
-    assert_eq!(diagnosis.confidence.value(), 0.5);
+    assert_eq!(diagnosis.confidence.value(), 0.45);
     assert!(
         diagnosis.caps.iter().any(|cap| cap.reason.contains("no line of the code")),
         "{:?}",
