@@ -12,6 +12,7 @@ mod heal_model;
 mod heal_outcomes;
 mod heal_process;
 mod heal_project;
+mod obedient;
 mod processes;
 mod recording_server;
 mod wire_rules;

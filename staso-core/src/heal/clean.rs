@@ -46,8 +46,7 @@ pub(super) fn diagnosis(diagnosis: &mut Diagnosis, redactor: &Redactor) {
     }
 }
 
-/// Cleans what a run says beside its diagnosis. The diff is not touched here: the policy has
-/// looked at what it adds.
+/// Cleans what a run says beside its diagnosis. The diff is cleaned where it is recorded.
 pub(super) fn artifact(artifact: &mut RunArtifact, redactor: &Redactor) {
     let clean = |text: &mut String| *text = redactor.clean(text);
     if let Some(found) = &mut artifact.diagnosis {

@@ -8,6 +8,7 @@ use super::stop::Stop;
 use crate::diagnosis::Diagnosis;
 use crate::fix::FixCandidate;
 use crate::id::Digest;
+use crate::redaction::Redactor;
 use crate::run::{
     ARTIFACT_SCHEMA_VERSION, BudgetReport, CheckRecord, ContextSummary, EngineInfo, EventKind, FixRecord,
     HunkRecord, OutcomeState, Phase, ProposalRecord, RunArtifact, RunContext, SourceRecord, Subject,
@@ -26,13 +27,15 @@ pub(super) struct Draft {
     pub(super) proposal: Option<ProposalRecord>,
     pub(super) isolation: Option<Isolation>,
     pub(super) context: ContextSummary,
+    redactor: Redactor,
     started_at: crate::trace::Timestamp,
     timings: BTreeMap<String, Duration>,
     current: Option<(Phase, Duration)>,
 }
 
 impl Draft {
-    pub(super) fn new(ctx: &RunContext) -> Self {
+    /// `redactor` takes out of what is recorded of a change what must not leave with the lines around it.
+    pub(super) fn new(redactor: Redactor, ctx: &RunContext) -> Self {
         Self {
             trace_digest: None,
             source: SourceRecord::default(),
@@ -42,6 +45,7 @@ impl Draft {
             proposal: None,
             isolation: None,
             context: ContextSummary::default(),
+            redactor,
             started_at: ctx.now(),
             timings: BTreeMap::new(),
             current: None,
@@ -76,7 +80,7 @@ impl Draft {
             files: candidate.patch.paths(),
             added,
             removed,
-            diff: candidate.patch.diff(),
+            diff: self.redactor.clean(&candidate.patch.diff()),
             hunks: candidate.patch.paths().into_iter().map(hunk).collect(),
             author: candidate.author.clone(),
         });
@@ -157,7 +161,7 @@ impl Draft {
             context,
             events_digest: ctx.events_digest(),
         };
-        clean::artifact(&mut artifact, ctx.redactor());
+        clean::artifact(&mut artifact, &self.redactor);
         artifact
     }
 }

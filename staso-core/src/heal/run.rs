@@ -39,7 +39,7 @@ impl<'r> HealRun<'r> {
     pub(super) async fn run(self) -> RunArtifact {
         let ctx = &self.ctx;
         ctx.emit(EventKind::RunStarted { subject: self.request.trace_id.to_string() });
-        let mut draft = Draft::new(ctx);
+        let mut draft = Draft::new(self.parts.redactor.clone(), ctx);
         let stop = match ctx.bounded(ctx.remaining(), self.steps(&mut draft)).await {
             Ok(Ok(ready)) => publish(self.parts, &ready, self.subject(), &mut draft, ctx).await,
             Ok(Err(stop)) => stop,

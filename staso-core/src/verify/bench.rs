@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::call::{self, CallOutcome, CallVerdict};
 use super::{TestCommand, TestReport, TestRunner, VerifyLimits};
+use crate::code::is_test_file;
 use crate::diagnosis::{FailureOracle, RecordedCall};
 use crate::fix::Patch;
 use crate::run::{CheckRecord, CheckSubject, EventKind, RunContext};
@@ -57,6 +58,15 @@ pub struct Trial {
     pub passed: bool,
     /// The checks that ran, in order; the first that fails is the last.
     pub checks: Vec<CheckRecord>,
+}
+
+/// A part of a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// What is no test.
+    Program,
+    /// The tests.
+    Tests,
 }
 
 impl<'a> TestBench<'a> {
@@ -115,6 +125,9 @@ impl<'a> TestBench<'a> {
 
     /// Puts the candidate in place and tries it. The files stay changed.
     ///
+    /// The tests run as they were first, and once more with the tests that the candidate brings: those could make the
+    /// others say what they like.
+    ///
     /// # Errors
     /// Those of the session.
     pub async fn try_patch(
@@ -124,21 +137,28 @@ impl<'a> TestBench<'a> {
         baseline: &Baseline,
         ctx: &RunContext,
     ) -> Result<Trial, SandboxError> {
-        self.apply(patch, ctx).await?;
+        self.apply(patch, Part::Program, ctx).await?;
         let mut checks = Vec::new();
         if let Some((verdict, record)) = self.retry(reproduction, ctx).await? {
             checks.push(record);
             if verdict != CallVerdict::Passes {
+                self.apply(patch, Part::Tests, ctx).await?;
                 return Ok(Trial { gone: false, passed: false, checks });
             }
         }
         let (Some((runner, command)), Baseline::Ran(before)) = (self.tests, baseline) else {
+            self.apply(patch, Part::Tests, ctx).await?;
             checks.push(self.tests_not_run(true));
             return Ok(Trial { gone: true, passed: false, checks });
         };
         let timeout = self.limits.trial_test_timeout(Duration::from_millis(before.duration_ms));
-        let report = self.run_tests(runner, command, timeout, ctx).await?;
-        let passed = all_pass(before, &report);
+        let mut report = self.run_tests(runner, command, timeout, ctx).await?;
+        let mut passed = all_pass(before, &report);
+        if self.apply(patch, Part::Tests, ctx).await? && passed {
+            let kept = report;
+            report = self.run_tests(runner, command, timeout, ctx).await?;
+            passed = all_pass(&kept, &report);
+        }
         let record = self.tests_record(&report, true, passed);
         self.completed(&record, ctx);
         checks.push(record);
@@ -161,11 +181,14 @@ impl<'a> TestBench<'a> {
         self.call_check(recorded, oracle, timeout, true, ctx).await.map(Some)
     }
 
-    async fn apply(&self, patch: &Patch, ctx: &RunContext) -> Result<(), SandboxError> {
-        for (path, file) in patch.files() {
+    /// Writes a part of the candidate. Whether there is any.
+    async fn apply(&self, patch: &Patch, part: Part, ctx: &RunContext) -> Result<bool, SandboxError> {
+        let mut any = false;
+        for (path, file) in patch.files().filter(|(path, _)| is_test_file(path) == (part == Part::Tests)) {
             self.session.write_file(path, file.after().as_bytes(), file.executable(), ctx).await?;
+            any = true;
         }
-        Ok(())
+        Ok(any)
     }
 
     async fn call_check(

@@ -9,6 +9,7 @@
 //! | `hooks` | git's and other tools' hooks, `.gitmodules`, `.gitattributes` |
 //! | `lock-files` | what pins dependencies |
 //! | `build-scripts` | what an install, a build, a test run or an editor executes by itself: `package.json`, `setup.py`, `conftest.py`, `Makefile`, `Dockerfile`, `*.pth`, `.vscode/`, `.devcontainer/` … |
+//! | `shadowed-modules` | new Python modules with the name of one of the standard library or of a test tool |
 //! | `secrets` | where credentials are kept: `.env`, `*.pem`, `id_rsa` … |
 //! | `outside-allowed-paths` | what [`PathPolicy::with_allowed`] does not name |
 //! | `max-files`, `max-changed-lines`, `max-diff-bytes` | changes that are too large to review |
@@ -36,6 +37,7 @@ mod lines;
 mod markers;
 mod path_policy;
 mod secrets;
+mod shadows;
 mod tests_kept;
 mod violation;
 

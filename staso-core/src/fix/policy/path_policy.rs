@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PolicyViolation, allowed, assertions, denied, secrets, tests_kept};
+use super::{PolicyViolation, allowed, assertions, denied, secrets, shadows, tests_kept};
 use crate::diagnosis::Diagnosis;
 use crate::fix::Patch;
 use crate::redaction::Redactor;
@@ -76,8 +76,9 @@ impl PathPolicy {
     /// # Errors
     /// The first rule that objects.
     pub fn check_with(&self, patch: &Patch, redactor: &Redactor) -> Result<(), PolicyViolation> {
-        for (path, _) in patch.files() {
+        for (path, file) in patch.files() {
             denied::check(path)?;
+            shadows::check(path, file)?;
             allowed::check(self, path)?;
         }
         // Before the rules that read contents, so that those have little to read.
