@@ -12,6 +12,8 @@ mod reply;
 mod request;
 mod run_loop;
 mod shown;
+#[cfg(feature = "agent-tools")]
+mod template;
 mod tool;
 #[cfg(feature = "agent-tools")]
 pub mod tools;
@@ -26,4 +28,6 @@ pub use request::{DeltaSink, ModelRequest, NoDeltas, ToolChoice};
 pub(crate) use run_loop::Intake;
 pub use run_loop::{AgentEnd, AgentError, AgentLoop, AgentRun};
 pub use shown::{Shown, ShownOutput};
+#[cfg(feature = "agent-tools")]
+pub(crate) use template::fill;
 pub use tool::{Tool, ToolError, ToolProblem, ToolProblemCode, ToolReply, ToolScope, ToolSpec};

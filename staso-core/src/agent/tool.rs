@@ -100,6 +100,8 @@ pub struct ToolScope<'a> {
     pub session: Option<&'a dyn SandboxSession>,
     /// How the model names this call: `t1`, `t2` …
     pub label: &'a str,
+    /// The reply that asks for it, from 1: calls of one reply were all written before any of them was answered. Default 0.
+    pub turn: u64,
     /// Everything that the model was shown before this call.
     pub shown: &'a Shown,
     /// Time left for tools of this agent.
@@ -110,7 +112,14 @@ impl<'a> ToolScope<'a> {
     /// A call without a sandbox.
     #[must_use]
     pub const fn new(label: &'a str, shown: &'a Shown, time_left: Duration) -> Self {
-        Self { session: None, label, shown, time_left }
+        Self { session: None, label, turn: 0, shown, time_left }
+    }
+
+    /// Sets the reply that asks for the call.
+    #[must_use]
+    pub const fn with_turn(mut self, turn: u64) -> Self {
+        self.turn = turn;
+        self
     }
 
     /// Adds the sandbox.

@@ -4,6 +4,8 @@
 
 mod path;
 mod snapshot;
+mod test_file;
 
 pub use path::{InvalidPath, RepoPath};
 pub use snapshot::{CodeSnapshot, ListedFile, SkippedFile, SourceFile};
+pub(crate) use test_file::is_test_file;

@@ -1,7 +1,8 @@
 //! The first message to a diagnosing agent.
 
-use super::data::{Block, delimited, fill, token};
+use super::data::{Block, delimited, token};
 use super::findings;
+use crate::agent::fill;
 use crate::code::CodeSnapshot;
 use crate::diagnosis::DiagnoseRequest;
 use crate::id::RunId;

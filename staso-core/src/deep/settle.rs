@@ -7,7 +7,7 @@ use super::course;
 use crate::agent::tools::Submission;
 use crate::code::CodeSnapshot;
 use crate::diagnosis::{
-    Causality, Confidence, Depth, DetectionTiming, DiagnoseRequest, Diagnosis, FrameRef, Hypothesis,
+    Causality, Confidence, Depth, DetectionTiming, DiagnoseRequest, Diagnosis, FixKind, FrameRef, Hypothesis,
     HypothesisState, Locator, Propagation, Receipt, RepairHint, RootCause, SuggestedFix, Summary,
 };
 use crate::id::SpanId;
@@ -134,9 +134,12 @@ impl Verdict<'_> {
         });
         let first = self.hypothesis("h1".to_owned(), blamed, diagnosis.confidence);
         diagnosis.hypotheses.push(first);
-        diagnosis.no_fix_reason = self.no_fix_reason(blamed);
-        if diagnosis.no_fix_reason.is_none() {
-            diagnosis.suggested_fix = Some(self.fix(blamed));
+        match submission.fix.kind.filter(|_| self.no_fix_reason(blamed).is_none()) {
+            Some(kind) => diagnosis.suggested_fix = Some(self.fix(kind, blamed)),
+            None => {
+                let own = || submission.fix.description.clone();
+                diagnosis.no_fix_reason = Some(self.no_fix_reason(blamed).unwrap_or_else(own));
+            }
         }
         if self.depth == Depth::Quick && diagnosis.confidence.value() < ESCALATE_BELOW {
             let confidence = diagnosis.confidence;
@@ -165,7 +168,7 @@ impl Verdict<'_> {
         self.request.prior.filter(|_| self.agrees(blamed)).and_then(|prior| prior.no_fix_reason.clone())
     }
 
-    fn fix(&self, blamed: SpanId) -> SuggestedFix {
+    fn fix(&self, kind: FixKind, blamed: SpanId) -> SuggestedFix {
         let fix = &self.submission.fix;
         let prior = self.request.prior.and_then(|prior| prior.suggested_fix.as_ref());
         let same_step = self
@@ -189,7 +192,7 @@ impl Verdict<'_> {
             fix.description.clone()
         };
         SuggestedFix {
-            kind: fix.kind,
+            kind,
             description,
             target_files: fix.target_files.iter().map(ToString::to_string).collect(),
             hints,

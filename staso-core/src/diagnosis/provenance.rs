@@ -171,9 +171,11 @@ pub(super) fn occurs(quote: &str, source: &str, redactor: Option<&Redactor>) -> 
     let raw = fold(source).contains(quote);
     let holds =
         |clean: &str| fold(clean).contains(quote) || (!raw && fold(&json_string(clean)).contains(quote));
-    let shown = holds(&redact(&visible)) || redactor.is_some_and(|known| holds(&known.clean(&visible)));
+    let clean = |text: &str| redactor.map_or_else(|| redact(text), |known| known.clean(text));
+    let shown = holds(&clean(&visible));
+    let finds = |text: &str| redactor.map_or_else(|| contains_secret(text), |known| known.finds(text));
     // Words that stand only in the raw text next to a credential may be a piece of it.
-    if raw && !shown && contains_secret(source) && !fold(&redact(source)).contains(quote) {
+    if raw && !shown && finds(source) && !fold(&clean(source)).contains(quote) {
         return Err("the quote holds a part of something that looks like a credential".to_owned());
     }
     if raw || shown {

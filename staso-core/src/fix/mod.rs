@@ -18,7 +18,6 @@ pub use agent::AgentFixer;
 pub use candidate::FixCandidate;
 pub use fixer::{FixError, FixRequest, Fixer};
 pub use patch::{Patch, PatchError, PatchFile, Replacement};
-pub(crate) use policy::is_test_file;
 pub use policy::{PathPolicy, PolicyViolation};
 #[cfg(feature = "template-repair")]
 pub use template::TemplateFixer;

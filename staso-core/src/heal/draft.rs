@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::clean;
 use super::stop::Stop;
 use crate::diagnosis::Diagnosis;
 use crate::fix::FixCandidate;
@@ -132,7 +133,7 @@ impl Draft {
         context.files_read.extend(notes.files);
         context.files_read.sort();
         context.files_read.dedup();
-        RunArtifact {
+        let mut artifact = RunArtifact {
             schema_version: ARTIFACT_SCHEMA_VERSION,
             run_id: ctx.run_id(),
             engine: EngineInfo {
@@ -159,7 +160,9 @@ impl Draft {
             timings_ms: self.timings.iter().map(|(phase, spent)| (phase.clone(), millis(*spent))).collect(),
             context,
             events_digest: ctx.events_digest(),
-        }
+        };
+        clean::artifact(&mut artifact, &self.redactor);
+        artifact
     }
 }
 

@@ -116,6 +116,7 @@ impl Healer {
         let ctx = RunContext::new(run_id, Arc::clone(&self.parts.clock))
             .with_budget(request.budget.clone())
             .with_sinks(self.parts.sinks.iter().chain(&request.sinks).cloned().collect())
+            .with_redactor(self.parts.redactor.clone())
             .with_cancellation(request.cancellation.clone())
             .with_redirections(request.redirections.clone());
         HealRun::new(&self.parts, &request, ctx).run().await

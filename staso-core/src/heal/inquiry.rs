@@ -2,9 +2,11 @@
 //! model reads the code in a sandbox.
 
 use super::HealRequest;
+use super::clean;
 use super::draft::Draft;
 use super::healer::Parts;
 use super::preload::add;
+use super::rivals::keep_refused;
 use super::run::Source;
 use super::stop::{Flow, Stop, with_causes};
 use crate::code::{CodeSnapshot, RepoPath};
@@ -42,7 +44,6 @@ pub(super) struct Finding {
 #[derive(Debug)]
 struct Step<'r> {
     diagnoser: &'r dyn Diagnoser,
-    phase: Phase,
     checkout: Option<Checkout>,
 }
 
@@ -53,7 +54,7 @@ impl<'r> Inquiry<'r> {
         let mut finding = Finding { diagnosis, cut_short: None };
         draft.diagnosis = Some(finding.diagnosis.clone());
         if let (Some(triage), true) = (&self.parts.triage, self.is_unsure(&finding)) {
-            let step = Step { diagnoser: &**triage, phase: Phase::Quick, checkout: None };
+            let step = Step { diagnoser: &**triage, checkout: None };
             self.look_deeper(step, &mut finding, draft).await?;
         }
         let allowed = self.request.until >= self.parts.policy.deep_from;
@@ -61,11 +62,11 @@ impl<'r> Inquiry<'r> {
             draft.enter(Phase::Deep, self.ctx);
             match self.checkout().await {
                 Ok(checkout) => {
-                    let step = Step { diagnoser: &**deep, phase: Phase::Deep, checkout };
+                    let step = Step { diagnoser: &**deep, checkout };
                     self.look_deeper(step, &mut finding, draft).await?;
                 }
                 Err(VcsError::Cancelled) => return Err(Stop::cancelled()),
-                Err(error) => self.went_without(&mut finding, "deep", &error),
+                Err(error) => self.went_without(&mut finding, deep.name(), &error),
             }
         }
         if let Err(Stop(outcome)) = self.source {
@@ -101,24 +102,26 @@ impl<'r> Inquiry<'r> {
         });
         match self.ask(step.diagnoser, step.checkout.as_ref(), Some(prior)).await {
             Ok(mut deeper) => {
-                deeper.escalated_because = Some(because);
                 if answers(&deeper, prior) {
+                    keep_refused(&mut deeper, prior, self.ctx);
                     finding.diagnosis = deeper;
                 } else {
+                    keep_refused(&mut finding.diagnosis, &deeper, self.ctx);
                     finding.diagnosis.missing.push(MissingEvidence {
                         what: format!("a better supported cause: {} found none", step.diagnoser.name()),
                         how_to_get: "read its transcript; its evidence did not hold or said less".to_owned(),
                     });
                 }
+                finding.diagnosis.escalated_because = Some(because);
                 finding.cut_short = None;
             }
             Err(DiagnoseError::Cancelled) => return Err(Stop::cancelled()),
             Err(error) => {
                 if error.is_exhausted() {
-                    finding.cut_short = Some(with_causes(&error));
+                    finding.cut_short = Some(self.parts.redactor.clean(&with_causes(&error)));
                 }
                 finding.diagnosis.escalated_because = Some(because);
-                self.went_without(finding, step.phase.name(), &error);
+                self.went_without(finding, step.diagnoser.name(), &error);
             }
         }
         draft.diagnosis = Some(finding.diagnosis.clone());
@@ -126,12 +129,12 @@ impl<'r> Inquiry<'r> {
     }
 
     fn went_without(&self, finding: &mut Finding, what: &str, error: &dyn std::error::Error) {
-        let why = with_causes(error);
-        self.ctx.emit(EventKind::Warning { message: format!("the {what} diagnosis has no answer: {why}") });
-        finding.diagnosis.missing.push(MissingEvidence {
-            what: format!("the answer of the {what} diagnosis by a model"),
-            how_to_get: why,
-        });
+        let why = self.parts.redactor.clean(&with_causes(error));
+        self.ctx.emit(EventKind::Warning { message: format!("{what} has no answer: {why}") });
+        finding
+            .diagnosis
+            .missing
+            .push(MissingEvidence { what: format!("the answer of {what}"), how_to_get: why });
     }
 
     /// The code with the files that receipts cite and nobody has read yet; `None` when there are none. They are read from
@@ -171,6 +174,7 @@ impl<'r> Inquiry<'r> {
         let request =
             DiagnoseRequest::new(self.trace).with_code(code).with_checkout(checkout).with_prior(prior);
         let mut diagnosis = diagnoser.diagnose(&request, self.ctx).await?;
+        clean::diagnosis(&mut diagnosis, &self.parts.redactor);
         let more = self.with_cited_files(&diagnosis, code).await?;
         let events = self.ctx.recorded_events();
         let evidence = Evidence::new(self.trace)

@@ -3,6 +3,7 @@
 //! It decides what happens next and settles the outcome. How to diagnose, repair, confine and publish is the work of
 //! the plug-ins it was given.
 
+mod clean;
 mod draft;
 mod handle;
 mod healer;
@@ -13,6 +14,7 @@ mod proof;
 mod publish;
 mod repair;
 mod request;
+mod rivals;
 mod run;
 mod search;
 mod stop;

@@ -47,7 +47,7 @@ impl<'r> HealRun<'r> {
         };
         let artifact = draft.finish(stop, self.subject(), ctx);
         if let Err(error) = self.parts.runs.put(&artifact).await {
-            tracing::error!(run_id = %ctx.run_id(), error = %with_causes(&error), "the artifact could not be kept");
+            tracing::error!(run_id = %ctx.run_id(), error = %ctx.redactor().clean(&with_causes(&error)), "the artifact could not be kept");
         }
         artifact
     }

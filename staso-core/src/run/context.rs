@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::event::EventRecorder;
 use super::{Budget, BudgetMeter, Clock, EventKind, EventSink, Note, Redirections, RunEvent, RunNotes};
 use crate::id::{Digest, RunId};
+use crate::redaction::Redactor;
 use crate::trace::Timestamp;
 
 /// The surroundings of one run. Cheap to clone; all clones share budget, events and cancellation.
@@ -21,6 +22,7 @@ pub struct RunContext {
     events: Arc<EventRecorder>,
     notes: Arc<Mutex<RunNotes>>,
     redirections: Redirections,
+    redactor: Redactor,
     started: Duration,
 }
 
@@ -50,6 +52,7 @@ impl RunContext {
             events: Arc::new(EventRecorder::new(Vec::new())),
             notes: Arc::default(),
             redirections: Redirections::default(),
+            redactor: Redactor::default(),
             started,
         }
     }
@@ -79,6 +82,13 @@ impl RunContext {
     #[must_use]
     pub fn with_redirections(mut self, redirections: Redirections) -> Self {
         self.redirections = redirections;
+        self
+    }
+
+    /// Takes what `redactor` knows out of what the run reports. Default: the forms of common credentials.
+    #[must_use]
+    pub fn with_redactor(mut self, redactor: Redactor) -> Self {
+        self.redactor = redactor;
         self
     }
 
@@ -136,8 +146,16 @@ impl RunContext {
         &self.budget
     }
 
-    /// Reports something. Never blocks and never fails. Returns the number of the event, `None` when it was not recorded.
-    pub fn emit(&self, kind: EventKind) -> Option<u64> {
+    /// Reports something, cleaned by the run's redactor; what models and tools said is recorded as it is, because agents
+    /// clean it before it is shown to anyone. Never blocks and never fails. Returns the number of the event, `None` when it
+    /// was not recorded.
+    pub fn emit(&self, mut kind: EventKind) -> Option<u64> {
+        if self.events.is_muted() {
+            return None;
+        }
+        for text in kind.host_texts() {
+            *text = self.redactor.clean(text);
+        }
         self.events.record(self.run_id, self.clock.now(), kind)
     }
 
@@ -150,6 +168,12 @@ impl RunContext {
     #[must_use]
     pub fn notes(&self) -> RunNotes {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What is taken out of everything that the run reports.
+    #[must_use]
+    pub const fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// What the host says to agents at work.

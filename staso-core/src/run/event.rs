@@ -275,6 +275,22 @@ impl EventKind {
     pub const fn is_terminal(&self) -> bool {
         matches!(self, Self::RunCompleted { .. } | Self::RunCancelled { .. } | Self::RunFailed { .. })
     }
+
+    /// The texts that no agent has cleaned.
+    pub(super) fn host_texts(&mut self) -> Vec<&mut String> {
+        match self {
+            Self::ToolCalled { call, summary, .. } if call.is_empty() => vec![summary],
+            Self::DiagnosisReady { summary, .. } => vec![summary],
+            Self::PatchUpdated { why, .. } => vec![why],
+            Self::CheckCompleted { result, .. } => vec![result],
+            Self::Warning { message } => vec![message],
+            Self::Redirected { text } => vec![text],
+            Self::RunCompleted { reason, .. }
+            | Self::RunCancelled { reason }
+            | Self::RunFailed { reason } => vec![reason],
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// Where events go.
@@ -293,6 +309,7 @@ pub trait EventSink: Debug + Send + Sync + 'static {
 /// Numbers, chains, keeps and forwards events.
 #[derive(Debug)]
 pub(super) struct EventRecorder {
+    muted: bool,
     sinks: Vec<Arc<dyn EventSink>>,
     state: Mutex<RecorderState>,
 }
@@ -309,14 +326,18 @@ impl EventRecorder {
     pub(super) fn new(sinks: Vec<Arc<dyn EventSink>>) -> Self {
         let state =
             RecorderState { next_id: 1, previous: Digest::of(""), kept: VecDeque::new(), ended: false };
-        Self { sinks, state: Mutex::new(state) }
+        Self { muted: false, sinks, state: Mutex::new(state) }
     }
 
     /// Drops everything.
     pub(super) fn muted() -> Self {
         let state =
             RecorderState { next_id: 1, previous: Digest::of(""), kept: VecDeque::new(), ended: true };
-        Self { sinks: Vec::new(), state: Mutex::new(state) }
+        Self { muted: true, sinks: Vec::new(), state: Mutex::new(state) }
+    }
+
+    pub(super) const fn is_muted(&self) -> bool {
+        self.muted
     }
 
     /// The number of the event; `None` when it was not recorded.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::call::{self, CallOutcome, CallVerdict};
 use super::{TestCommand, TestReport, TestRunner, VerifyLimits};
+use crate::code::is_test_file;
 use crate::diagnosis::{FailureOracle, RecordedCall};
-use crate::fix::{Patch, is_test_file};
+use crate::fix::Patch;
 use crate::run::{CheckRecord, CheckSubject, EventKind, RunContext};
 use crate::sandbox::{SandboxError, SandboxSession};
 

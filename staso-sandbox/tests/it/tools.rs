@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use staso_core::agent::tools::{Bash, ListFiles, ReadFile, SearchCode};
 use staso_core::agent::{Shown, Tool, ToolError, ToolProblemCode, ToolReply, ToolScope};
+use staso_core::conformance::tool::keeps_the_contract;
 use staso_core::run::RunContext;
 use staso_core::sandbox::{SandboxSession, SandboxSpec, TreeLimits};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,16 @@ pub(crate) async fn call(
 
 async fn text(tool: &dyn Tool, arguments: Value, session: &dyn SandboxSession, host: &Host) -> String {
     call(tool, arguments, session, &host.ctx).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_tools_keep_the_contract() {
+    let host = Host::new();
+    let session = host.open().await;
+    let tools: [&dyn Tool; 4] = [&Bash, &ListFiles, &ReadFile, &SearchCode];
+    for tool in tools {
+        keeps_the_contract(tool, Some(&*session)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -42,10 +42,15 @@ impl<'a> AgentLoop<'a> {
         Self { name, model, system, tools: Vec::new(), submit, session: None, limits, prices: None, redactor }
     }
 
-    /// Offers tools, in this order.
+    /// Offers tools, in this order. Of two with the same name the first is used: providers refuse a request with both.
     #[must_use]
     pub fn with_tools(mut self, tools: Vec<&'a dyn Tool>) -> Self {
-        self.tools = tools;
+        self.tools.clear();
+        for tool in tools {
+            if self.tools.iter().all(|known| known.spec().name != tool.spec().name) {
+                self.tools.push(tool);
+            }
+        }
         self
     }
 

@@ -88,7 +88,9 @@ impl Work<'_> {
             return Ok(Done::problem(&no_time(self.agent.submit)));
         }
         self.ctx.note(Note::Tool(tool.spec().name.clone()));
-        let scope = ToolScope::new(label, &self.shown, limit).with_session(self.agent.session);
+        let scope = ToolScope::new(label, &self.shown, limit)
+            .with_turn(self.allowance.used.turns)
+            .with_session(self.agent.session);
         let started = self.ctx.elapsed();
         let outcome = self.ctx.bounded(limit, tool.call(arguments, &scope, self.ctx)).await;
         self.allowance.spend_tool_time(self.ctx.elapsed().saturating_sub(started));

@@ -41,14 +41,11 @@ struct Arguments {
     /// The command, at most 4 KB.
     command: String,
     /// After how many seconds it is killed.
-    #[serde(default = "usual_timeout")]
-    #[schemars(range(min = 1, max = 300))]
-    timeout_s: u32,
+    #[schemars(range(min = 1, max = 300), extend("default" = 60))]
+    timeout_s: Option<u32>,
 }
 
-const fn usual_timeout() -> u32 {
-    60
-}
+const USUAL_TIMEOUT_S: u32 = 60;
 
 /// Runs a shell command in the session: `command` (at most 4 KiB), `timeout_s` (default 60, at most 300).
 ///
@@ -74,7 +71,8 @@ impl Tool for Bash {
         let arguments: Arguments = SPEC.arguments(arguments)?;
         let session = scope.session()?;
         check_command(&arguments.command)?;
-        let wanted = Duration::from_secs(u64::from(arguments.timeout_s.max(1))).min(MAX_TIMEOUT);
+        let wanted = Duration::from_secs(u64::from(arguments.timeout_s.unwrap_or(USUAL_TIMEOUT_S).max(1)))
+            .min(MAX_TIMEOUT);
         let timeout = wanted.min(scope.time_left);
         if timeout.is_zero() {
             return Err(problem(

@@ -33,24 +33,16 @@ static SPEC: LazyLock<ToolSpec> = LazyLock::new(|| {
 #[serde(deny_unknown_fields)]
 struct Arguments {
     /// The directory, relative to the root of the checkout.
-    #[serde(default = "here")]
-    path: String,
+    #[schemars(extend("default" = "."))]
+    path: Option<String>,
     /// Which files below the directory, e.g. *.py or src/**/*.{ts,tsx}.
-    #[serde(default)]
     glob: Option<String>,
     /// How many entries at most.
-    #[serde(default = "usual_entries")]
-    #[schemars(range(min = 1, max = 500))]
-    max: u32,
+    #[schemars(range(min = 1, max = 500), extend("default" = 200))]
+    max: Option<u32>,
 }
 
-fn here() -> String {
-    ".".to_owned()
-}
-
-const fn usual_entries() -> u32 {
-    200
-}
+const USUAL_ENTRIES: u32 = 200;
 
 /// Lists a directory of the session: `path` (default the root), `glob`, `max` (default 200, at most 500).
 ///
@@ -75,7 +67,7 @@ impl Tool for ListFiles {
         let arguments: Arguments = SPEC.arguments(arguments)?;
         let session = scope.session()?;
         let glob = arguments.glob.as_deref().map(FileGlob::new).transpose()?;
-        let place = checkout_path::place(&arguments.path, session, ctx).await?;
+        let place = checkout_path::place(arguments.path.as_deref().unwrap_or("."), session, ctx).await?;
         let tree = session.tree(&TreeLimits::default(), ctx).await.map_err(of_sandbox)?;
         let visible = Visible::new(&tree);
         if let Some(place) = &place {
@@ -85,7 +77,9 @@ impl Tool for ListFiles {
             Some(glob) => matching(&visible, place.as_ref(), glob),
             None => level(&visible, place.as_ref()),
         };
-        let most = usize::try_from(arguments.max).unwrap_or(MAX_ENTRIES).clamp(1, MAX_ENTRIES);
+        let most = usize::try_from(arguments.max.unwrap_or(USUAL_ENTRIES))
+            .unwrap_or(MAX_ENTRIES)
+            .clamp(1, MAX_ENTRIES);
         Ok(ToolReply::Text(bounded(&lines, most, &tree)))
     }
 }

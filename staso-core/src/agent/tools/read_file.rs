@@ -38,22 +38,14 @@ struct Arguments {
     /// The file, relative to the root of the checkout.
     path: String,
     /// The first line to read, from 1.
-    #[serde(default = "first_line")]
-    #[schemars(range(min = 1))]
-    start_line: u32,
+    #[schemars(range(min = 1), extend("default" = 1))]
+    start_line: Option<u32>,
     /// How many lines.
-    #[serde(default = "usual_lines")]
-    #[schemars(range(min = 1, max = 400))]
-    lines: u32,
+    #[schemars(range(min = 1, max = 400), extend("default" = 200))]
+    lines: Option<u32>,
 }
 
-const fn first_line() -> u32 {
-    1
-}
-
-const fn usual_lines() -> u32 {
-    200
-}
+const USUAL_LINES: u32 = 200;
 
 /// Reads lines of a file of the session: `path`, `start_line` (default 1), `lines` (default 200, at most 400).
 ///
@@ -81,8 +73,9 @@ impl Tool for ReadFile {
             Ok(content) => content,
             Err(error) => return Err(explain(error, &path, session, ctx).await),
         };
-        let first = usize::try_from(arguments.start_line.max(1)).unwrap_or(usize::MAX);
-        let most = usize::try_from(arguments.lines).unwrap_or(MAX_LINES).clamp(1, MAX_LINES);
+        let first = usize::try_from(arguments.start_line.unwrap_or(1).max(1)).unwrap_or(usize::MAX);
+        let most =
+            usize::try_from(arguments.lines.unwrap_or(USUAL_LINES)).unwrap_or(MAX_LINES).clamp(1, MAX_LINES);
         let text = numbered(&path, &content, first, most)?;
         ctx.note(Note::File(path.into()));
         Ok(ToolReply::Text(text))

@@ -45,24 +45,18 @@ struct Arguments {
     /// A regular expression in Rust's syntax, matched within one line; (?i) ignores case.
     pattern: String,
     /// The file or directory to search, relative to the root of the checkout.
-    #[serde(default)]
     path: Option<String>,
     /// Which files, e.g. *.py or src/**/*.{ts,tsx}.
-    #[serde(default)]
     glob: Option<String>,
     /// Lines to show around each match.
-    #[serde(default)]
-    #[schemars(range(max = 3))]
-    context: u32,
+    #[schemars(range(max = 3), extend("default" = 0))]
+    context: Option<u32>,
     /// How many matches at most.
-    #[serde(default = "usual_matches")]
-    #[schemars(range(min = 1, max = 100))]
-    max: u32,
+    #[schemars(range(min = 1, max = 100), extend("default" = 50))]
+    max: Option<u32>,
 }
 
-const fn usual_matches() -> u32 {
-    50
-}
+const USUAL_MATCHES: u32 = 50;
 
 /// Searches the files of the session: `pattern` (Rust regex), `path`, `glob`, `context` (0 to 3), `max` (default 50, at most
 /// 100).
@@ -98,8 +92,8 @@ impl Tool for SearchCode {
         let selection = Selection::new(&tree, place.as_ref(), glob.as_ref())?;
         let searched = selection.files.len();
         let wanted = |value: u32, most: usize| usize::try_from(value).unwrap_or(most).min(most);
-        let context = wanted(arguments.context, MAX_CONTEXT);
-        let most = wanted(arguments.max, MAX_MATCHES).max(1);
+        let context = wanted(arguments.context.unwrap_or(0), MAX_CONTEXT);
+        let most = wanted(arguments.max.unwrap_or(USUAL_MATCHES), MAX_MATCHES).max(1);
         let limit = SEARCH_LIMIT.min(scope.time_left);
         let found = search(selection.files, arguments.pattern, context, most, limit, ctx).await?;
         Ok(ToolReply::Text(text(&found, searched, most, &selection.unread, &tree)))

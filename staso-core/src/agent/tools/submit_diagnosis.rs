@@ -85,9 +85,9 @@ pub struct Submission {
 /// What to change, as submitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubmittedFix {
-    /// What kind of file the change is in.
-    pub kind: FixKind,
-    /// What to do.
+    /// What kind of file the change is in; `None` when no change of the repository would help.
+    pub kind: Option<FixKind>,
+    /// What to do, or why nothing helps.
     pub description: String,
     /// Files that exist at the failing commit, best first, at most 10.
     pub target_files: Vec<RepoPath>,
@@ -129,18 +129,39 @@ struct RootCause {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Fix {
-    /// What kind of file the change is in.
-    #[schemars(schema_with = "fix_kinds")]
-    r#type: FixKind,
-    /// What to do.
+    /// What kind of file the change is in; none when no change of the repository would help, e.g. because a provider was
+    /// down.
+    #[schemars(schema_with = "fix_types")]
+    r#type: FixType,
+    /// What to do; for none, why no change helps.
     description: String,
-    /// Paths of the files to change, best first.
+    /// Paths of the files to change, best first; empty for none.
     target_files: Vec<String>,
 }
 
 // The schema of the type explains each value, in a form that not every provider takes.
-fn fix_kinds(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "string", "enum": ["prompt", "code", "config"] })
+fn fix_types(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": ["prompt", "code", "config", "none"] })
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FixType {
+    Prompt,
+    Code,
+    Config,
+    None,
+}
+
+impl FixType {
+    const fn kind(self) -> Option<FixKind> {
+        match self {
+            Self::Prompt => Some(FixKind::Prompt),
+            Self::Code => Some(FixKind::Code),
+            Self::Config => Some(FixKind::Config),
+            Self::None => None,
+        }
+    }
 }
 
 impl<'a> SubmitDiagnosis<'a> {
@@ -228,7 +249,7 @@ impl<'a> SubmitDiagnosis<'a> {
             category: category(&arguments.root_cause.category),
             span_id,
             fix: SubmittedFix {
-                kind: arguments.suggested_fix.r#type,
+                kind: arguments.suggested_fix.r#type.kind(),
                 description: clean(&arguments.suggested_fix.description, MAX_DESCRIPTION_CHARS),
                 target_files,
             },
@@ -291,6 +312,17 @@ fn check_form(arguments: &Arguments) -> Result<(), ToolProblem> {
     let bad = |message: String| Err(ToolProblem::new(ToolProblemCode::BadArgs, message));
     if visible(&arguments.summary).trim().is_empty() {
         return bad("summary: it is empty".to_owned());
+    }
+    let fix = &arguments.suggested_fix;
+    if fix.r#type == FixType::None {
+        if visible(&fix.description).trim().is_empty() {
+            return bad(
+                "suggested_fix.description: say why no change of the repository would help".to_owned()
+            );
+        }
+        if !fix.target_files.is_empty() {
+            return bad("suggested_fix.target_files: type none changes no file".to_owned());
+        }
     }
     if !(0.0..=1.0).contains(&arguments.confidence) {
         return bad(format!("confidence: {} is not between 0 and 1", arguments.confidence));

@@ -16,7 +16,7 @@ use crate::id::Digest;
 use crate::run::RunContext;
 
 /// Hands the change in. The first call answers with the whole change and a checklist; a second one with the same files
-/// is accepted. A change that is empty, broken or refused by the policy is never accepted.
+/// is accepted when it comes in a later reply, so that the one who makes it can have read the answer. A change that is empty, broken or refused by the policy is never accepted.
 #[derive(Debug)]
 pub(crate) struct SubmitFix<'a> {
     spec: ToolSpec,
@@ -26,8 +26,16 @@ pub(crate) struct SubmitFix<'a> {
 
 #[derive(Debug, Default)]
 struct State {
-    shown: Option<Digest>,
+    shown: Option<Seen>,
     accepted: Option<(FixSubmission, Patch)>,
+}
+
+/// A change that was shown.
+#[derive(Debug)]
+struct Seen {
+    change: Digest,
+    /// The reply that it was an answer to.
+    turn: u64,
 }
 
 /// A change, as the one who made it describes it.
@@ -67,6 +75,7 @@ enum Risk {
 
 const DESCRIPTION: &str = "Hands in your change. The first call shows it to you with a checklist; call it again to \
                            confirm. Nothing else ends the work.";
+const TOO_SOON: &str = "The change was shown in this same reply. Read it, then confirm in your next reply.";
 /// What a model is asked to check.
 const CHECKLIST: &str = include_str!("../../fix/agent/prompts/checklist.md");
 /// The part of a diff that is shown, in bytes; answers of tools are cut at 16 KiB.
@@ -122,11 +131,15 @@ impl Tool for SubmitFix<'_> {
         })?;
         let digest = Digest::of(patch.diff());
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = state.shown.replace(digest.clone());
-        if before.as_ref() == Some(&digest) {
-            state.accepted = Some((submission, patch));
-            return Ok(ToolReply::Accepted("the change is handed in".to_owned()));
+        match state.shown.as_ref().filter(|seen| seen.change == digest) {
+            Some(seen) if seen.turn < scope.turn => {
+                state.accepted = Some((submission, patch));
+                return Ok(ToolReply::Accepted("the change is handed in".to_owned()));
+            }
+            Some(_) => return Ok(ToolReply::Text(TOO_SOON.to_owned())),
+            None => {}
         }
+        let before = state.shown.replace(Seen { change: digest, turn: scope.turn });
         Ok(ToolReply::Text(show(&patch, &drawn.left_out, before.is_some())))
     }
 }

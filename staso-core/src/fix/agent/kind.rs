@@ -1,6 +1,6 @@
 //! What kind of change a patch is, by its files: whatever the model calls it.
 
-use crate::code::RepoPath;
+use crate::code::{RepoPath, is_test_file};
 use crate::diagnosis::FixKind;
 use crate::fix::Patch;
 
@@ -8,7 +8,7 @@ use crate::fix::Patch;
 /// changes.
 pub(super) fn kind_of(patch: &Patch) -> FixKind {
     let kinds = |tests: bool| {
-        let files = patch.files().map(|(path, _)| path).filter(move |path| is_test(path) == tests);
+        let files = patch.files().map(|(path, _)| path).filter(move |path| is_test_file(path) == tests);
         files.map(kind_of_file)
     };
     let rank = |kind: &FixKind| match kind {
@@ -21,7 +21,7 @@ pub(super) fn kind_of(patch: &Patch) -> FixKind {
 
 /// Whether nothing but tests changes.
 pub(super) fn changes_only_tests(patch: &Patch) -> bool {
-    patch.files().all(|(path, _)| is_test(path))
+    patch.files().all(|(path, _)| is_test_file(path))
 }
 
 fn kind_of_file(path: &RepoPath) -> FixKind {
@@ -40,19 +40,4 @@ fn kind_of_file(path: &RepoPath) -> FixKind {
         ) => FixKind::Prompt,
         _ => FixKind::Code,
     }
-}
-
-fn is_test(path: &RepoPath) -> bool {
-    let name = path.file_name().to_ascii_lowercase();
-    let stem = name.split('.').next().unwrap_or_default();
-    name == "conftest.py"
-        || stem.starts_with("test_")
-        || stem.ends_with("_test")
-        || name.contains(".test.")
-        || name.contains(".spec.")
-        || path
-            .components()
-            .rev()
-            .skip(1)
-            .any(|part| matches!(part.to_ascii_lowercase().as_str(), "tests" | "test" | "__tests__" | "spec"))
 }

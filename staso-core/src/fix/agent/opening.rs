@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::agent::fill;
 use crate::agent::tools::SubmitFix;
 use crate::diagnosis::{Diagnosis, FixKind, Locator, Receipt, RepairHint};
 use crate::fix::{FixRequest, PathPolicy};
@@ -39,27 +40,14 @@ pub(super) fn opening(
 ) -> String {
     let diagnosis = render(request.diagnosis, request.reproduction, redactor);
     let mark = mark(&diagnosis, ctx);
-    fill(&[
+    let values = [
         ("mark", mark.as_str()),
         ("diagnosis", diagnosis.trim_end()),
         ("ground", &ground(request)),
         ("max_files", &policy.max_files.to_string()),
         ("max_lines", &policy.max_changed_lines.to_string()),
-    ])
-}
-
-/// Puts values in their places. What stands in a value is not looked at again.
-fn fill(values: &[(&str, &str)]) -> String {
-    let mut out = String::new();
-    let mut rest = OPENING;
-    while let Some((before, after)) = rest.split_once("{{") {
-        out.push_str(before);
-        let (name, after) = after.split_once("}}").unwrap_or((after, ""));
-        out.push_str(values.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value));
-        rest = after;
-    }
-    out.push_str(rest);
-    out
+    ];
+    fill(OPENING, &values)
 }
 
 /// A line that does not stand in the text and that nobody who wrote a part of it could foresee.

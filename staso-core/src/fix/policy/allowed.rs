@@ -1,8 +1,7 @@
 //! Which paths a policy allows, when it names some.
 
-use super::tests_kept::is_test_file;
 use super::{PathPolicy, PolicyViolation};
-use crate::code::RepoPath;
+use crate::code::{RepoPath, is_test_file};
 
 pub(super) fn check(policy: &PathPolicy, path: &RepoPath) -> Result<(), PolicyViolation> {
     let Some(patterns) = &policy.allowed else {

@@ -42,5 +42,4 @@ mod tests_kept;
 mod violation;
 
 pub use path_policy::PathPolicy;
-pub(crate) use tests_kept::is_test_file;
 pub use violation::PolicyViolation;

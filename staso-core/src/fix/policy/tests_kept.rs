@@ -3,28 +3,8 @@
 use super::PolicyViolation;
 use super::lines::{Balance, code, indent};
 use super::markers;
-use crate::code::RepoPath;
+use crate::code::{RepoPath, is_test_file};
 use crate::fix::PatchFile;
-
-/// Whether a file holds tests, by its name or the directory it lies in.
-pub(crate) fn is_test_file(path: &RepoPath) -> bool {
-    let directories = ["test", "tests", "__tests__", "spec", "specs", "e2e"];
-    let mut parts = path.components().rev();
-    let name = parts.next().unwrap_or_default();
-    let lower = name.to_lowercase();
-    let stem = lower.split('.').next().unwrap_or_default();
-    let java = name.split('.').next().is_some_and(|stem| stem.ends_with("Test") || stem.ends_with("Tests"));
-    stem.starts_with("test_")
-        || stem == "test"
-        || stem == "tests"
-        || stem.ends_with("_test")
-        || stem.ends_with("_tests")
-        || stem.ends_with("_spec")
-        || lower.contains(".test.")
-        || lower.contains(".spec.")
-        || java
-        || parts.any(|part| directories.contains(&part.to_lowercase().as_str()))
-}
 
 pub(super) fn check(path: &RepoPath, file: &PatchFile) -> Result<(), PolicyViolation> {
     let is_test = is_test_file(path);

@@ -6,14 +6,14 @@ use super::check::ParsedFile;
 use super::documented;
 use super::evidence::{Evidence, Trigger};
 use super::family::Family;
-use super::language::{KNOWN, is_test, language_of};
+use super::language::{KNOWN, language_of};
 use super::locate::{ParsedFiles, find_places, parse_files};
 use super::mutation::Sink;
 use super::pool::Pool;
 use super::records::Records;
 use super::setting::{self, Setting};
 use super::{prompt, python};
-use crate::code::{CodeSnapshot, RepoPath};
+use crate::code::{CodeSnapshot, RepoPath, is_test_file};
 use crate::diagnosis::{FixKind, FrameRef, RepairHint, SuggestedFix};
 use crate::fix::{FixCandidate, FixError, FixRequest, Fixer};
 use crate::run::RunContext;
@@ -206,7 +206,7 @@ impl<'a> Work<'a> {
             else {
                 continue;
             };
-            if is_test(path) {
+            if is_test_file(path) {
                 continue;
             }
             let kind = if language_of(path).is_some() { FixKind::Code } else { FixKind::Prompt };

@@ -49,12 +49,3 @@ pub(crate) fn language_of(path: &RepoPath) -> Option<&'static dyn Language> {
         _ => None,
     }
 }
-
-/// Whether a file holds tests: a repair never changes what judges it.
-pub(crate) fn is_test(path: &RepoPath) -> bool {
-    let name = path.file_name();
-    name.starts_with("test_")
-        || name.ends_with("_test.py")
-        || name == "conftest.py"
-        || path.components().rev().skip(1).any(|part| matches!(part, "tests" | "test"))
-}

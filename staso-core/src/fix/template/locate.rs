@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::ParsedFile;
-use super::language::{is_test, language_of};
+use super::language::language_of;
 use super::syntax::Node;
-use crate::code::{CodeSnapshot, RepoPath};
+use crate::code::{CodeSnapshot, RepoPath, is_test_file};
 use crate::diagnosis::FrameRef;
 use crate::run::RunContext;
 
@@ -57,7 +57,7 @@ pub(crate) fn parse_files<'f>(
             unknown = unknown.or(Some(&frame.path));
             continue;
         };
-        if parsed.contains_key(&frame.path) || is_test(&frame.path) {
+        if parsed.contains_key(&frame.path) || is_test_file(&frame.path) {
             continue;
         }
         if let Some(file) = code.file(&frame.path).and_then(|file| ParsedFile::new(&file.text, language, ctx))

@@ -32,6 +32,16 @@ async fn a_submission_ends_the_work_and_nothing_behind_it_is_carried_out() {
 }
 
 #[tokio::test]
+async fn of_two_tools_with_one_name_the_first_is_offered_and_used() {
+    let model = ScriptedModel::new().then_call("look", &json!({})).then_call("submit", &json!({}));
+    let (first, second, submit) = (look(), look(), submit());
+    Desk::new().run(&model, &[&first, &second, &submit]).await;
+    assert_eq!((first.calls(), second.calls()), (1, 0));
+    let offered: Vec<String> = model.requests()[0].tools.iter().map(|tool| tool.name.clone()).collect();
+    assert_eq!(offered, ["look", "submit"]);
+}
+
+#[tokio::test]
 async fn outputs_are_cited_by_the_number_of_their_event() {
     let model = ScriptedModel::new().then_call("look", &json!({})).then_call("submit", &json!({}));
     let (look, submit, desk) = (look(), submit(), Desk::new());

@@ -136,6 +136,17 @@ async fn a_cause_outside_of_the_repository_stays_outside() {
 }
 
 #[tokio::test]
+async fn what_no_change_would_help_needs_a_reason_and_names_no_file() {
+    let mut none = submission(&good());
+    none["suggested_fix"] =
+        json!({"type": "none", "description": "The provider was down.", "target_files": []});
+    let diagnosis = settle(&desk::trace(), None, &none).await;
+    assert_eq!(diagnosis.no_fix_reason.as_deref(), Some("The provider was down."));
+    assert!(diagnosis.suggested_fix.is_none() && diagnosis.root_cause.is_some());
+    assert!(diagnosis.confidence.value() <= 0.6, "{:?}", diagnosis.caps);
+}
+
+#[tokio::test]
 async fn the_chain_leads_from_the_blamed_step_to_the_end() {
     let blaming = |step: u64| {
         let mut all = submission(&good());

@@ -99,6 +99,17 @@ async fn arguments_of_another_form_are_explained() {
         (changed("/receipts", Value::Array(vec![span_receipt(3, "KeyError"); 21])), "21 are more than 20"),
         (changed("/receipts/0/kind", json!("rumour")), "at receipts[0].kind"),
         (changed("/receipts/1/lines", json!([1])), "at receipts[1].lines"),
+        (
+            changed("/suggested_fix", json!({"type": "none", "description": " ", "target_files": []})),
+            "suggested_fix.description: say why",
+        ),
+        (
+            changed(
+                "/suggested_fix",
+                json!({"type": "none", "description": "It is down.", "target_files": ["app/tools.py"]}),
+            ),
+            "suggested_fix.target_files: type none",
+        ),
         (changed("/summary", json!(" \u{200b} ")), "summary: it is empty"),
         (changed("/suggested_fix/type", json!("rewrite")), "at suggested_fix.type"),
         (changed("/root_cause", json!({"category": "x"})), "step_span_id"),
@@ -186,7 +197,7 @@ async fn both_tools_keep_the_contract_of_tools() {
     assert_eq!(offered(&spans, "/properties/status/anyOf/0/enum"), json!(["ok", "error", "timeout"]));
     assert_eq!(
         offered(&submit, "/properties/suggested_fix/properties/type/enum"),
-        json!(["prompt", "code", "config"])
+        json!(["prompt", "code", "config", "none"])
     );
     let kinds = offered(&submit, "/properties/receipts/items/properties/kind/enum");
     assert_eq!(kinds, json!(["span", "violation", "file", "tool"]));

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::json;
+use staso_core::agent::ModelReply;
 use staso_core::code::CodeSnapshot;
 use staso_core::diagnosis::FixKind;
+use staso_core::redaction::Redactor;
 use staso_core::run::RunContext;
 use staso_core::sandbox::{SandboxError, SandboxSession};
-use staso_core::testing::{ContentTests, ScriptedExec, ScriptedModel, SessionFiles};
+use staso_core::testing::{ContentTests, ScriptedExec, ScriptedModel, SessionFiles, tool_call};
 use staso_core::verify::{TestCommand, TestReport, TestRunner};
 
 use super::world::{World, edits, mends, path, submission, submits};
@@ -35,6 +37,22 @@ async fn the_first_submission_shows_the_change_and_the_second_is_accepted() {
     assert_eq!(candidates.len(), 1);
     assert_eq!(model.steps_left(), 0);
     insta::assert_snapshot!(last(&model));
+}
+
+#[tokio::test]
+async fn a_submission_that_cannot_have_read_the_answer_does_not_confirm() {
+    let submit = || tool_call("submit_fix", &submission("Read the key that orders have"));
+    let twice = || ModelReply::calls(vec![submit(), submit()]);
+    let model = edits(ScriptedModel::new(), "tools.py", "'old'", "'new'").then(twice());
+    let candidates = World::new().mend(&submits_once(model.clone())).await.unwrap();
+    assert_eq!(candidates.len(), 1);
+    let requests = model.requests();
+    assert_eq!(requests.len(), 3, "the change was read before it was confirmed");
+    assert!(last(&model).contains("shown in this same reply"), "{}", last(&model));
+}
+
+fn submits_once(model: ScriptedModel) -> ScriptedModel {
+    model.then_call("submit_fix", &submission("Read the key that orders have"))
 }
 
 #[tokio::test]
@@ -67,6 +85,25 @@ async fn the_policy_is_named() {
     )
     .await;
     assert!(answer.contains("policy rule"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_credential_of_the_host_is_refused_where_the_model_can_still_take_it_out() {
+    let secret = "correct-horse-battery-staple";
+    let redactor = Redactor::default().with_known_secret("database", secret);
+    let model = edits(ScriptedModel::new(), "tools.py", "'old'", &format!("'{secret}'"));
+    let model = model.then_call("submit_fix", &submission("Mend it"));
+    let world = World::new();
+    let fixer = world.fixer(&model).with_redactor(redactor.clone());
+    let error = world.propose(&fixer).await.unwrap_err();
+    assert!(!error.to_string().contains(secret), "{error}");
+    let model = edits(ScriptedModel::new(), "tools.py", "'old'", &format!("'{secret}'"));
+    let model = model.then_call("submit_fix", &submission("Mend it"));
+    let model = submits(edits(model, "tools.py", &format!("'{secret}'"), "'new'"));
+    let fixer = world.fixer(&model).with_redactor(redactor);
+    assert_eq!(world.propose(&fixer).await.unwrap().len(), 1);
+    let refused = model.requests()[2].last_result().to_owned();
+    assert!(refused.contains("secrets-in-diff") && !refused.contains(secret), "{refused}");
 }
 
 #[tokio::test]

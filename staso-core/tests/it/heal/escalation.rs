@@ -13,7 +13,7 @@ use super::ended;
 use super::world::{World, diagnosis, path, receipt, request, sandbox, tests};
 
 /// A diagnosis that can be told from the others by its number of labelled cases.
-fn marked(support: u32, confidence: f64) -> Diagnosis {
+pub(crate) fn marked(support: u32, confidence: f64) -> Diagnosis {
     let mut made = diagnosis();
     made.support = support;
     made.cap(confidence, "as the test asks");
@@ -34,7 +34,7 @@ impl Diagnoser for Fails {
     }
 }
 
-fn unsure() -> World {
+pub(crate) fn unsure() -> World {
     let mut world = World::new();
     world.diagnosis.cap(0.4, "as the test asks");
     world

@@ -1,6 +1,7 @@
 //! The orchestrator: every terminal state, the stopping points, cancellation and budgets.
 
 mod escalation;
+mod kept;
 mod world;
 
 use std::sync::Arc;

@@ -40,6 +40,8 @@ pub(crate) struct World {
     pub(crate) candidates: Vec<&'static str>,
     pub(crate) policy: HealPolicy,
     pub(crate) dirty: bool,
+    /// The message of the failed step.
+    pub(crate) error: String,
 }
 
 pub(crate) fn url() -> RepositoryUrl {
@@ -66,6 +68,7 @@ impl World {
             candidates: vec!["'new'"],
             policy: HealPolicy::default(),
             dirty: false,
+            error: "'old'".to_owned(),
         }
     }
 
@@ -75,7 +78,7 @@ impl World {
         span.status = SpanStatus::Error;
         span.error = Some(SpanError {
             kind: Some("KeyError".to_owned()),
-            message: Captured::Present("'old'".to_owned()),
+            message: Captured::Present(self.error.clone()),
             stack: Captured::Absent,
         });
         let source = SourceRevision {

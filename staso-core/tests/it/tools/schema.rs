@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use staso_core::agent::tools::{Bash, ListFiles, ReadFile, SearchCode};
 use staso_core::agent::{Tool, ToolProblemCode};
+use staso_core::conformance::tool::keeps_the_contract;
 
 use super::{Bench, PROJECT};
 
@@ -34,6 +35,31 @@ fn the_schemas_are_small_and_closed() {
         (limits(&Bash, "timeout_s")["default"].clone(), limits(&Bash, "timeout_s")["maximum"].clone()),
         (json!(60), json!(300))
     );
+}
+
+#[tokio::test]
+async fn the_tools_keep_the_contract() {
+    let bench = Bench::new(&PROJECT).await;
+    for tool in TOOLS {
+        keeps_the_contract(tool, Some(&*bench.session)).await;
+    }
+}
+
+#[tokio::test]
+async fn null_means_the_same_as_left_out() {
+    let bench = Bench::new(&PROJECT).await;
+    let left_out = [
+        (&ReadFile as &dyn Tool, json!({"path": "README.md"}), vec!["start_line", "lines"]),
+        (&ListFiles, json!({}), vec!["path", "glob", "max"]),
+        (&SearchCode, json!({"pattern": "total"}), vec!["path", "glob", "context", "max"]),
+    ];
+    for (tool, short, names) in left_out {
+        let mut full = short.clone();
+        for name in names {
+            full[name] = Value::Null;
+        }
+        assert_eq!(bench.text(tool, short).await, bench.text(tool, full).await);
+    }
 }
 
 #[tokio::test]
