@@ -83,6 +83,7 @@ pub(super) fn find(text: &str, all: &mut Vec<Found>) {
         return all.push(Found::secret(0..text.len()));
     };
     let bytes = text.as_bytes();
+    let mut chain = Chain::default();
     let mut at = 0;
     while at < bytes.len() {
         let end = at + run(bytes, at);
@@ -94,7 +95,7 @@ pub(super) fn find(text: &str, all: &mut Vec<Found>) {
         if let Some(start) = taken.or_else(|| azure(bytes, at, end)) {
             all.push(Found::secret(start..end));
         }
-        at = match jwt(text, at, end).or_else(|| dotted(text, at, end)) {
+        at = match jwt(text, at, end).or_else(|| dotted(text, at, end, &mut chain)) {
             Some((start, end)) => {
                 all.push(Found::secret(start..end));
                 end
@@ -156,17 +157,43 @@ fn jwt(text: &str, from: usize, end: usize) -> Option<(usize, usize)> {
     (whole && text.get(second..)?.starts_with("eyJ")).then_some((start, third + signature))
 }
 
-fn dotted(text: &str, from: usize, end: usize) -> Option<(usize, usize)> {
+fn dotted(text: &str, from: usize, end: usize, chain: &mut Chain) -> Option<(usize, usize)> {
     let (head, least) =
         DOTTED.iter().find(|(head, _)| text.get(from..end).is_some_and(|r| r.ends_with(head)))?;
     let start = end - head.len();
     let bytes = text.as_bytes();
-    let mut last = end;
-    while let Some(next) = dot(bytes, last).filter(|next| run(bytes, *next) > 0) {
-        last = next + run(bytes, next);
+    chain.reach(bytes, end);
+    let random = chain.last_digit.is_some_and(|digit| digit >= end);
+    (begins_word(bytes, start) && random && chain.end - end > *least).then_some((start, chain.end))
+}
+
+/// Runs of token characters with a dot between each two. Kept from run to run: all runs of a chain end where it ends, and a
+/// chain made of heads is walked once.
+#[derive(Debug, Default)]
+struct Chain {
+    end: usize,
+    /// The last digit of the chain, when there is one behind the run where its walk began.
+    last_digit: Option<usize>,
+}
+
+impl Chain {
+    /// Makes this the chain of the run that ends at `end`. Runs come in order.
+    fn reach(&mut self, bytes: &[u8], end: usize) {
+        if end <= self.end {
+            return;
+        }
+        *self = Self { end, last_digit: None };
+        while let Some(next) = dot(bytes, self.end) {
+            let length = run(bytes, next);
+            if length == 0 {
+                break;
+            }
+            let digit =
+                bytes.get(next..next + length).and_then(|run| run.iter().rposition(u8::is_ascii_digit));
+            self.last_digit = digit.map(|digit| next + digit).or(self.last_digit);
+            self.end = next + length;
+        }
     }
-    let random = text.get(end..last)?.bytes().any(|byte| byte.is_ascii_digit());
-    (begins_word(bytes, start) && random && last - end > *least).then_some((start, last))
 }
 
 fn dot(bytes: &[u8], at: usize) -> Option<usize> {
@@ -180,4 +207,37 @@ fn azure(bytes: &[u8], from: usize, end: usize) -> Option<usize> {
     let head = bytes.get(start..tilde)?;
     let form = head.last() == Some(&b'Q') && head.get(3).is_some_and(u8::is_ascii_digit);
     (form && (28..=40).contains(&(end - from))).then_some(start)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// As [`dotted`] is meant, walked anew for every run.
+    fn walked(text: &str, from: usize, end: usize) -> Option<(usize, usize)> {
+        let (head, least) = DOTTED.iter().find(|(head, _)| text[from..end].ends_with(head))?;
+        let (bytes, start) = (text.as_bytes(), end - head.len());
+        let mut last = end;
+        while let Some(next) = dot(bytes, last).filter(|next| run(bytes, *next) > 0) {
+            last = next + run(bytes, next);
+        }
+        let random = text[end..last].bytes().any(|byte| byte.is_ascii_digit());
+        (begins_word(bytes, start) && random && last - end > *least).then_some((start, last))
+    }
+
+    proptest! {
+        #[test]
+        fn a_chain_that_is_kept_is_the_chain_walked_anew(
+            text in "(SG|ya29|hvs|a|1|b2c|\\.|\\.\\.| |[a-z]{20}){0,40}",
+        ) {
+            let (mut chain, mut at) = (Chain::default(), 0);
+            while at < text.len() {
+                let end = at + run(text.as_bytes(), at);
+                prop_assert_eq!(dotted(&text, at, end, &mut chain), walked(&text, at, end));
+                at = end.max(at + 1);
+            }
+        }
+    }
 }

@@ -178,7 +178,7 @@ impl Server<'_> {
         while let Some(rest) = self.outgoing.get(self.sent..).filter(|rest| !rest.is_empty()) {
             match sys::write_fd(SOCKET, rest) {
                 Ok(count) => self.sent += count,
-                Err(Errno::AGAIN) => return,
+                Err(Errno::AGAIN) => return self.forget_sent(),
                 Err(Errno::INTR) => {}
                 Err(_) => {
                     self.host_gone = true;
@@ -186,8 +186,16 @@ impl Server<'_> {
                 }
             }
         }
-        self.outgoing.clear();
-        self.sent = 0;
+        self.forget_sent();
+    }
+
+    /// Gives room back that what was sent takes. A host that is a little slower would otherwise make the buffer grow to all
+    /// that is ever sent. Moving less than what was sent keeps the cost of a byte constant.
+    fn forget_sent(&mut self) {
+        if self.sent * 2 >= self.outgoing.len() {
+            self.outgoing.drain(..self.sent);
+            self.sent = 0;
+        }
     }
 
     fn receive(&mut self) {

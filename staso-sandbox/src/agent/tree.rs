@@ -37,7 +37,7 @@ pub(crate) struct TreeWalk {
 struct Directory {
     fd: OwnedFd,
     path: Vec<u8>,
-    names: std::vec::IntoIter<Vec<u8>>,
+    names: std::vec::IntoIter<(Vec<u8>, Option<Kind>)>,
 }
 
 impl TreeWalk {
@@ -57,8 +57,8 @@ impl TreeWalk {
                 self.note_cut(out);
                 return self.end(out);
             }
-            let Some((directory, name)) = self.next_name(session, out) else { return self.end(out) };
-            self.entry(&directory, &name, out);
+            let Some((directory, name, kind)) = self.next_name(session, out) else { return self.end(out) };
+            self.entry(&directory, &name, kind, out);
             self.current = Some(directory);
         }
         false
@@ -73,54 +73,59 @@ impl TreeWalk {
         out.extend(Encoder::new(reply::CHANGE, self.id).bytes(b"").u8(change::CUT).bytes(b"").finish());
     }
 
-    fn next_name(&mut self, session: &Session, out: &mut Vec<u8>) -> Option<(Directory, Vec<u8>)> {
+    fn next_name(&mut self, session: &Session, out: &mut Vec<u8>) -> Option<(Directory, Vec<u8>, Option<Kind>)> {
         loop {
             if let Some(mut directory) = self.current.take()
-                && let Some(name) = directory.names.next()
+                && let Some((name, kind)) = directory.names.next()
             {
-                return Some((directory, name));
+                return Some((directory, name, kind));
             }
             let path = self.directories.pop()?;
             let Some(fd) = open_dir(session.lower.as_fd(), &path) else { continue };
-            match sys::list_dir(fd.as_fd(), MAX_NAMES) {
+            match sys::list_entries(fd.as_fd(), MAX_NAMES) {
                 Ok(names) => self.current = Some(Directory { fd, path, names: names.into_iter() }),
                 Err(_) => self.note_cut(out),
             }
         }
     }
 
-    fn entry(&mut self, directory: &Directory, name: &[u8], out: &mut Vec<u8>) {
+    fn entry(&mut self, directory: &Directory, name: &[u8], kind: Option<Kind>, out: &mut Vec<u8>) {
         if name == GIT {
             return;
         }
         let Ok(c_name) = CString::new(name) else { return };
-        let Ok(stat) = sys::stat_at(directory.fd.as_fd(), &c_name) else { return };
+        let named = || sys::stat_at(directory.fd.as_fd(), &c_name).map(|stat| stat.kind);
+        let Some(kind) = kind.or_else(|| named().ok()) else { return };
         let Ok(path) = join(&directory.path, name) else { return self.note_cut(out) };
-        if stat.kind == Kind::Directory {
+        if kind == Kind::Directory {
             self.directories.push(path);
             return;
         }
-        self.entries += 1;
-        let frame = Encoder::after(std::mem::take(out), reply::CHANGE, self.id).bytes(&path);
-        let frame = match stat.kind {
-            Kind::Regular => self.file(frame, directory, &c_name, stat),
+        let frame = |out| Encoder::after(out, reply::CHANGE, self.id).bytes(&path);
+        let frame = match kind {
+            Kind::Regular => {
+                let Some((file, stat)) = open(directory, &c_name) else { return };
+                let frame = frame(std::mem::take(out));
+                self.file(frame, file, stat)
+            }
             Kind::Symlink => {
                 let target = sys::read_link(directory.fd.as_fd(), &c_name).unwrap_or_default();
-                frame.u8(change::SYMLINK).bytes(&target)
+                frame(std::mem::take(out)).u8(change::SYMLINK).bytes(&target)
             }
-            _ => frame.u8(change::REFUSED).bytes(b""),
+            _ => frame(std::mem::take(out)).u8(change::REFUSED).bytes(b""),
         };
+        self.entries += 1;
         *out = frame.finish();
     }
 
-    fn file(&mut self, frame: Encoder, directory: &Directory, name: &CString, stat: Stat) -> Encoder {
+    fn file(&mut self, frame: Encoder, file: Option<OwnedFd>, stat: Stat) -> Encoder {
         let fits = stat.size <= self.limits.file_bytes.min(MAX_FILE_BYTES)
             && self.bytes.saturating_add(stat.size) <= self.limits.total_bytes;
         let size = usize::try_from(stat.size).ok().filter(|_| fits);
-        let kind = if size.is_some() { change::WRITTEN } else { change::UNREAD };
-        let frame = frame.u8(kind);
-        let Some(size) = size else { return frame.bytes(&stat.size.to_le_bytes()) };
-        match frame.filled(size, |space| read(directory, name, space)) {
+        let (Some(file), Some(size)) = (file, size) else {
+            return frame.u8(change::UNREAD).bytes(&stat.size.to_le_bytes());
+        };
+        match frame.u8(change::WRITTEN).filled(size, |space| read(&file, space)) {
             Ok(frame) => {
                 self.bytes = self.bytes.saturating_add(stat.size);
                 frame
@@ -130,9 +135,21 @@ impl TreeWalk {
     }
 }
 
+/// A regular file, and what is known of it. One that cannot be opened has a size all the same.
+fn open(directory: &Directory, name: &CString) -> Option<(Option<OwnedFd>, Stat)> {
+    let directory = directory.fd.as_fd();
+    // To ask an open file what it is takes no other walk along its path.
+    match sys::open_beneath(directory, name, sys::O_RDONLY | sys::O_NONBLOCK, 0) {
+        Ok(file) => {
+            let stat = sys::stat_at(file.as_fd(), c"").ok().filter(|stat| stat.kind == Kind::Regular)?;
+            Some((Some(file), stat))
+        }
+        Err(_) => Some((None, sys::stat_at(directory, name).ok()?)),
+    }
+}
+
 /// Fills the space with the content of a file of that size.
-fn read(directory: &Directory, name: &CString, space: &mut [u8]) -> sys::Result<()> {
-    let file = sys::open_beneath(directory.fd.as_fd(), name, sys::O_RDONLY | sys::O_NONBLOCK, 0)?;
+fn read(file: &OwnedFd, space: &mut [u8]) -> sys::Result<()> {
     let mut filled = 0;
     while let Some(rest) = space.get_mut(filled..).filter(|rest| !rest.is_empty()) {
         match sys::read_fd(file.as_raw_fd(), rest) {

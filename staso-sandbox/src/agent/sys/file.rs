@@ -150,6 +150,11 @@ pub(crate) fn stat_at(dir: BorrowedFd<'_>, name: &CStr) -> Result<Stat> {
 
 /// The names in an open directory, sorted, at most `most`.
 pub(crate) fn list_dir(dir: BorrowedFd<'_>, most: usize) -> Result<Vec<Vec<u8>>> {
+    Ok(list_entries(dir, most)?.into_iter().map(|(name, _)| name).collect())
+}
+
+/// The names in an open directory, sorted, at most `most`, and what each is as far as the directory itself tells.
+pub(crate) fn list_entries(dir: BorrowedFd<'_>, most: usize) -> Result<Vec<(Vec<u8>, Option<Kind>)>> {
     let mut names = Vec::new();
     let mut buffer = vec![0u8; 32 << 10];
     loop {
@@ -159,7 +164,7 @@ pub(crate) fn list_dir(dir: BorrowedFd<'_>, most: usize) -> Result<Vec<Vec<u8>>>
         })?;
         let count = usize::try_from(count).map_err(|_| Errno::INVAL)?;
         if count == 0 {
-            names.sort_unstable();
+            names.sort_unstable_by(|(one, _): &(Vec<u8>, _), (other, _)| one.cmp(other));
             return Ok(names);
         }
         let mut entries = buffer.get(..count).unwrap_or_default();
@@ -169,12 +174,23 @@ pub(crate) fn list_dir(dir: BorrowedFd<'_>, most: usize) -> Result<Vec<Vec<u8>>>
             let name =
                 entry.get(19..).unwrap_or_default().split(|byte| *byte == 0).next().unwrap_or_default();
             if name != b"." && name != b".." {
-                names.push(name.to_vec());
+                names.push((name.to_vec(), entry.get(18).copied().and_then(listed_kind)));
             }
             entries = rest;
         }
         if names.len() > most {
             return Err(Errno(75));
         }
+    }
+}
+
+/// The kind behind the type of a directory entry, when it settles it: not every file system tells, and a character device
+/// may be a whiteout.
+const fn listed_kind(entry_type: u8) -> Option<Kind> {
+    match entry_type {
+        4 => Some(Kind::Directory),
+        8 => Some(Kind::Regular),
+        10 => Some(Kind::Symlink),
+        _ => None,
     }
 }
