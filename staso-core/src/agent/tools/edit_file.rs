@@ -150,7 +150,8 @@ fn check_result(
     let message = format!(
         "the edit was not made: it would leave a syntax error at line {line} of {path}, which would read: {text}"
     );
-    Err(ToolProblem::new(ToolProblemCode::BadArgs, message)
+    // The call was well formed: only calls that are not count as malformed.
+    Err(ToolProblem::new(ToolProblemCode::Denied, message)
         .with_hint("make the whole change in one edit; check indentation, brackets and quotes"))
 }
 

@@ -76,7 +76,7 @@ impl Tool for WriteFile {
         }
         if let Some(line) = new_syntax_error(&path, None, &arguments.content, ctx) {
             let message = format!("the file was not written: it would have a syntax error at line {line}");
-            return Err(ToolProblem::new(ToolProblemCode::BadArgs, message).into());
+            return Err(ToolProblem::new(ToolProblemCode::Denied, message).into());
         }
         session.write_file(&path, arguments.content.as_bytes(), false, ctx).await.map_err(of_sandbox)?;
         self.edited.add(path.clone());

@@ -98,7 +98,7 @@ async fn a_quote_that_stands_nowhere_is_answered_with_what_is_like_it() {
 #[tokio::test]
 async fn a_broken_edit_is_not_made() {
     let (code, text) = refused(edit("config.json", "\"m-1\",", "\"m-2\"")).await;
-    assert_eq!(code, ToolProblemCode::BadArgs);
+    assert_eq!(code, ToolProblemCode::Denied);
     assert!(text.contains("syntax error at line 3 of config.json, which would read: \"turns\": 3"), "{text}");
 }
 

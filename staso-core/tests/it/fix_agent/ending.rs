@@ -49,6 +49,18 @@ async fn a_working_change_outlives_circles_and_noise() {
 }
 
 #[tokio::test]
+async fn edits_that_would_not_parse_are_no_malformed_calls() {
+    let mut model = ScriptedModel::new();
+    for broken in ["'new'](", "'new')", "'new'[("] {
+        model = edits(model, "tools.py", "'old'", broken);
+    }
+    let model = super::world::submits(edits(model, "tools.py", "'old'", "'new'"));
+    let candidates = World::new().mend(&model).await.unwrap();
+    assert_eq!((candidates.len(), model.steps_left()), (1, 0));
+    assert!(model.requests()[3].last_result().contains("syntax error"));
+}
+
+#[tokio::test]
 async fn a_working_change_outlives_the_model() {
     let model = edited().then_with(|_| Err(ModelError::Auth { status: Some(401) }));
     let candidate = kept(&World::new(), &model, AgentLimits::default()).await;

@@ -34,7 +34,7 @@ async fn long_broken_and_outside_files_are_refused() {
     let tool = WriteFile::new(WrittenFiles::default());
     for (file, content, code) in [
         ("long.txt", "x".repeat(WriteFile::MAX_BYTES + 1), ToolProblemCode::TooLarge),
-        ("broken.json", "{".to_owned(), ToolProblemCode::BadArgs),
+        ("broken.json", "{".to_owned(), ToolProblemCode::Denied),
         ("../x", String::new(), ToolProblemCode::Denied),
         (".staso/x", String::new(), ToolProblemCode::Denied),
     ] {
