@@ -8,6 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error;
 
+/// How long stopped work may take to reach its next step, so that what it wrote before is known and not left behind unseen.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// Tells blocking work that nobody waits for it any more.
 #[derive(Debug, Clone)]
 pub(crate) struct Stop(CancellationToken);
@@ -22,8 +25,9 @@ impl Stop {
     }
 }
 
-/// Runs blocking work until it is done, `limit` is over or the run is cancelled. The caller does not wait for work that
-/// was stopped; it cleans up after itself at its next step.
+/// Runs blocking work until it is done, `limit` is over or the run is cancelled. Work that was stopped ends at its next
+/// step; the caller waits a second for that, and when the work was done all the same, its result counts. Work that takes
+/// longer cleans up after itself.
 pub(crate) async fn run<T: Send + 'static>(
     ctx: &RunContext,
     operation: &'static str,
@@ -35,13 +39,23 @@ pub(crate) async fn run<T: Send + 'static>(
     }
     let token = ctx.cancellation().child_token();
     let stop = Stop(token.clone());
-    let _stop_when_dropped = token.drop_guard();
-    let task = tokio::task::spawn_blocking(move || work(&stop));
-    match ctx.bounded(limit, task).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(join)) => Err(error::backend(operation, join)),
-        Err(interrupted) => Err(interruption(operation, interrupted)),
-    }
+    let stop_when_dropped = token.drop_guard();
+    let mut task = tokio::task::spawn_blocking(move || work(&stop));
+    let ended = match ctx.bounded(limit, &mut task).await {
+        Ok(ended) => ended,
+        Err(interrupted) => {
+            drop(stop_when_dropped);
+            tokio::select! {
+                biased;
+                ended = &mut task => match ended {
+                    Ok(Err(VcsError::Cancelled)) => return Err(interruption(operation, interrupted)),
+                    ended => ended,
+                },
+                () = ctx.clock().sleep(GRACE) => return Err(interruption(operation, interrupted)),
+            }
+        }
+    };
+    ended.unwrap_or_else(|join| Err(error::backend(operation, join)))
 }
 
 /// The error for a wait that ended early.

@@ -36,10 +36,12 @@ fn moments() -> usize {
     std::env::var("STASO_CANCEL_MOMENTS").ok().and_then(|text| text.parse().ok()).unwrap_or(MOMENTS)
 }
 
-/// Parts of a whole run, from a seed.
+/// Parts of a whole run, from a seed. Every fourth is near the end, where a branch is being made.
 fn random_parts(seed: &str, count: usize) -> Vec<u32> {
-    let draw =
-        |at: usize| u32::from_str_radix(&Digest::of(format!("{seed}:{at}")).hex()[..7], 16).unwrap() % PARTS;
+    let draw = |at: usize| {
+        let part = u32::from_str_radix(&Digest::of(format!("{seed}:{at}")).hex()[..7], 16).unwrap() % PARTS;
+        if at % 4 == 3 { PARTS - part / 8 } else { part }
+    };
     (0..count).map(draw).collect()
 }
 
