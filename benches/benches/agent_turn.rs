@@ -2,12 +2,14 @@
 //!
 //! `agent_loop` is the loop with a scripted model, a tool that hands out a text it has, and a listener that writes every
 //! event as a line. `doubles_alone` asks the same model the same requests and calls the same tool. A turn of the engine is a
-//! twentieth of the difference. Outputs are of 20 KB and of 10 MB.
+//! twentieth of the difference. Outputs are of 20 KB and of 10 MB. `max alloc` is what all 20 turns hold at most at a time:
+//! one output, and what is kept of the others.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use divan::AllocProfiler;
 use divan::counter::ItemsCount;
 use serde_json::{Value, json};
 use staso_core::agent::{
@@ -24,6 +26,9 @@ use tokio::runtime::Runtime;
 const TURNS: usize = 20;
 const OUTPUT_BYTES: [usize; 2] = [20 << 10, 10 << 20];
 const SYSTEM: &str = "You look for the cause of a failure. End with submit.";
+
+#[global_allocator]
+static MEMORY: AllocProfiler = AllocProfiler::system();
 
 fn main() {
     divan::main();

@@ -1,6 +1,7 @@
 //! `search_code` on a session of the local sandbox, next to the `rg` program on the same tree.
 //!
-//! `first_search` reads the whole tree out of the session; `next_search` is every later call. `rg` is ripgrep as a user
+//! `first_search` reads the whole tree out of the session; `first_search_of_a_read_tree` is the first of an agent that had the
+//! tree read while its model was thinking; `next_search` is every later call. `rg` is ripgrep as a user
 //! starts it, with as many threads as it likes; without that program the bench of it is left out, and says so.
 
 use std::fmt::Write as _;
@@ -17,7 +18,7 @@ use staso_core::agent::tools::SearchCode;
 use staso_core::agent::{Shown, Tool as _, ToolReply, ToolScope};
 use staso_core::id::RunId;
 use staso_core::run::{Clock, RunContext, Sleep};
-use staso_core::sandbox::{Sandbox as _, SandboxSession, SandboxSpec};
+use staso_core::sandbox::{Sandbox as _, SandboxSession, SandboxSpec, TreeLimits};
 use staso_core::trace::Timestamp;
 use staso_sandbox::LocalSandbox;
 use tempfile::TempDir;
@@ -131,21 +132,34 @@ fn assert_set_up(result: &Result<(), Failure>) {
 
 #[divan::bench(sample_count = 40, sample_size = 1)]
 fn first_search(bencher: divan::Bencher<'_, '_>) {
-    let run = || {
-        let (tree, bench) = (tree()?, Bench::new()?);
-        bench.search(&*bench.open(tree.directory.path())?)?;
-        bencher
-            .counter(BytesCount::new(tree.bytes))
-            .with_inputs(|| bench.open(tree.directory.path()).map_err(|error| error.to_string()))
-            .bench_values(|session| match session {
-                Ok(session) => {
-                    bench.search(&*session).map(|text| (text, session)).map_err(|error| error.to_string())
-                }
-                Err(error) => Err(error),
-            });
-        Ok(())
+    assert_set_up(&first(bencher, false));
+}
+
+#[divan::bench(sample_count = 40, sample_size = 1)]
+fn first_search_of_a_read_tree(bencher: divan::Bencher<'_, '_>) {
+    assert_set_up(&first(bencher, true));
+}
+
+fn first(bencher: divan::Bencher<'_, '_>, is_read: bool) -> Result<(), Failure> {
+    let (tree, bench) = (tree()?, Bench::new()?);
+    let open = || {
+        let session = bench.open(tree.directory.path())?;
+        if is_read {
+            drop(bench.runtime.block_on(session.tree(&TreeLimits::default(), &bench.ctx))?);
+        }
+        Ok::<_, Failure>(session)
     };
-    assert_set_up(&run());
+    bench.search(&*open()?)?;
+    bencher
+        .counter(BytesCount::new(tree.bytes))
+        .with_inputs(|| open().map_err(|error| error.to_string()))
+        .bench_values(|session| match session {
+            Ok(session) => {
+                bench.search(&*session).map(|text| (text, session)).map_err(|error| error.to_string())
+            }
+            Err(error) => Err(error),
+        });
+    Ok(())
 }
 
 #[divan::bench(sample_count = 100, sample_size = 1)]

@@ -56,6 +56,7 @@ fn time_is_linear_whatever_is_repeated() {
         "aB3",
         "\u{200b}a",
         "[secret]",
+        "SG.",
         "SG.1",
         "horse-",
         "authorization: bearer ",
