@@ -49,7 +49,13 @@ impl<'r> Repair<'r> {
                 bed = Some(proof.prepare(draft).await?);
             }
             draft.enter(Phase::Fix, self.ctx);
-            let candidates = match self.offered(&**fixer, bed.as_ref()).await {
+            let mut offered = self.offered(&**fixer, bed.as_ref()).await;
+            if bed.is_none() && self.may_want_a_checkout(&offered) {
+                bed = Some(proof.prepare(draft).await?);
+                draft.enter(Phase::Fix, self.ctx);
+                offered = self.offered(&**fixer, bed.as_ref()).await;
+            }
+            let candidates = match offered {
                 Ok(candidates) => candidates,
                 Err(stop) if stop.allows_another_fixer() => {
                     best.note(Rank::of(&stop), stop, draft);
@@ -77,6 +83,12 @@ impl<'r> Repair<'r> {
             }
         }
         Err(best.into_stop(draft))
+    }
+
+    /// Whether a fixer had nothing to offer that may have something in a sandbox.
+    fn may_want_a_checkout(&self, offered: &Flow<Vec<FixCandidate>>) -> bool {
+        let nothing = matches!(offered, Err(stop) if Rank::of(stop) == Rank::NoChange);
+        nothing && self.parts.sandbox.is_some() && self.request.until > StoppingPoint::Propose
     }
 
     /// The time for the trials of one fixer's candidates: as long as others wait, a quarter of what is allowed.

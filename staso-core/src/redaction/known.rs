@@ -22,42 +22,36 @@ const CUT_CHARS: usize = 7;
 pub(super) struct Known {
     /// All forms, in text without blanks and hidden characters. `None` when it could not be built.
     whole: Option<AhoCorasick>,
-    /// The letters and digits of all forms, in the letters and digits of a text, in whatever case of hexadecimal digits.
+    /// The letters and digits of all forms, in the letters and digits of a text.
     letters: Option<AhoCorasick>,
-    hex: Option<AhoCorasick>,
 }
 
 impl Known {
     pub(super) fn new<'a>(values: impl Iterator<Item = &'a str>) -> Self {
-        let (mut whole, mut letters, mut hex) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let (mut whole, mut letters) = (BTreeSet::new(), BTreeSet::new());
         for value in values {
             for form in forms(value) {
                 letters.insert(form.chars().filter(|c| is_letter(*c)).collect::<String>());
                 whole.insert(form.chars().filter(|c| !is_blank(*c)).collect::<String>());
             }
-            for form in cuts(value) {
-                hex.insert(hexadecimal(&form, ""));
-            }
+            letters.extend(cuts(value).iter().map(|form| hexadecimal(form, "")));
         }
         whole.retain(|form| form.len() >= MIN_BYTES);
         letters.retain(|form| form.len() >= MIN_LETTERS);
-        Self {
-            whole: AhoCorasick::new(whole).ok(),
-            letters: AhoCorasick::new(letters).ok(),
-            hex: AhoCorasick::builder().ascii_case_insensitive(true).build(hex).ok(),
-        }
+        // In capitals it is the same secret to whoever knows how it was changed.
+        let mut any_case = AhoCorasick::builder();
+        any_case.ascii_case_insensitive(true);
+        Self { whole: any_case.build(whole).ok(), letters: any_case.build(letters).ok() }
     }
 
     /// Every place of one of them.
     pub(super) fn find(&self, text: &str, all: &mut Vec<Found>) {
-        let (Some(whole), Some(letters), Some(hex)) = (&self.whole, &self.letters, &self.hex) else {
+        let (Some(whole), Some(letters)) = (&self.whole, &self.letters) else {
             // Nothing may leave that was not searched.
             return all.push(Found::secret(0..text.len()));
         };
         search(whole, &View::without(text, is_blank), all);
-        let bare = View::without(text, |c| !is_letter(c));
-        search(letters, &bare, all);
-        search(hex, &bare, all);
+        search(letters, &View::without(text, |c| !is_letter(c)), all);
     }
 }
 

@@ -15,14 +15,18 @@ pub(super) fn find(text: &str, all: &mut Vec<Found>) {
         at = start + BEGIN.len();
         let rest = text.get(at..).unwrap_or_default();
         let label = rest.get(..rest.floor_char_boundary(MAX_LABEL_BYTES)).unwrap_or_default();
-        let private = label
-            .split_once(DASHES)
-            .is_some_and(|(label, _)| label.ends_with("PRIVATE KEY") || label.ends_with("PRIVATE KEY BLOCK"));
+        let private = label.split_once(DASHES).is_some_and(|(label, _)| is_private(label));
         if private {
             at = end(text, at);
             all.push(Found::secret(start..at));
         }
     }
+}
+
+/// Labels are words in capitals: what a mask stands in is none.
+fn is_private(label: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' ';
+    label.bytes().all(is_word) && (label.ends_with("PRIVATE KEY") || label.ends_with("PRIVATE KEY BLOCK"))
 }
 
 fn end(text: &str, from: usize) -> usize {

@@ -53,8 +53,8 @@ impl Redactor {
     pub const MIN_SECRET_BYTES: usize = 8;
 
     /// Also finds this credential of the host: as it is, percent-encoded, in base64 (wherever it begins, also for
-    /// addresses) and hexadecimal, backwards, without its first seven characters, and with blanks, hidden characters
-    /// or other signs in between. `name` is shown, the value never. A value shorter than
+    /// addresses) and hexadecimal, backwards, without its first seven characters, in capitals or small letters, and with
+    /// blanks, hidden characters or other signs in between. `name` is shown, the value never. A value shorter than
     /// [`MIN_SECRET_BYTES`](Self::MIN_SECRET_BYTES) is ignored: it would be found in every text.
     #[must_use]
     pub fn with_known_secret(mut self, name: impl Into<String>, value: impl AsRef<str>) -> Self {

@@ -179,6 +179,34 @@ async fn the_next_fixer_is_asked_only_when_no_change_of_the_first_is_proven() {
     }
 }
 
+/// A fixer that has nothing to offer without a checkout, as one that works in a sandbox.
+#[derive(Debug)]
+struct InASandbox(ReplacingFixer);
+
+#[async_trait]
+impl Fixer for InASandbox {
+    fn name(&self) -> &'static str {
+        "in-a-sandbox"
+    }
+
+    async fn propose(
+        &self,
+        request: &FixRequest<'_>,
+        ctx: &RunContext,
+    ) -> Result<Vec<FixCandidate>, FixError> {
+        if request.checkout.is_none() { Ok(Vec::new()) } else { self.0.propose(request, ctx).await }
+    }
+}
+
+#[tokio::test]
+async fn a_fixer_that_works_in_a_sandbox_may_be_the_only_one() {
+    let world = World::new();
+    let fixer = InASandbox(ReplacingFixer::new(path("tools.py"), "'old'", vec!["'new'"]));
+    let builder = world.without_fixer().await.with_sandbox(Arc::new(sandbox()), tests());
+    let artifact = builder.with_fixer(Arc::new(fixer)).build().heal(request()).await;
+    assert_eq!(ended(&artifact), (OutcomeState::Completed, "fix_published"), "{}", artifact.outcome.reason);
+}
+
 #[tokio::test]
 async fn what_came_furthest_is_kept_as_a_suggestion() {
     for (first, second_try, code, author) in [

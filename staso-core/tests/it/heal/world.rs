@@ -74,6 +74,12 @@ impl World {
 
     /// Fills the store; everything but a sandbox is in the builder.
     pub(crate) async fn builder(&self) -> HealerBuilder {
+        let fixer = ReplacingFixer::new(path(self.file), self.replaced, self.candidates.clone());
+        self.without_fixer().await.with_fixer(Arc::new(fixer))
+    }
+
+    /// The same without a fixer.
+    pub(crate) async fn without_fixer(&self) -> HealerBuilder {
         let mut span = Span::new(SPAN, "total", SpanKind::Tool, Timestamp::from_nanos(1));
         span.status = SpanStatus::Error;
         span.error = Some(SpanError {
@@ -103,7 +109,6 @@ impl World {
             Arc::new(TestClock::default()),
             Arc::new(CountingRunIds::default()),
         )
-        .with_fixer(Arc::new(ReplacingFixer::new(path(self.file), self.replaced, self.candidates.clone())))
         .with_vcs(Arc::new(self.vcs.clone()))
         .with_policy(self.policy.clone())
     }

@@ -58,6 +58,8 @@ fn encodings(secret: &str, around: &str) -> Vec<(&'static str, String)> {
         ("exact", secret.to_owned()),
         ("backwards", backwards.clone()),
         ("cut", cut.clone()),
+        ("capitals", secret.to_uppercase()),
+        ("small letters", secret.to_lowercase()),
         ("cut backwards", cut.chars().rev().collect()),
         ("percent", percent(secret)),
         ("base64 within", base64(inside.as_bytes(), false)),
