@@ -73,7 +73,11 @@ impl TreeWalk {
         out.extend(Encoder::new(reply::CHANGE, self.id).bytes(b"").u8(change::CUT).bytes(b"").finish());
     }
 
-    fn next_name(&mut self, session: &Session, out: &mut Vec<u8>) -> Option<(Directory, Vec<u8>, Option<Kind>)> {
+    fn next_name(
+        &mut self,
+        session: &Session,
+        out: &mut Vec<u8>,
+    ) -> Option<(Directory, Vec<u8>, Option<Kind>)> {
         loop {
             if let Some(mut directory) = self.current.take()
                 && let Some((name, kind)) = directory.names.next()

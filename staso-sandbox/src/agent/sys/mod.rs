@@ -12,8 +12,8 @@ use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 
 pub(crate) use file::{
-    Kind, O_CREAT, O_DIRECTORY, O_NONBLOCK, O_RDONLY, O_WRONLY, Stat, attribute, list_dir, list_entries, make_dir,
-    open_beneath, read_link, set_attribute, set_mode, set_umask, stat_at,
+    Kind, O_CREAT, O_DIRECTORY, O_NONBLOCK, O_RDONLY, O_WRONLY, Stat, attribute, list_dir, list_entries,
+    make_dir, open_beneath, read_link, set_attribute, set_mode, set_umask, stat_at,
 };
 pub(crate) use message::{FDS_PER_MESSAGE, receive_with_fds, send_with_fds, socket_pair};
 pub(crate) use mount::{
