@@ -8,6 +8,8 @@ mod limits;
 mod message;
 mod model;
 mod price;
+#[cfg(feature = "agent-tools")]
+mod read_ahead;
 mod reply;
 mod request;
 mod run_loop;
@@ -23,6 +25,8 @@ pub use limits::AgentLimits;
 pub use message::{Message, ProviderState, ToolCall, ToolResult};
 pub use model::{LanguageModel, ModelError, ModelId, ModelIdError, ModelLimits};
 pub use price::{Price, PriceTable};
+#[cfg(feature = "agent-tools")]
+pub(crate) use read_ahead::read_ahead;
 pub use reply::{ModelReply, StopReason, TokenUsage};
 pub use request::{DeltaSink, ModelRequest, NoDeltas, ToolChoice};
 pub(crate) use run_loop::Intake;

@@ -1,11 +1,9 @@
 //! [`DeepDiagnoser`].
 
 use std::collections::BTreeMap;
-use std::pin::pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::future::{Either, select};
 
 use super::agent::{Investigator, Workplace, sandbox};
 use super::clean::CleanSession;
@@ -13,13 +11,11 @@ use super::excerpt::excerpts;
 use super::opening::Opening;
 use super::{files, instructions};
 use crate::agent::tools::{Bash, GetSpans, ListFiles, ReadFile, SearchCode, SubmitDiagnosis};
-use crate::agent::{AgentLimits, LanguageModel, PriceTable, Tool};
+use crate::agent::{AgentLimits, LanguageModel, PriceTable, Tool, read_ahead};
 use crate::diagnosis::{Depth, DiagnoseError, DiagnoseRequest, Diagnoser, Diagnosis, MissingEvidence};
 use crate::redaction::Redactor;
 use crate::run::{EventKind, Note, RunContext};
-use crate::sandbox::{
-    IsolationTier, Sandbox, SandboxError, SandboxLimits, SandboxSession, SandboxSpec, TreeLimits,
-};
+use crate::sandbox::{IsolationTier, Sandbox, SandboxError, SandboxLimits, SandboxSession, SandboxSpec};
 
 const NAME: &str = "deep";
 const SYSTEM: &str = concat!(
@@ -178,14 +174,7 @@ impl DeepDiagnoser {
         tools.extend(self.host_tools());
         let place = Workplace { session: Some(session), source: Some(clean), tools };
         let investigator = self.investigator();
-        let work = pin!(investigator.run(request, &opening, place, ctx));
-        // The first search needs the whole tree: it is read while the model thinks.
-        let limits = TreeLimits::default();
-        let tree = pin!(session.tree(&limits, ctx));
-        match select(work, tree).await {
-            Either::Left((diagnosis, _)) => diagnosis,
-            Either::Right((_, work)) => work.await,
-        }
+        read_ahead(session, investigator.run(request, &opening, place, ctx), ctx).await
     }
 
     async fn without_session(

@@ -10,6 +10,7 @@ use crate::agent::tools::{
 };
 use crate::agent::{
     AgentEnd, AgentError, AgentLimits, AgentLoop, LanguageModel, Message, ModelError, PriceTable, Tool,
+    read_ahead,
 };
 use crate::code::{CodeSnapshot, RepoPath};
 use crate::fix::{FixError, FixRequest, Patch, PathPolicy};
@@ -85,7 +86,8 @@ impl Workshop<'_> {
         if let Some(prices) = self.prices {
             agent = agent.with_prices(prices);
         }
-        let run = agent.run(vec![Message::user(self.opening)], ctx).await.map_err(agent_error)?;
+        let opening = vec![Message::user(self.opening)];
+        let run = read_ahead(session, agent.run(opening, ctx), ctx).await.map_err(agent_error)?;
         drop(agent);
         match submit.into_accepted() {
             Some((submission, patch)) => Ok(Attempt { patch, submission: Some(submission), stopped: None }),
