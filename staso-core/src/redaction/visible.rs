@@ -67,7 +67,24 @@ pub(crate) const fn is_hidden(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_visible_controls_no_terminal(text in any::<String>()) {
+            let seen = visible(&text);
+            prop_assert!(seen.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\t')));
+            prop_assert!(seen.len() <= text.len());
+        }
+    }
+
+    #[test]
+    fn escapes_and_progress_bars_become_lines() {
+        let text = "\u{1b}[1;31mred\u{1b}[0m\r\n10 %\r20 %\u{1b}]0;title\u{7}!\u{8}";
+        assert_eq!(visible(text), "red\n10 %\n20 %!");
+    }
 
     #[test]
     fn escape_sequences_go_as_a_whole_and_swallow_nothing_else() {

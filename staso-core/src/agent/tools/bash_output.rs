@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::clip;
+use crate::redaction::visible;
 
 /// Kept of the start and of the end, in bytes each. A sandbox keeps less by default.
 const KEPT_BYTES: usize = 512 << 10;
@@ -51,7 +52,7 @@ impl BashOutput {
 
     /// What is shown: at most `head` characters of the start and `tail` of the end.
     pub(super) fn excerpt(&self, head: usize, tail: usize) -> Excerpt {
-        let full = clip::plain(&String::from_utf8_lossy(&self.full()));
+        let full = visible(&String::from_utf8_lossy(&self.full()));
         let full = full.trim_end_matches('\n');
         let fits = full.len() <= (head + tail) * 3 / 2 && full.chars().count() <= head + tail;
         if fits && self.omitted == 0 {

@@ -28,62 +28,6 @@ pub(super) fn line(text: &str, chars: usize) -> String {
     }
 }
 
-/// Text as it may be shown: without terminal escapes and control characters other than line ends and tabs.
-pub(super) fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text.chars().peekable();
-    while let Some(c) = rest.next() {
-        match c {
-            '\u{1b}' => skip_escape(&mut rest),
-            '\r' if rest.peek() == Some(&'\n') => {}
-            '\r' => plain.push('\n'),
-            '\n' | '\t' => plain.push(c),
-            c if c.is_control() => {}
-            c => plain.push(c),
-        }
-    }
-    plain
-}
-
-/// Longest parameters of an escape that are skipped.
-const MAX_ESCAPE_CHARS: usize = 256;
-
-fn skip_escape(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) {
-    match rest.peek() {
-        // A control sequence ends with a letter or one of a few signs.
-        Some('[') => {
-            rest.next();
-            for _ in 0..MAX_ESCAPE_CHARS {
-                match rest.peek() {
-                    Some(' '..='?') => rest.next(),
-                    Some('@'..='~') => {
-                        rest.next();
-                        return;
-                    }
-                    _ => return,
-                };
-            }
-        }
-        // An operating system command, such as a title, ends with a bell or another escape.
-        Some(']') => {
-            for _ in 0..MAX_ESCAPE_CHARS {
-                match rest.peek() {
-                    Some('\u{7}') => {
-                        rest.next();
-                        return;
-                    }
-                    None | Some('\u{1b}' | '\n') => return,
-                    Some(_) => rest.next(),
-                };
-            }
-        }
-        Some('@'..='_') => {
-            rest.next();
-        }
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -117,18 +61,5 @@ mod tests {
                 prop_assert!(line.ends_with(&note));
             }
         }
-
-        #[test]
-        fn plain_text_controls_no_terminal(text in any::<String>()) {
-            let plain = plain(&text);
-            prop_assert!(plain.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\t')));
-            prop_assert!(plain.len() <= text.len());
-        }
-    }
-
-    #[test]
-    fn escapes_and_progress_bars_become_lines() {
-        let text = "\u{1b}[1;31mred\u{1b}[0m\r\n10 %\r20 %\u{1b}]0;title\u{7}!\u{8}";
-        assert_eq!(plain(text), "red\n10 %\n20 %!");
     }
 }
