@@ -3,12 +3,21 @@
 //! [`LocalGit`] is the provider for repositories on this machine and for plain git remotes. Nothing here runs code of a
 //! repository: no hook, filter, submodule, diff driver or LFS client, and nobody's working tree is ever touched.
 
+mod address;
 mod blocking;
+mod credentials;
 mod environment;
 mod error;
 mod git;
+#[cfg(feature = "github")]
+mod github;
 mod limits;
 mod local;
+mod publish;
 
+pub use address::{RemoteAddress, RemoteAddressError};
+pub use credentials::{CredentialSource, GitCredentials, NoCredentials};
+#[cfg(feature = "github")]
+pub use github::{AppCredentials, GitHubAuth, GitHubEndpoints};
 pub use limits::GitLimits;
 pub use local::LocalGit;

@@ -149,6 +149,7 @@ fn record(proposal: Proposal, changes: ChangeSet) -> ProposalRecord {
         action: proposal.action,
         title: changes.title,
         body: changes.body,
+        signature: proposal.signature,
         warnings: proposal.warnings,
     }
 }

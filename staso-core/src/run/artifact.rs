@@ -11,7 +11,7 @@ use crate::diagnosis::{Diagnosis, FixKind};
 use crate::id::{BranchName, CommitId, ConversationId, Digest, RunId, TraceId, WorkspaceId};
 use crate::sandbox::Isolation;
 use crate::trace::{RepositoryUrl, Timestamp};
-use crate::vcs::{ProposalAction, ProposalState};
+use crate::vcs::{CommitSignature, ProposalAction, ProposalState};
 use crate::verify::TestCounts;
 
 /// Version of [`RunArtifact`] as it is written.
@@ -237,6 +237,9 @@ pub struct ProposalRecord {
     pub title: String,
     /// Its text.
     pub body: String,
+    /// What the forge says about the signature of `head`; absent when nobody was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<CommitSignature>,
     /// What did not work but did not stop it.
     pub warnings: Vec<String>,
 }

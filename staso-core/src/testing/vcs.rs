@@ -238,6 +238,7 @@ impl MemoryRepository {
             url: format!("memory:{branch}"),
             state,
             action,
+            signature: None,
             warnings: Vec::new(),
         })
     }

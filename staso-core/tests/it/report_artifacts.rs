@@ -240,6 +240,7 @@ pub(crate) fn verified() -> RunArtifact {
             also_passed: Vec::new(),
         }),
         proposal: Some(ProposalRecord {
+            signature: None,
             branch: BranchName::new("fix/staso-1a2b3c-1").unwrap(),
             base: BranchName::new("main").unwrap(),
             head: commit('c'),

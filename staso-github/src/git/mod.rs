@@ -14,6 +14,7 @@ mod read;
 mod record;
 mod repository;
 mod revision;
+mod store;
 mod transport;
 mod walk;
 
@@ -24,3 +25,4 @@ pub(crate) use proposal::{Publication, propose, status};
 pub(crate) use read::{list_tree, read_file};
 pub(crate) use repository::GitRepository;
 pub(crate) use revision::resolve;
+pub(crate) use store::CommitStore;

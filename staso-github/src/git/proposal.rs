@@ -304,6 +304,7 @@ fn proposal(
         head: commit_id(head)?,
         state,
         action,
+        signature: None,
         warnings,
     })
 }

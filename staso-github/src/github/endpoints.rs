@@ -1,0 +1,48 @@
+//! Where a GitHub is reached.
+
+use crate::address::{RemoteAddress, RemoteAddressError};
+
+/// The three addresses of a GitHub: its REST API, its GraphQL API, and where repositories are cloned from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct GitHubEndpoints {
+    /// The REST API, e.g. `https://api.github.com`.
+    pub api: RemoteAddress,
+    /// The GraphQL API, e.g. `https://api.github.com/graphql`.
+    pub graphql: RemoteAddress,
+    /// The start of repository addresses, e.g. `https://github.com`.
+    pub git: RemoteAddress,
+}
+
+impl GitHubEndpoints {
+    /// github.com.
+    ///
+    /// # Errors
+    /// None: the addresses are fixed and valid.
+    pub fn github_com() -> Result<Self, RemoteAddressError> {
+        Self::new("https://api.github.com", "https://api.github.com/graphql", "https://github.com")
+    }
+
+    /// GitHub Enterprise Server at a host: `https://{host}/api/v3`, `https://{host}/api/graphql`.
+    ///
+    /// # Errors
+    /// When `host` is no host.
+    pub fn enterprise(host: &str) -> Result<Self, RemoteAddressError> {
+        let base = format!("https://{host}");
+        Self::new(&format!("{base}/api/v3"), &format!("{base}/api/graphql"), &base)
+    }
+
+    /// Any three addresses.
+    ///
+    /// # Errors
+    /// When one of them is no address.
+    pub fn new(api: &str, graphql: &str, git: &str) -> Result<Self, RemoteAddressError> {
+        Ok(Self { api: api.parse()?, graphql: graphql.parse()?, git: git.parse()? })
+    }
+
+    /// The host that addresses of repositories name, with its port if it has one.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.git.origin().split_once("://").map_or("", |(_, host)| host)
+    }
+}

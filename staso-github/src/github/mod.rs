@@ -1,0 +1,9 @@
+//! GitHub: apps and tokens, reading at a commit, and one good pull request.
+
+mod api;
+mod auth;
+mod client;
+mod endpoints;
+
+pub use auth::{AppCredentials, GitHubAuth};
+pub use endpoints::GitHubEndpoints;

@@ -1,0 +1,95 @@
+//! What publishing needs of the place where branches live.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use staso_core::id::{BranchName, CommitId};
+use staso_core::run::RunContext;
+use staso_core::trace::Timestamp;
+use staso_core::vcs::{ChangeSet, CommitSignature, VcsError};
+
+/// A branch at one of our names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StandingBranch {
+    pub(crate) branch: BranchName,
+    /// The number at the end of its name.
+    pub(crate) number: u32,
+    pub(crate) tip: CommitId,
+}
+
+/// What a commit says and does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CommitFacts {
+    pub(crate) message: String,
+    /// Its parent, when it has exactly one.
+    pub(crate) parent: Option<CommitId>,
+    /// Whether it does to its parent exactly what the change set wants.
+    pub(crate) makes_the_change: bool,
+    pub(crate) signature: Option<CommitSignature>,
+}
+
+/// A commit that is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CommitDraft<'a> {
+    pub(crate) parent: &'a CommitId,
+    /// The branch that the change is for, as conflicts name it.
+    pub(crate) base: &'a BranchName,
+    pub(crate) changes: &'a ChangeSet,
+    /// The whole message, trailers included.
+    pub(crate) message: &'a str,
+    /// Its date. Fixed for one attempt, so that making it twice makes the same commit.
+    pub(crate) date: Timestamp,
+}
+
+/// A commit that nobody sees yet, or all that is needed to make it together with its branch.
+#[derive(Debug, Clone)]
+pub(crate) struct Prepared {
+    /// The commit, when the host makes it before its branch.
+    pub(crate) head: Option<CommitId>,
+}
+
+/// How making a branch ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum MadeBranch {
+    /// It is there, at our commit.
+    Created { head: CommitId, signature: Option<CommitSignature> },
+    /// There is another branch of that name. It was not touched.
+    Taken,
+}
+
+/// The place where branches live.
+///
+/// Contract: nothing moves or removes a branch that is there; [`create`](Self::create) either leaves the whole branch or
+/// none, and an answer that was lost is read back before it fails.
+#[async_trait]
+pub(crate) trait BranchHost: Debug + Send + Sync {
+    /// All branches `<prefix>-<number>`, by number.
+    async fn standing(&self, prefix: &BranchName, ctx: &RunContext) -> Result<Vec<StandingBranch>, VcsError>;
+
+    /// The newest commit of a branch.
+    async fn tip(&self, branch: &BranchName, ctx: &RunContext) -> Result<Option<CommitId>, VcsError>;
+
+    /// What a commit says and does.
+    async fn inspect(
+        &self,
+        commit: &CommitId,
+        changes: &ChangeSet,
+        ctx: &RunContext,
+    ) -> Result<CommitFacts, VcsError>;
+
+    /// Checks that the change fits `parent` and makes the commit, as far as that can be done unseen.
+    ///
+    /// # Errors
+    /// [`VcsError::Conflict`] with the files that do not fit, [`VcsError::NothingToPropose`] when all are as wanted,
+    /// [`VcsError::InvalidChange`] for what no commit can carry.
+    async fn prepare(&self, draft: &CommitDraft<'_>, ctx: &RunContext) -> Result<Prepared, VcsError>;
+
+    /// Makes the branch.
+    async fn create(
+        &self,
+        branch: &BranchName,
+        draft: &CommitDraft<'_>,
+        prepared: &Prepared,
+        ctx: &RunContext,
+    ) -> Result<MadeBranch, VcsError>;
+}
