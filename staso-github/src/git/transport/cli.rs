@@ -81,7 +81,7 @@ pub(crate) async fn run(
         let mut ticks = tokio::time::interval(Duration::from_millis(500));
         loop {
             tokio::select! {
-                ended = &mut work => break Ok(ended),
+                ended = &mut work => break Ok::<_, VcsError>(ended),
                 _ = ticks.tick() => watch()?,
             }
         }
