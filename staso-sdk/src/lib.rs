@@ -51,6 +51,8 @@ pub mod ingest;
 pub mod models;
 #[cfg(feature = "ingest")]
 pub mod store;
+#[cfg(feature = "heal")]
+pub mod vcs;
 
 #[cfg(feature = "capture")]
 pub use capture::{BuildFacts, CapturePolicy, agent, llm, tool};

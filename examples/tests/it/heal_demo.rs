@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::heal_process::heal;
 use crate::heal_project::check_files;
+use crate::pull_requests::assert_reads_as_before;
 
 struct Stage {
     directory: TempDir,
@@ -125,6 +126,7 @@ async fn the_four_default_scenarios_heal_and_leave_the_whole_record() {
                 assert_eq!(phases, ["fix", "load", "publish", "quick", "reproduce", "resolve", "verify"]);
                 assert_eq!(artifact.fix.as_ref().unwrap().kind, kind);
                 check_branch(&stage, artifact, &origin).await;
+                assert_reads_as_before(scenario.name, artifact);
             }
             None => {
                 assert_eq!(phases, ["load", "quick", "resolve"]);

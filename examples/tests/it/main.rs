@@ -14,5 +14,6 @@ mod heal_process;
 mod heal_project;
 mod obedient;
 mod processes;
+mod pull_requests;
 mod recording_server;
 mod wire_rules;

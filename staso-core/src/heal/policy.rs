@@ -27,6 +27,9 @@ pub struct HealPolicy {
     pub sandbox: SandboxLimits,
     /// Where a person can look at a trace: the id is appended. Default none.
     pub trace_url_base: Option<String>,
+    /// Hosts beside `github.com` whose addresses of files have the form of GitHub's, so that proposals link to lines.
+    /// Default none.
+    pub forge_hosts: Vec<String>,
 }
 
 impl Default for HealPolicy {
@@ -41,6 +44,7 @@ impl Default for HealPolicy {
             min_tier: IsolationTier::Full,
             sandbox: SandboxLimits::default(),
             trace_url_base: None,
+            forge_hosts: Vec::new(),
         }
     }
 }
@@ -71,6 +75,13 @@ impl HealPolicy {
     #[must_use]
     pub fn with_trace_url_base(mut self, base: impl Into<String>) -> Self {
         self.trace_url_base = Some(base.into());
+        self
+    }
+
+    /// Adds a host whose addresses of files have the form of GitHub's, e.g. that of an Enterprise Server.
+    #[must_use]
+    pub fn with_forge_host(mut self, host: impl Into<String>) -> Self {
+        self.forge_hosts.push(host.into());
         self
     }
 

@@ -86,8 +86,8 @@ fn pull_request_text(
     let preview = draft.preview(stop, subject, ctx);
     let options = PullRequestOptions {
         trace_url_base: parts.policy.trace_url_base.as_deref(),
+        forge_hosts: parts.policy.forge_hosts.iter().map(String::as_str).collect(),
         template: template(&source.code),
-        ..PullRequestOptions::default()
     };
     let nothing = || Stop::rejected("nothing_to_propose", "there is no diagnosis or no change to propose");
     pull_request(&preview, &options).ok_or_else(nothing)

@@ -73,6 +73,12 @@ impl From<VcsError> for Stop {
                 );
                 return Self::new(OutcomeState::FixRejected, "base_conflict", reason);
             }
+            VcsError::DryRun => {
+                return Self::completed(
+                    "dry_run",
+                    "the fix is proven; it was shown and not sent, as this is a dry run",
+                );
+            }
             VcsError::NothingToPropose => {
                 return Self::new(OutcomeState::NoCodeFix, "already_fixed", error.to_string());
             }

@@ -294,14 +294,6 @@ fn explanation(diagnosis: &Diagnosis, top: &Ranked) -> String {
     if let Some(why) = &diagnosis.no_fix_reason {
         text.push_str(&format!("\nNo code fix: {why}\n"));
     }
-    let rivals: Vec<&Hypothesis> = diagnosis.hypotheses.iter().skip(1).take(4).collect();
-    if !rivals.is_empty() {
-        text.push_str("\nAlso considered:\n");
-        for rival in rivals {
-            text.push_str(&format!("\n- {} ({})", rival.cause, rival.score));
-        }
-        text.push('\n');
-    }
     clip_text(text)
 }
 

@@ -155,10 +155,10 @@ pub(super) fn also_passed(run: &RunArtifact) -> Option<String> {
     let others = run.verification.as_ref().map_or(0, |proof| proof.also_passed.len());
     let what = match others {
         0 => return None,
-        1 => "1 other change was".to_owned(),
-        n => format!("{n} other changes were"),
+        1 => "1 other change was tried that passes".to_owned(),
+        n => format!("{n} other changes were tried that pass"),
     };
-    Some(format!("{what} tried that passes the same proof: judge whether this one says what is meant."))
+    Some(format!("{what} the same proof: judge whether this one says what is meant."))
 }
 
 /// The time without fractions of a second.

@@ -237,6 +237,9 @@ pub enum VcsError {
         /// The limit, with its unit.
         limit: String,
     },
+    /// The provider was told to show what it would send, and to send nothing.
+    #[error("nothing was sent: this is a dry run")]
+    DryRun,
     /// The run was cancelled.
     #[error("cancelled")]
     Cancelled,

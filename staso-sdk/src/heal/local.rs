@@ -16,6 +16,7 @@ use staso_core::vcs::VcsProvider;
 use staso_github::LocalGit;
 use staso_sandbox::{DetectedTests, LocalSandbox};
 
+use super::providers::Providers;
 use super::{AgentOptions, RandomRunIds, RunFiles, SystemClock};
 use crate::store::SqliteStore;
 
@@ -34,6 +35,8 @@ pub struct LocalOptions {
     /// Whether a repository on this machine is opened only because a trace names its path. Default no: whoever can write
     /// a trace could name any repository.
     pub recorded_paths: bool,
+    /// Providers that are asked before the repositories of this machine, in this order. Default none.
+    pub providers: Vec<Arc<dyn VcsProvider>>,
     /// What runs may do by themselves.
     pub policy: HealPolicy,
     /// The model that reads what rules cannot settle, and writes the changes that templates cannot. Default none: then
@@ -50,6 +53,7 @@ impl LocalOptions {
             mirrors: Vec::new(),
             fallback: None,
             recorded_paths: false,
+            providers: Vec::new(),
             policy: HealPolicy::default(),
             agents: None,
         }
@@ -80,6 +84,15 @@ impl LocalOptions {
     #[must_use]
     pub const fn with_recorded_paths(mut self) -> Self {
         self.recorded_paths = true;
+        self
+    }
+
+    /// Asks a provider before the repositories of this machine: [`GitHub`](crate::vcs::GitHub),
+    /// [`GitRemote`](crate::vcs::GitRemote), or one of your own. What it does not serve
+    /// ([`VcsError::Unsupported`](staso_core::vcs::VcsError::Unsupported)) goes to the next.
+    #[must_use]
+    pub fn with_provider(mut self, provider: Arc<dyn VcsProvider>) -> Self {
+        self.providers.push(provider);
         self
     }
 
@@ -133,7 +146,8 @@ pub struct Local {
 /// # Errors
 /// When the data directory or the store cannot be opened.
 pub fn local(options: LocalOptions) -> Result<Local, LocalError> {
-    let LocalOptions { data, repositories, mirrors, fallback, recorded_paths, policy, agents } = options;
+    let LocalOptions { data, repositories, mirrors, fallback, recorded_paths, mut providers, policy, agents } =
+        options;
     std::fs::create_dir_all(&data).map_err(|source| LocalError::Data { path: data.clone(), source })?;
     let store = Arc::new(SqliteStore::open(data.join("staso.db"))?);
     let files = Arc::new(RunFiles::new(&data, store.clone()));
@@ -151,7 +165,8 @@ pub fn local(options: LocalOptions) -> Result<Local, LocalError> {
     if let Some(path) = fallback {
         git = git.with_fallback(path);
     }
-    let vcs: Arc<dyn VcsProvider> = Arc::new(git);
+    providers.push(Arc::new(git));
+    let vcs: Arc<dyn VcsProvider> = Arc::new(Providers(providers));
     let quick = Arc::new(QuickDiagnoser::default());
     let redactor = agents.as_ref().map(|agents| agents.redactor.clone()).unwrap_or_default();
     let sandbox: Arc<dyn Sandbox> = Arc::new(LocalSandbox::new());

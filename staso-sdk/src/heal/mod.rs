@@ -59,6 +59,7 @@ mod audit;
 mod clock;
 mod ids;
 mod local;
+mod providers;
 mod run_files;
 
 pub use agents::AgentOptions;
