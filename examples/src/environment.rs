@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 
+use staso::Secret;
+
 /// What the program takes from its environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Environment {
@@ -13,10 +15,12 @@ pub struct Environment {
     pub no_color: bool,
     /// Columns of the terminal, when the shell exports them.
     pub columns: Option<usize>,
+    /// The token for git servers that are no GitHub.
+    pub git_token: Option<Secret>,
 }
 
 impl Environment {
-    /// Reads `PATH`, `HOME`, `NO_COLOR` and `COLUMNS`.
+    /// Reads `PATH`, `HOME`, `NO_COLOR`, `COLUMNS` and `STASO_GIT_TOKEN`.
     #[must_use]
     pub fn read() -> Self {
         Self {
@@ -24,6 +28,7 @@ impl Environment {
             home: variable("HOME").unwrap_or_else(|| "/".into()),
             no_color: variable("NO_COLOR").is_some_and(|value| !value.is_empty()),
             columns: variable("COLUMNS").and_then(|value| value.to_str()?.parse().ok()),
+            git_token: variable("STASO_GIT_TOKEN").and_then(|value| Some(Secret::from(value.to_str()?))),
         }
     }
 }

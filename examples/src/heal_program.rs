@@ -2,9 +2,10 @@
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use staso::heal::LocalOptions;
 use staso::ingest::{IngestLimits, parse_any};
 use staso_core::heal::HealPolicy;
 use staso_core::id::Digest;
@@ -14,21 +15,22 @@ use tokio_util::sync::CancellationToken;
 use crate::demo::{Demo, DemoError};
 use crate::environment::Environment;
 use crate::follow::Finished;
+use crate::forge;
 use crate::interrupt;
 use crate::model;
 use crate::options::{self, Command, Options, OwnWork, Work};
 use crate::own_work;
 use crate::scenario::Scenario;
 use crate::show::{complain, conclusion, json};
-use crate::station::Station;
+use crate::station::{self, Station};
 use crate::terminal::{Look, Terminal, Tone};
 use crate::verdict;
 
-const UNHEALED: u8 = 1;
-const USAGE: u8 = 2;
+pub(crate) const UNHEALED: u8 = 1;
+pub(crate) const USAGE: u8 = 2;
 
 /// What goes wrong around a run, with its exit code.
-type Failure = (Box<dyn std::error::Error>, u8);
+pub(crate) type Failure = (Box<dyn std::error::Error>, u8);
 
 /// Runs the program. `arguments` come without its name.
 pub async fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
@@ -47,36 +49,52 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>, environment: &En
 }
 
 async fn heal(options: &Options, environment: &Environment) -> Result<u8, Failure> {
-    let directory = directory(options).map_err(|error| (error.into(), UNHEALED))?;
-    let repository = match &options.work {
+    let directory = directory(options.data.as_deref())?;
+    let place = match &options.work {
         Work::Own(own) => own.repository.as_ref(),
         Work::Demo(_) => None,
     };
     let preview = options.preview_model.then(|| Box::new(io::stdout()) as Box<dyn Write + Send>);
     let agents = model::agents(preview).map_err(|error| (error.into(), USAGE))?;
     let asked = model::described(agents.as_ref(), options.preview_model);
-    let station = Station::with_agents(&directory, repository, policy(options), agents)
-        .await
-        .map_err(|error| (Box::from(error), UNHEALED))?;
+    let mut setup = station::options(&directory, place.map(|place| &place.url), policy(options));
+    setup.agents = agents;
+    if let Some((place, remote)) = place.and_then(|place| Some((place, place.remote.as_ref()?))) {
+        let data = station::data(&directory).join("remotes");
+        setup = forge::add(setup, &data, place, remote, environment).map_err(|error| (error.into(), USAGE))?;
+    }
+    work(&options.work, options.json, &asked, setup, &directory, environment).await
+}
+
+/// Sets up a station with `setup` below `directory`, and does the work. `note` is said first.
+pub(crate) async fn work(
+    work: &Work,
+    json: bool,
+    note: &str,
+    setup: LocalOptions,
+    directory: &Path,
+    environment: &Environment,
+) -> Result<u8, Failure> {
+    let station =
+        Station::with_options(directory, setup).await.map_err(|error| (Box::from(error), UNHEALED))?;
     let out = io::stdout();
-    let look = Look::choose(out.is_terminal() && !options.json, environment);
-    let progress: Box<dyn Write + Send> =
-        if options.json { Box::new(io::sink()) } else { Box::new(io::stdout()) };
+    let look = Look::choose(out.is_terminal() && !json, environment);
+    let progress: Box<dyn Write + Send> = if json { Box::new(io::sink()) } else { Box::new(io::stdout()) };
     let mut program = Program {
         station: &station,
         environment,
         cancel: interrupt::token(),
         terminal: Terminal::new(progress, look),
-        json: options.json,
+        json,
     };
-    program.say(&look.paint(Tone::Dim, &asked))?;
-    let code = match &options.work {
+    program.say(&look.paint(Tone::Dim, note))?;
+    let code = match work {
         Work::Demo(scenarios) => program.demo(scenarios).await,
         Work::Own(own) => program.own(own).await,
     };
     station.close().await;
     let code = code?;
-    if !options.json {
+    if !json {
         let note = format!("everything is kept in {}\n", directory.display());
         print(&look.paint(Tone::Dim, &note))?;
     }
@@ -162,15 +180,15 @@ fn policy(options: &Options) -> HealPolicy {
 
 /// Where everything is kept: as the user says, else a new directory that stays, because the user wants to look at the
 /// branches in it.
-fn directory(options: &Options) -> io::Result<PathBuf> {
-    if let Some(directory) = &options.data {
-        std::fs::create_dir_all(directory)?;
-        return directory.canonicalize();
-    }
-    tempfile::Builder::new().prefix("staso-heal-").tempdir().map(tempfile::TempDir::keep)
+pub(crate) fn directory(data: Option<&Path>) -> Result<PathBuf, Failure> {
+    let made = match data {
+        Some(directory) => std::fs::create_dir_all(directory).and_then(|()| directory.canonicalize()),
+        None => tempfile::Builder::new().prefix("staso-heal-").tempdir().map(tempfile::TempDir::keep),
+    };
+    made.map_err(|error| (error.into(), UNHEALED))
 }
 
-fn print(text: &str) -> Result<u8, Failure> {
+pub(crate) fn print(text: &str) -> Result<u8, Failure> {
     let written = io::stdout().lock().write_all(text.as_bytes());
     written.map(|()| 0).map_err(|error| (error.into(), UNHEALED))
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lexopt::{Arg, Parser, ValueExt as _};
+use staso::vcs::{RemoteAddress, RemoteAddressError};
 use staso_core::heal::{StoppingPoint, UnknownStoppingPoint};
 use staso_core::trace::{RepositoryUrl, RepositoryUrlError};
 
@@ -52,11 +53,20 @@ pub struct OwnWork {
     /// The file with the trace; `-` is standard input.
     pub trace: PathBuf,
     /// The repository that ran; `None` takes the one that the trace names.
-    pub repository: Option<RepositoryUrl>,
+    pub repository: Option<Place>,
     /// How far to go.
     pub until: StoppingPoint,
     /// The project's test command; `None` finds it in the repository.
     pub test_command: Option<String>,
+}
+
+/// Where a repository is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The address that runs record.
+    pub url: RepositoryUrl,
+    /// How it is reached over the network; `None` for a directory of this machine.
+    pub remote: Option<RemoteAddress>,
 }
 
 /// The command line cannot be understood.
@@ -84,6 +94,15 @@ pub enum UsageError {
         #[source]
         source: RepositoryUrlError,
     },
+    /// The address of the repository cannot be asked.
+    #[error("--repo {given:?} cannot be reached safely")]
+    Remote {
+        /// What was given.
+        given: String,
+        /// Why not.
+        #[source]
+        source: RemoteAddressError,
+    },
     /// The number of seconds is none.
     #[error("--test-timeout {given:?} is no number of seconds from 1 to 3600")]
     Seconds {
@@ -99,7 +118,7 @@ pub enum UsageError {
 struct Given {
     scenarios: Vec<&'static Scenario>,
     trace: Option<PathBuf>,
-    repository: Option<RepositoryUrl>,
+    repository: Option<Place>,
     until: Option<StoppingPoint>,
     test_command: Option<String>,
     json: bool,
@@ -168,12 +187,25 @@ fn seconds(given: &str) -> Result<Duration, UsageError> {
 }
 
 /// A directory that exists, else an address.
-fn repository(given: &str) -> Result<RepositoryUrl, UsageError> {
-    let address = match std::fs::canonicalize(given) {
-        Ok(directory) => RepositoryUrl::from_local_path(&directory.to_string_lossy()),
-        Err(_) => given.parse(),
-    };
-    address.map_err(|source| UsageError::Repository { given: given.to_owned(), source })
+///
+/// # Errors
+/// When it is neither, or an address that requests must not go to.
+pub fn repository(given: &str) -> Result<Place, UsageError> {
+    // What stands before an @ may be a password.
+    let shown = given.rsplit('@').next().unwrap_or_default().to_owned();
+    let refused = |source| UsageError::Repository { given: shown.clone(), source };
+    if let Ok(directory) = std::fs::canonicalize(given) {
+        let url = RepositoryUrl::from_local_path(&directory.to_string_lossy()).map_err(&refused)?;
+        return Ok(Place { url, remote: None });
+    }
+    let url: RepositoryUrl = given.parse().map_err(&refused)?;
+    if url.local_path().is_some() {
+        return Ok(Place { url, remote: None });
+    }
+    // The address as given keeps the port and the `.git` that a server may insist on; ssh is asked over https.
+    let address = if given.starts_with("http") { given } else { url.as_str() };
+    let remote = address.parse().map_err(|source| UsageError::Remote { given: shown, source })?;
+    Ok(Place { url, remote: Some(remote) })
 }
 
 /// What `heal --help` prints.
@@ -194,6 +226,9 @@ heal --trace FILE [--repo PATH-or-URL] [--until diagnose|propose|verify|publish]
     examples/record.py FILE COMMAND... writes such a file of a program that records with a staso SDK.
     Goes as far as `publish` by default: a new branch fix/staso-... and nothing else; --until verify writes nothing.
 heal --list | --help
+
+A repository at an address is fetched and pushed to with STASO_GIT_TOKEN, for GitHub with GITHUB_TOKEN or, as an app, with
+GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY_PATH; GitHub gets a pull request, any other server a branch.
 
 A model is asked when STASO_MODEL names one (e.g. anthropic/claude-sonnet-4-5, with ANTHROPIC_API_KEY) and the rules are
 not sure; without one nothing leaves this machine.
@@ -258,6 +293,8 @@ mod tests {
             ("--repo . ", "need --trace"),
             ("--trace t --scenario code", "exclude each other"),
             ("--trace t --repo nowhere", "is no directory and no address"),
+            ("--trace t --repo http://forge.example.com/a/b", "cannot be reached safely"),
+            ("--trace t --repo https://me:secret@forge.example.com/a/b", "cannot be reached safely"),
             ("--test-timeout 0", "no number of seconds from 1 to 3600"),
             ("--trace", "missing argument"),
             ("--force", "invalid option '--force'"),

@@ -106,7 +106,7 @@ pub async fn heal<W: Write + Send>(
         .until(work.until)
         .with_cancellation(cancel.clone());
     if let Some(repository) = &work.repository {
-        request = request.with_repository(repository.clone());
+        request = request.with_repository(repository.url.clone());
     }
     if let Some(command) = &work.test_command {
         request = request.with_test_command(TestCommand::shell(command));

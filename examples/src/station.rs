@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use staso::heal::{AgentOptions, Local, LocalError, LocalOptions, VerifyError, local};
+use staso::heal::{Local, LocalError, LocalOptions, VerifyError, local};
 use staso::ingest::{IngestAuth, IngestState, router, serve};
 use staso_core::heal::{HealPolicy, Healer};
 use staso_core::id::{InvalidId, RunId, TraceId, WorkspaceId};
@@ -50,6 +50,24 @@ pub enum StationError {
     Workspace(#[from] InvalidId),
 }
 
+/// Where [`LocalOptions`] keep everything of a station below `directory`, and which repository they serve: one on this
+/// machine for every trace, or else those that traces name.
+#[must_use]
+pub fn options(directory: &Path, repository: Option<&RepositoryUrl>, policy: HealPolicy) -> LocalOptions {
+    let options = LocalOptions::new(data(directory)).with_policy(policy);
+    match repository.map(RepositoryUrl::local_path) {
+        Some(Some(path)) => options.with_fallback(path),
+        Some(None) => options,
+        None => options.with_recorded_paths(),
+    }
+}
+
+/// Where a station below `directory` keeps its data.
+#[must_use]
+pub fn data(directory: &Path) -> PathBuf {
+    directory.join("data")
+}
+
 impl Station {
     /// Opens the station below `directory`, with an ingest on a free port. `repository` is used for every trace,
     /// whatever it records. Runs keep to `policy`.
@@ -61,26 +79,14 @@ impl Station {
         repository: Option<&RepositoryUrl>,
         policy: HealPolicy,
     ) -> Result<Self, StationError> {
-        Self::with_agents(directory, repository, policy, None).await
+        Self::with_options(directory, options(directory, repository, policy)).await
     }
 
-    /// The same, with a model for what rules and templates cannot settle.
+    /// The same, with other options for healing, to begin with those of [`options`].
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub async fn with_agents(
-        directory: &Path,
-        repository: Option<&RepositoryUrl>,
-        policy: HealPolicy,
-        agents: Option<AgentOptions>,
-    ) -> Result<Self, StationError> {
-        let mut options = LocalOptions::new(directory.join("data")).with_policy(policy);
-        options.agents = agents;
-        options = match repository.map(|url| (url, url.local_path())) {
-            Some((_, Some(path))) => options.with_fallback(path),
-            Some((url, None)) => options.with_mirror(url.clone(), url.clone()),
-            None => options.with_recorded_paths(),
-        };
+    pub async fn with_options(directory: &Path, options: LocalOptions) -> Result<Self, StationError> {
         let local = local(options)?;
         let traces: Arc<dyn TraceStore> = local.store().clone();
         let workspace = WorkspaceId::new(WORKSPACE)?;

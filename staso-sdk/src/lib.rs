@@ -38,7 +38,7 @@ mod marks;
 mod peek;
 #[cfg(all(doctest, feature = "capture", feature = "heal", feature = "llm"))]
 mod readme;
-#[cfg(any(feature = "capture", feature = "llm"))]
+#[cfg(any(feature = "capture", feature = "heal", feature = "llm"))]
 mod secret;
 #[cfg(any(feature = "capture", feature = "ingest"))]
 mod span_kind;
@@ -64,5 +64,5 @@ pub use error::InitError;
 pub use export::{DeliveryReport, Exporter};
 #[cfg(feature = "capture")]
 pub use init::{Builder, Installed, Staso, init};
-#[cfg(any(feature = "capture", feature = "llm"))]
+#[cfg(any(feature = "capture", feature = "heal", feature = "llm"))]
 pub use secret::Secret;

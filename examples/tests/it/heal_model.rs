@@ -15,7 +15,7 @@ use staso_core::verify::VerifyLimits;
 use staso_examples::demo::Demo;
 use staso_examples::environment::Environment;
 use staso_examples::scenario::HARD;
-use staso_examples::station::Station;
+use staso_examples::station::{Station, options};
 use staso_examples::terminal::{Look, Terminal};
 use staso_examples::verdict;
 use tokio_util::sync::CancellationToken;
@@ -101,7 +101,8 @@ async fn run(model: &ScriptedModel) -> (RunArtifact, Vec<RunEvent>, tempfile::Te
     // The templates have nothing for this fault; their share of the time is not what this is about.
     let limits = VerifyLimits::default().with_trials_timeout(Duration::from_secs(12));
     let policy = HealPolicy::default().with_verify(limits);
-    let station = Station::with_agents(directory.path(), None, policy, Some(agents)).await.unwrap();
+    let options = options(directory.path(), None, policy).with_agents(agents);
+    let station = Station::with_options(directory.path(), options).await.unwrap();
     let (environment, cancel) = (Environment::read(), CancellationToken::new());
     let mut terminal = Terminal::new(Vec::new(), Look::plain());
     let finished = Demo::new(&station, &environment, &cancel).run(&HARD, &mut terminal).await.unwrap();

@@ -14,7 +14,7 @@ use staso_core::trace::RepositoryUrl;
 use staso_core::verify::VerifyLimits;
 use staso_examples::environment::Environment;
 use staso_examples::git::Git;
-use staso_examples::options::OwnWork;
+use staso_examples::options::{OwnWork, Place};
 use staso_examples::own_work;
 use staso_examples::station::Station;
 use staso_examples::terminal::{Look, Terminal};
@@ -226,7 +226,7 @@ pub(crate) async fn heal_once(trace: &str, ask: Ask, data: &Path, cancel: &Cance
     let ids = own_work::keep(&station, parts, key).await.unwrap();
     let work = OwnWork {
         trace: PathBuf::new(),
-        repository: ask.repository,
+        repository: ask.repository.map(|url| Place { url, remote: None }),
         until: ask.until,
         test_command: ask.test_command,
     };

@@ -18,6 +18,7 @@ use staso_sandbox::{DetectedTests, LocalSandbox};
 
 use super::providers::Providers;
 use super::{AgentOptions, RandomRunIds, RunFiles, SystemClock};
+use crate::secret::Secret;
 use crate::store::SqliteStore;
 
 /// How to set up healing on this machine.
@@ -37,6 +38,9 @@ pub struct LocalOptions {
     pub recorded_paths: bool,
     /// Providers that are asked before the repositories of this machine, in this order. Default none.
     pub providers: Vec<Arc<dyn VcsProvider>>,
+    /// Credentials of the host, with a word for each: no text, artifact or branch of a run will hold one. Those that have
+    /// the form of a common credential need not be named. Default none.
+    pub secrets: Vec<(String, Secret)>,
     /// What runs may do by themselves.
     pub policy: HealPolicy,
     /// The model that reads what rules cannot settle, and writes the changes that templates cannot. Default none: then
@@ -54,6 +58,7 @@ impl LocalOptions {
             fallback: None,
             recorded_paths: false,
             providers: Vec::new(),
+            secrets: Vec::new(),
             policy: HealPolicy::default(),
             agents: None,
         }
@@ -93,6 +98,13 @@ impl LocalOptions {
     #[must_use]
     pub fn with_provider(mut self, provider: Arc<dyn VcsProvider>) -> Self {
         self.providers.push(provider);
+        self
+    }
+
+    /// Names a credential of the host, such as the password of a git server.
+    #[must_use]
+    pub fn with_secret(mut self, what: impl Into<String>, secret: Secret) -> Self {
+        self.secrets.push((what.into(), secret));
         self
     }
 
@@ -146,8 +158,17 @@ pub struct Local {
 /// # Errors
 /// When the data directory or the store cannot be opened.
 pub fn local(options: LocalOptions) -> Result<Local, LocalError> {
-    let LocalOptions { data, repositories, mirrors, fallback, recorded_paths, mut providers, policy, agents } =
-        options;
+    let LocalOptions {
+        data,
+        repositories,
+        mirrors,
+        fallback,
+        recorded_paths,
+        mut providers,
+        secrets,
+        policy,
+        mut agents,
+    } = options;
     std::fs::create_dir_all(&data).map_err(|source| LocalError::Data { path: data.clone(), source })?;
     let store = Arc::new(SqliteStore::open(data.join("staso.db"))?);
     let files = Arc::new(RunFiles::new(&data, store.clone()));
@@ -169,12 +190,19 @@ pub fn local(options: LocalOptions) -> Result<Local, LocalError> {
     let vcs: Arc<dyn VcsProvider> = Arc::new(Providers(providers));
     let quick = Arc::new(QuickDiagnoser::default());
     let redactor = agents.as_ref().map(|agents| agents.redactor.clone()).unwrap_or_default();
+    let redactor = secrets.iter().fold(redactor, |redactor, (what, secret)| {
+        redactor.with_known_secret(what.as_str(), secret.expose())
+    });
+    if let Some(agents) = &mut agents {
+        agents.redactor = redactor.clone();
+    }
     let sandbox: Arc<dyn Sandbox> = Arc::new(LocalSandbox::new());
     let mut builder =
         Healer::builder(store.clone(), files.clone(), quick, Arc::clone(&clock), Arc::new(RandomRunIds))
             .with_fixer(Arc::new(TemplateFixer))
             .with_vcs(vcs.clone())
             .with_sandbox(Arc::clone(&sandbox), Arc::new(DetectedTests))
+            .with_redactor(redactor.clone())
             .with_sink(files.clone());
     if let Some(agents) = agents {
         builder = agents.install(builder, &sandbox, &policy);
