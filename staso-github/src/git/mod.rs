@@ -5,8 +5,9 @@
 
 mod access;
 mod cache;
-mod change;
+pub(crate) mod change;
 mod checkout;
+pub(crate) mod commit;
 mod data;
 mod mirror;
 mod proposal;
@@ -15,13 +16,13 @@ mod record;
 mod repository;
 mod revision;
 mod store;
-mod transport;
+pub(crate) mod transport;
 mod walk;
 
 pub(crate) use access::check_writable;
 pub(crate) use cache::CheckoutCache;
 pub(crate) use mirror::{Mirror, MirrorLock};
-pub(crate) use proposal::{Publication, propose, status};
+pub(crate) use proposal::{propose, status};
 pub(crate) use read::{list_tree, read_file};
 pub(crate) use repository::GitRepository;
 pub(crate) use revision::resolve;
