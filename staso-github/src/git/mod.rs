@@ -8,6 +8,7 @@ mod cache;
 mod change;
 mod checkout;
 mod data;
+mod leftovers;
 mod mirror;
 mod proposal;
 mod read;
