@@ -1,4 +1,5 @@
-//! Who stands in for github.com.
+//! Servers on the loopback interface that tests speak to.
 
 pub(crate) mod git_http;
+pub(crate) mod script;
 pub(crate) mod server;
