@@ -51,7 +51,7 @@ pub(crate) fn read_file(
     let blob =
         repository.git().find_blob(entry.id()).map_err(|error| repository.fail("reading a file", error))?;
     let bytes = blob.content();
-    if bytes.len() <= LFS_MAX_BYTES && bytes.starts_with(LFS_HEADER) {
+    if is_pointer(bytes) {
         return Ok(FileContent::LfsPointer);
     }
     match std::str::from_utf8(bytes) {
@@ -62,6 +62,19 @@ pub(crate) fn read_file(
         }),
         _ => Ok(FileContent::Binary { size_bytes }),
     }
+}
+
+/// Whether a file is a pointer to content that Git LFS keeps elsewhere.
+pub(crate) fn is_lfs_pointer(repository: &GitRepository, oid: Oid) -> Result<bool, VcsError> {
+    if blob_size(repository, oid)? > LFS_MAX_BYTES as u64 {
+        return Ok(false);
+    }
+    let blob = repository.git().find_blob(oid).map_err(|error| repository.fail("reading a file", error))?;
+    Ok(is_pointer(blob.content()))
+}
+
+fn is_pointer(bytes: &[u8]) -> bool {
+    bytes.len() <= LFS_MAX_BYTES && bytes.starts_with(LFS_HEADER)
 }
 
 fn link(repository: &GitRepository, oid: Oid, size_bytes: u64) -> Result<FileContent, VcsError> {
