@@ -1,0 +1,192 @@
+//! From a trace's commit to a branch with its fix on a git server, next to the git commands that this needs.
+//!
+//! Both speak HTTP on the loopback interface to `git http-backend`, with a token, and begin with an empty directory:
+//! which branches are there, the failing commit without its history, its files in a directory, a commit with one changed
+//! file, a new branch. `staso` besides checks that the change fits, that the branch is nobody's, and keeps what it
+//! fetched.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use secrecy::SecretString;
+use staso_core::code::RepoPath;
+use staso_core::id::{BranchName, CommitId, RunId};
+use staso_core::run::{Clock, RunContext, Sleep};
+use staso_core::trace::{RepositoryUrl, SourceRevision, Timestamp};
+use staso_core::vcs::{ChangeSet, FileContent, FileEdit, NewContent, ProposeRequest, VcsProvider as _};
+use staso_github::{GitCredentials, GitRemote};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use peer::git_http::{GitHttp, Right};
+
+#[path = "../../staso-github/tests/it/peer"]
+#[expect(dead_code, clippy::expect_used, reason = "the server of the tests, of which this needs a part")]
+mod peer {
+    pub(crate) mod git_http;
+    pub(crate) mod server;
+}
+
+const FILES: usize = 1_000;
+const BYTES_PER_FILE: usize = 7_000;
+const TOKEN: &str = "a-token-of-the-bench";
+const CHANGED: &str = "src/d7/file_777.py";
+const TEXT: &str = "def fixed():\n    return True\n";
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() {
+    divan::main();
+}
+
+/// The clock of the process.
+#[derive(Debug)]
+struct ProcessClock(Instant);
+
+impl Clock for ProcessClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_nanos(1_767_225_600_000_000_000)
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+struct Remote {
+    http: GitHttp,
+    commit: String,
+    runtime: Runtime,
+}
+
+static REMOTE: LazyLock<Remote> = LazyLock::new(|| Remote::new().unwrap_or_else(|error| panic!("{error}")));
+
+impl Remote {
+    fn new() -> Result<Self, Failure> {
+        let source = tempfile::tempdir()?;
+        git(source.path(), &["init", "-q", "-b", "main"])?;
+        for number in 0..FILES {
+            let path = source.path().join(format!("src/d{}/file_{number}.py", number % 10));
+            fs::create_dir_all(path.parent().ok_or("no parent")?)?;
+            fs::write(path, text(number))?;
+        }
+        git(source.path(), &["add", "-A"])?;
+        git(source.path(), &["commit", "-qm", "all"])?;
+        let commit = git(source.path(), &["rev-parse", "HEAD"])?;
+        let http = GitHttp::start();
+        http.host("acme/support", source.path());
+        http.accept(TOKEN, Right::Write);
+        Ok(Self { http, commit, runtime: Runtime::new()? })
+    }
+
+    /// Removes what the last iteration published.
+    fn reset(&self) -> Result<TempDir, Failure> {
+        let bare = self.http.repository("acme/support");
+        for branch in git(&bare, &["for-each-ref", "--format=%(refname)", "refs/heads/fix"])?.lines() {
+            git(&bare, &["update-ref", "-d", branch])?;
+        }
+        Ok(tempfile::tempdir()?)
+    }
+}
+
+/// Lines that do not compress to nothing.
+fn text(number: usize) -> String {
+    let mut text = String::with_capacity(BYTES_PER_FILE + 80);
+    let mut state = number as u64 + 1;
+    while text.len() < BYTES_PER_FILE {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        text.push_str(&format!("def function_{state:x}():\n    return {}\n", state >> 33));
+    }
+    text
+}
+
+fn git(directory: &Path, arguments: &[&str]) -> Result<String, Failure> {
+    let output = Command::new("git")
+        .current_dir(directory)
+        .args(["-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "commit.gpgSign=false"])
+        .args(arguments)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_SYSTEM", "/dev/null")
+        .stdin(Stdio::null())
+        .output()?;
+    if !output.status.success() {
+        return Err(format!("git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
+}
+
+fn staso(remote: &Remote, directory: &Path) -> Result<(), Failure> {
+    let recorded: RepositoryUrl = "https://git.acme.com/acme/support".parse()?;
+    let credentials = GitCredentials::token(SecretString::from(TOKEN));
+    let provider =
+        GitRemote::new(directory.join("data"), recorded.clone(), remote.http.url("acme/support").parse()?)
+            .with_credentials(Arc::new(credentials));
+    let clock = Arc::new(ProcessClock(Instant::now()));
+    let ctx = RunContext::new(RunId::from_bytes([1; 16]), clock);
+    let commit = CommitId::new(&remote.commit)?;
+    let source =
+        SourceRevision { repository_url: Some(recorded), branch: None, commit: Some(commit), dirty: None };
+    remote.runtime.block_on(async {
+        let found = provider.resolve(&source, &ctx).await?;
+        let repository = &found.repository;
+        let checkout = provider.checkout(repository, &found.commit, &ctx).await?;
+        let path = RepoPath::new(CHANGED)?;
+        let read = provider.read_file(repository, &found.base_tip, &path, 1 << 20, &ctx).await?;
+        let FileContent::Text { blob, .. } = read else { return Err("no text".into()) };
+        let after = Some(NewContent { bytes: TEXT.as_bytes().to_vec(), executable: false });
+        let edits = vec![FileEdit { path, before: Some(blob), after }];
+        let changes = ChangeSet::new(found.base_tip.clone(), edits, "Fix it", "Why.");
+        let prefix = BranchName::new("fix/staso-bench")?;
+        let request =
+            ProposeRequest::new(repository, &found.base_branch, &prefix, &changes, "key", ctx.run_id());
+        provider.propose(&request, &ctx).await?;
+        drop(checkout);
+        Ok(())
+    })
+}
+
+fn bare_git(remote: &Remote, directory: &Path) -> Result<(), Failure> {
+    let url = remote.http.url("acme/support").replace("http://", &format!("http://x-access-token:{TOKEN}@"));
+    let files = directory.join("files");
+    fs::create_dir(&files)?;
+    git(directory, &["init", "-q", "--bare", "store.git"])?;
+    let store = directory.join("store.git");
+    git(&store, &["ls-remote", "--symref", &url])?;
+    git(&store, &["fetch", "-q", "--depth=1", "--no-tags", &url, &remote.commit])?;
+    let tree = files.to_string_lossy().into_owned();
+    git(&store, &["--work-tree", &tree, "read-tree", &remote.commit])?;
+    git(&store, &["--work-tree", &tree, "checkout-index", "-a", "-q"])?;
+    fs::write(files.join(CHANGED), TEXT)?;
+    git(&files, &["--git-dir", &store.to_string_lossy(), "--work-tree", ".", "add", CHANGED])?;
+    let tree = git(&store, &["write-tree"])?;
+    let commit = git(&store, &["commit-tree", "-p", &remote.commit, "-m", "Fix it", &tree])?;
+    git(&store, &["push", "-q", &url, &format!("{commit}:refs/heads/fix/staso-bench-1")])?;
+    Ok(())
+}
+
+fn measure(bencher: divan::Bencher<'_, '_>, work: fn(&Remote, &Path) -> Result<(), Failure>) {
+    let remote = &*REMOTE;
+    bencher
+        .with_inputs(|| remote.reset().unwrap_or_else(|error| panic!("{error}")))
+        .bench_values(|directory| {
+            work(remote, directory.path()).unwrap_or_else(|error| panic!("{error}"));
+            directory
+        });
+}
+
+#[divan::bench(sample_count = 20, sample_size = 1)]
+fn resolve_checkout_propose(bencher: divan::Bencher<'_, '_>) {
+    measure(bencher, staso);
+}
+
+#[divan::bench(sample_count = 20, sample_size = 1)]
+fn git_commands(bencher: divan::Bencher<'_, '_>) {
+    measure(bencher, bare_git);
+}
