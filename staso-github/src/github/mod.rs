@@ -4,6 +4,7 @@ mod api;
 mod auth;
 mod client;
 mod endpoints;
+pub mod webhook;
 
 pub use auth::{AppCredentials, GitHubAuth};
 pub use endpoints::GitHubEndpoints;
