@@ -13,6 +13,9 @@ mod git;
 mod github;
 mod limits;
 mod local;
+#[cfg(test)]
+#[path = "../tests/it/peer/mod.rs"]
+mod peer;
 mod publish;
 
 pub use address::{RemoteAddress, RemoteAddressError};
