@@ -23,6 +23,8 @@ pub use credentials::{CredentialSource, GitCredentials, NoCredentials};
 #[cfg(feature = "github")]
 pub use github::webhook;
 #[cfg(feature = "github")]
-pub use github::{AppCredentials, GitHubAuth, GitHubEndpoints};
+pub use github::{
+    AppCredentials, CodeAccess, CommitMode, GitHub, GitHubAuth, GitHubEndpoints, GitHubOptions,
+};
 pub use limits::GitLimits;
 pub use local::LocalGit;
