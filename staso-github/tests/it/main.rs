@@ -12,3 +12,5 @@ mod peer;
 mod propose;
 mod resolve;
 mod speed;
+#[cfg(feature = "github")]
+mod webhook;

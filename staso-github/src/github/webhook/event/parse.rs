@@ -1,8 +1,9 @@
 //! From a signed body to an event.
 
 use serde::Deserialize;
-use serde::de::value::{Error, StrDeserializer};
-use serde::de::{DeserializeOwned, IntoDeserializer as _};
+use serde::de::value::{self, StrDeserializer};
+use serde::de::{DeserializeOwned, Error as _, IntoDeserializer as _};
+use serde_json::Error;
 
 use super::text;
 use super::{
@@ -47,7 +48,10 @@ struct Sent {
 }
 
 /// Reads the body of the event `name`. An event or action that is not known is [`WebhookEvent::Other`].
-pub(in super::super) fn parse(name: &str, body: &[u8]) -> Result<WebhookEvent, serde_json::Error> {
+pub(in super::super) fn parse(name: &str, body: &[u8]) -> Result<WebhookEvent, Error> {
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Error::custom("not an object"));
+    }
     let action = serde_json::from_slice::<Acted>(body)?.action;
     let read = Reader { body, action: action.as_deref() };
     let event = match name {
@@ -78,9 +82,9 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// The event, if its action is one of `A`.
-    fn on<A: DeserializeOwned, T: DeserializeOwned>(&self) -> Result<Option<T>, serde_json::Error> {
+    fn on<A: DeserializeOwned, T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
         let known = self.action.is_some_and(|action| {
-            let action: StrDeserializer<'_, Error> = action.into_deserializer();
+            let action: StrDeserializer<'_, value::Error> = action.into_deserializer();
             A::deserialize(action).is_ok()
         });
         if known { serde_json::from_slice(self.body).map(Some) } else { Ok(None) }

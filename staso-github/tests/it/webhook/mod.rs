@@ -1,0 +1,9 @@
+//! Webhooks through the public API, on the payloads that GitHub's examples hold.
+
+mod manual;
+mod meaning;
+mod official;
+mod outcome;
+mod payloads;
+mod refused;
+mod retry;
