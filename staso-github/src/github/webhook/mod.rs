@@ -47,7 +47,7 @@ pub use event::{
     InstallationAction, InstallationEvent, InstallationRepositoriesAction, InstallationRepositoriesEvent,
     InstallationTargetEvent, IssueCommentEvent, Label, ListedRepository, PullRequest, PullRequestAction,
     PullRequestBranch, PullRequestEvent, PushEvent, RepositoryAction, RepositoryChanges, RepositoryEvent,
-    Review, ReviewCommentEvent, ReviewEvent, WebhookEvent, WebhookRepository,
+    ReviewCommentEvent, ReviewEvent, WebhookEvent, WebhookRepository,
 };
 pub use fix_watch::{FixStatus, FixWatch};
 pub use headers::WebhookHeaders;

@@ -72,29 +72,29 @@ impl WebhookEvent {
     pub fn proposal_outcome(&self) -> Option<ProposalOutcome> {
         let Self::PullRequest(event) = self else { return None };
         let PullRequestEvent { action, pull_request, repository, .. } = &**event;
-        let merged = || {
-            Some((pull_request.merged_at.filter(|_| pull_request.merged)?, pull_request.head.commit.clone()))
-        };
-        let Some(diagnosis) = pull_request.proposed_diagnosis(repository.id) else {
-            return match (action, merged()) {
-                (PullRequestAction::Closed, Some((at, _))) => reverted(pull_request, repository, at),
-                _ => None,
-            };
-        };
-        let fate = match (action, merged()) {
-            (PullRequestAction::Closed, Some((at, head))) => ProposalFate::Merged { at, head },
-            (PullRequestAction::Closed, None) if !pull_request.merged => ProposalFate::ClosedUnmerged,
-            (PullRequestAction::Reopened, _) => ProposalFate::Reopened,
-            (PullRequestAction::ReadyForReview, _) => ProposalFate::ReadyForReview,
-            _ => return None,
-        };
-        Some(ProposalOutcome {
-            repository: repository.id,
-            number: pull_request.number,
-            branch: BranchName::new(&pull_request.head.name).ok(),
-            diagnosis: Some(diagnosis),
-            fate,
-        })
+        match pull_request.proposed_diagnosis(repository.id) {
+            Some(diagnosis) => Some(ProposalOutcome {
+                repository: repository.id,
+                number: pull_request.number,
+                branch: BranchName::new(&pull_request.head.name).ok(),
+                diagnosis: Some(diagnosis),
+                fate: fate(*action, pull_request)?,
+            }),
+            None if *action == PullRequestAction::Closed => reverted(pull_request, repository),
+            None => None,
+        }
+    }
+}
+
+fn fate(action: PullRequestAction, proposal: &PullRequest) -> Option<ProposalFate> {
+    match action {
+        PullRequestAction::ReadyForReview => Some(ProposalFate::ReadyForReview),
+        PullRequestAction::Reopened => Some(ProposalFate::Reopened),
+        PullRequestAction::Closed if proposal.merged => {
+            Some(ProposalFate::Merged { at: proposal.merged_at?, head: proposal.head.commit.clone() })
+        }
+        PullRequestAction::Closed => Some(ProposalFate::ClosedUnmerged),
+        _ => None,
     }
 }
 
@@ -114,7 +114,8 @@ pub(super) fn marked_diagnosis(body: &str) -> Option<TraceId> {
 
 /// Which pull request another one undoes: `Revert "<title>"`, and a line `Reverts <owner>/<name>#<number>`, from the
 /// branch `revert-<number>-<branch>`.
-fn reverted(undoing: &PullRequest, repository: &WebhookRepository, at: Timestamp) -> Option<ProposalOutcome> {
+fn reverted(undoing: &PullRequest, repository: &WebhookRepository) -> Option<ProposalOutcome> {
+    let at = undoing.merged_at.filter(|_| undoing.merged)?;
     if !undoing.title.starts_with("Revert \"") {
         return None;
     }

@@ -3,7 +3,7 @@
 use staso_core::id::TraceId;
 
 use super::command;
-use super::event::{Account, AccountKind, AuthorAssociation, WebhookEvent, WebhookRepository};
+use super::event::{Account, AccountKind, Comment, PullRequest, WebhookEvent, WebhookRepository};
 use super::outcome::marked_diagnosis;
 
 /// One of the repository's people wrote `/staso retry` on a proposal.
@@ -25,16 +25,21 @@ pub struct RetryRequest {
     pub guidance: String,
 }
 
-/// A comment of any kind, and what it is on.
-struct Spoken<'a> {
-    repository: &'a WebhookRepository,
+/// A pull request that was commented on.
+struct Place<'a> {
     number: u64,
     opened_by: Option<&'a Account>,
     diagnosis: Option<TraceId>,
-    author: Option<&'a Account>,
-    association: AuthorAssociation,
-    url: &'a str,
-    body: &'a str,
+}
+
+impl<'a> Place<'a> {
+    fn of(pull_request: &'a PullRequest, repository: &WebhookRepository) -> Self {
+        Self {
+            number: pull_request.number,
+            opened_by: pull_request.author.as_ref(),
+            diagnosis: pull_request.proposed_diagnosis(repository.id),
+        }
+    }
 }
 
 impl WebhookEvent {
@@ -45,54 +50,38 @@ impl WebhookEvent {
     /// pull request, but nobody else can open one as the app.
     #[must_use]
     pub fn retry_request(&self, proposer: &str) -> Option<RetryRequest> {
-        let spoken = self.spoken()?;
-        let author = spoken.author.filter(|author| author.kind == AccountKind::User)?;
-        let is_proposal = spoken.opened_by.is_some_and(|opener| opener.login.eq_ignore_ascii_case(proposer));
-        if !is_proposal || !spoken.association.is_insider() {
+        let (repository, place, comment) = self.commented()?;
+        let author = comment.author.as_ref().filter(|author| author.kind == AccountKind::User)?;
+        let is_proposal = place.opened_by.is_some_and(|opener| opener.login.eq_ignore_ascii_case(proposer));
+        if !is_proposal || !comment.author_association.is_insider() {
             return None;
         }
         Some(RetryRequest {
-            diagnosis: spoken.diagnosis?,
-            guidance: command::retry(spoken.body)?,
-            repository: spoken.repository.clone(),
-            number: spoken.number,
+            repository: repository.clone(),
+            number: place.number,
+            diagnosis: place.diagnosis?,
             by: author.login.clone(),
-            comment_url: spoken.url.to_owned(),
+            comment_url: comment.html_url.clone(),
+            guidance: command::retry(&comment.body)?,
         })
     }
 
-    fn spoken(&self) -> Option<Spoken<'_>> {
+    fn commented(&self) -> Option<(&WebhookRepository, Place<'_>, &Comment)> {
         match self {
-            Self::IssueComment(event) if event.issue.is_pull_request => Some(Spoken {
-                repository: &event.repository,
-                number: event.issue.number,
-                opened_by: event.issue.author.as_ref(),
-                diagnosis: marked_diagnosis(&event.issue.body),
-                author: event.comment.author.as_ref(),
-                association: event.comment.author_association,
-                url: &event.comment.html_url,
-                body: &event.comment.body,
-            }),
-            Self::ReviewComment(event) => Some(Spoken {
-                repository: &event.repository,
-                number: event.pull_request.number,
-                opened_by: event.pull_request.author.as_ref(),
-                diagnosis: event.pull_request.proposed_diagnosis(event.repository.id),
-                author: event.comment.author.as_ref(),
-                association: event.comment.author_association,
-                url: &event.comment.html_url,
-                body: &event.comment.body,
-            }),
-            Self::Review(event) => Some(Spoken {
-                repository: &event.repository,
-                number: event.pull_request.number,
-                opened_by: event.pull_request.author.as_ref(),
-                diagnosis: event.pull_request.proposed_diagnosis(event.repository.id),
-                author: event.review.author.as_ref(),
-                association: event.review.author_association,
-                url: &event.review.html_url,
-                body: &event.review.body,
-            }),
+            Self::IssueComment(event) if event.issue.is_pull_request => {
+                let place = Place {
+                    number: event.issue.number,
+                    opened_by: event.issue.author.as_ref(),
+                    diagnosis: marked_diagnosis(&event.issue.body),
+                };
+                Some((&event.repository, place, &event.comment))
+            }
+            Self::ReviewComment(event) => {
+                Some((&event.repository, Place::of(&event.pull_request, &event.repository), &event.comment))
+            }
+            Self::Review(event) => {
+                Some((&event.repository, Place::of(&event.pull_request, &event.repository), &event.review))
+            }
             _ => None,
         }
     }

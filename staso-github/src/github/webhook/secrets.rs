@@ -39,8 +39,13 @@ impl Secrets {
 }
 
 fn decode(hex: &str) -> Option<Signature> {
-    let digits: Vec<u8> = hex.chars().map(|c| c.to_digit(16)?.try_into().ok()).collect::<Option<_>>()?;
-    let bytes: Vec<u8> =
-        digits.chunks_exact(2).filter_map(|pair| Some(pair.first()? << 4 | pair.last()?)).collect();
-    if digits.len() == 64 { bytes.try_into().ok() } else { None }
+    // `from_str_radix` also takes a sign.
+    if hex.len() != 64 || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut signature = Signature::default();
+    for (byte, at) in signature.iter_mut().zip((0..).step_by(2)) {
+        *byte = u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()?;
+    }
+    Some(signature)
 }

@@ -114,7 +114,7 @@ fn during_rotation_both_secrets_count() {
     let status = |secret: &str, body: &[u8]| {
         let headers = WebhookHeaders::from_pairs([
             ("X-GitHub-Event", "ping"),
-            ("X-GitHub-Delivery", secret),
+            ("X-GitHub-Delivery", "1"),
             ("X-Hub-Signature-256", &sign(secret, body)),
         ]);
         receiver.receive(&headers, body, at(0)).map_or_else(|error| error.status(), |_| 200)
@@ -123,7 +123,7 @@ fn during_rotation_both_secrets_count() {
         ["new secret", "old secret", "older secret"].map(|secret| status(secret, b"{}")),
         [200, 200, 401]
     );
-    assert!(!format!("{receiver:?}").contains("secret\n"));
+    assert!(!format!("{receiver:?}").contains("new secret"));
 }
 
 #[test]

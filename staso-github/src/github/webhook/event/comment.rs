@@ -41,7 +41,7 @@ pub struct ReviewEvent {
     /// Which.
     pub pull_request: PullRequest,
     /// What they said.
-    pub review: Review,
+    pub review: Comment,
     /// The repository.
     pub repository: WebhookRepository,
     /// The installation that hears of it.
@@ -66,7 +66,7 @@ pub struct CommentedIssue {
     pub body: String,
 }
 
-/// A comment.
+/// A comment, or what was said with a review.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Comment {
@@ -81,30 +81,7 @@ pub struct Comment {
     /// What the author is to the repository.
     #[serde(default)]
     pub author_association: AuthorAssociation,
-    /// What it says, at most 256 KiB.
-    #[serde(default, deserialize_with = "text::long")]
-    pub body: String,
-}
-
-/// A review.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[non_exhaustive]
-pub struct Review {
-    /// Its verdict as GitHub names it: `approved`, `changes_requested`, `commented`, …
-    #[serde(deserialize_with = "text::short")]
-    pub state: String,
-    /// Its number.
-    pub id: u64,
-    /// Its address.
-    #[serde(deserialize_with = "text::short")]
-    pub html_url: String,
-    /// Who wrote it; `None` when that account is gone.
-    #[serde(rename = "user")]
-    pub author: Option<Account>,
-    /// What the author is to the repository.
-    #[serde(default)]
-    pub author_association: AuthorAssociation,
-    /// What it says, at most 256 KiB; often nothing.
+    /// What it says, at most 256 KiB; with a review often nothing.
     #[serde(default, deserialize_with = "text::long")]
     pub body: String,
 }

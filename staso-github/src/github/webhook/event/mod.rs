@@ -11,7 +11,7 @@ mod text;
 mod webhook_event;
 
 pub use account::{Account, AccountKind, AuthorAssociation};
-pub use comment::{Comment, CommentedIssue, IssueCommentEvent, Review, ReviewCommentEvent, ReviewEvent};
+pub use comment::{Comment, CommentedIssue, IssueCommentEvent, ReviewCommentEvent, ReviewEvent};
 pub use installation::{
     AccountChanges, Installation, InstallationAction, InstallationEvent, InstallationRepositoriesAction,
     InstallationRepositoriesEvent, InstallationTargetEvent,
