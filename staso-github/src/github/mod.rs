@@ -12,6 +12,7 @@ mod parts;
 mod preflight;
 mod proposal;
 mod provider;
+mod recent;
 mod resolve;
 
 pub use auth::{AppCredentials, GitHubAuth};
