@@ -5,5 +5,5 @@ mod auth;
 mod client;
 mod endpoints;
 
-pub use auth::{AppCredentials, GitHubAuth};
+pub use auth::{AppCredentials, CredentialsError, GitHubAuth, JwtSigner};
 pub use endpoints::GitHubEndpoints;
