@@ -13,13 +13,17 @@ mod git;
 mod github;
 mod limits;
 mod local;
+#[cfg(test)]
+#[path = "../tests/it/peer/mod.rs"]
+mod peer;
 mod publish;
 
 pub use address::{RemoteAddress, RemoteAddressError};
 pub use credentials::{CredentialSource, GitCredentials, NoCredentials};
 #[cfg(feature = "github")]
 pub use github::{
-    AppCredentials, CodeAccess, CommitMode, GitHub, GitHubAuth, GitHubEndpoints, GitHubOptions,
+    AppCredentials, CodeAccess, CommitMode, CredentialsError, GitHub, GitHubAuth, GitHubEndpoints,
+    GitHubOptions, JwtSigner,
 };
 pub use limits::GitLimits;
 pub use local::LocalGit;

@@ -1,0 +1,3 @@
+//! Servers on the loopback interface that tests speak to.
+
+pub(crate) mod script;
