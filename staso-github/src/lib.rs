@@ -13,11 +13,16 @@ mod git;
 mod github;
 mod limits;
 mod local;
+#[cfg(test)]
+#[path = "../tests/it/peer/mod.rs"]
+mod peer;
 mod publish;
 
 pub use address::{RemoteAddress, RemoteAddressError};
 pub use credentials::{CredentialSource, GitCredentials, NoCredentials};
 #[cfg(feature = "github")]
-pub use github::{AppCredentials, GitHubAuth, GitHubEndpoints};
+pub use github::{
+    AppCredentials, CodeAccess, CommitMode, GitHub, GitHubAuth, GitHubEndpoints, GitHubOptions,
+};
 pub use limits::GitLimits;
 pub use local::LocalGit;

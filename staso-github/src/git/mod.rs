@@ -15,7 +15,7 @@ mod record;
 mod repository;
 mod revision;
 mod store;
-mod transport;
+pub(crate) mod transport;
 mod walk;
 
 pub(crate) use access::check_writable;

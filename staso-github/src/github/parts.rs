@@ -1,0 +1,97 @@
+//! What the methods of the provider share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use staso_core::run::RunContext;
+use staso_core::vcs::{Access, RepositoryRef, VcsError};
+
+use super::api::{Api, RepositoryName, Scope};
+use super::no_git::NoGit;
+use super::options::{CodeAccess, CommitMode, GitHubOptions};
+use crate::credentials::{CredentialSource, GitCredentials};
+use crate::error;
+use crate::git::CommitStore;
+use crate::git::transport::GitTransport;
+use crate::limits::GitLimits;
+
+/// The inside of a [`GitHub`](super::GitHub). Cheap to clone; clones share connections, tokens and what is remembered.
+#[derive(Debug, Clone)]
+pub(crate) struct Parts {
+    pub(crate) api: Api,
+    pub(crate) options: GitHubOptions,
+    pub(crate) limits: GitLimits,
+    /// Where commits and checkouts are kept.
+    pub(crate) data: PathBuf,
+    /// `None` where git cannot be used.
+    pub(crate) transport: Option<Arc<dyn GitTransport>>,
+}
+
+impl Parts {
+    /// A repository as requests name it.
+    ///
+    /// # Errors
+    /// [`VcsError::Unsupported`], [`VcsError::RepositoryNotFound`].
+    pub(crate) fn name(&self, repository: &RepositoryRef) -> Result<RepositoryName, VcsError> {
+        RepositoryName::parse(&repository.url, self.api.endpoints())
+    }
+
+    /// Where the commits of a repository are kept.
+    ///
+    /// # Errors
+    /// As [`name`](Self::name).
+    pub(crate) fn store(&self, repository: &RepositoryRef) -> Result<CommitStore, VcsError> {
+        let RepositoryName { owner, name, url } = self.name(repository)?;
+        let git = &self.api.endpoints().git;
+        let address = git
+            .join(&format!("{owner}/{name}.git"))
+            .map_err(|source| error::backend("naming a remote", source))?;
+        // Two servers may give the same number.
+        let key = format!("{}\n{}", git.origin(), repository.id);
+        let transport = self.transport.clone().unwrap_or_else(|| Arc::new(NoGit));
+        Ok(CommitStore::new(&self.data, &key, url, address, self.limits.clone(), transport))
+    }
+
+    /// What git says who it is with at a repository.
+    pub(crate) fn credentials(&self, name: &RepositoryName) -> RepositoryCredentials {
+        RepositoryCredentials { api: self.api.clone(), name: name.clone() }
+    }
+
+    /// Whether files are read with git.
+    ///
+    /// # Errors
+    /// [`VcsError::Backend`] when the host wants git where there is none.
+    pub(crate) fn reads_with_git(&self) -> Result<bool, VcsError> {
+        match (self.options.code_access, &self.transport) {
+            (CodeAccess::Auto | CodeAccess::Git, Some(_)) => Ok(true),
+            (CodeAccess::Git, None) => {
+                Err(error::backend("reading code", "the git program is not installed"))
+            }
+            (CodeAccess::Auto, None) | (CodeAccess::Api, _) => Ok(false),
+        }
+    }
+
+    /// How commits are made here: [`CommitMode::Push`] needs git.
+    pub(crate) fn commit_mode(&self) -> CommitMode {
+        if self.transport.is_some() { self.options.commit_mode } else { CommitMode::Api }
+    }
+}
+
+/// The credentials of one repository, fresh for each operation.
+#[derive(Debug, Clone)]
+pub(crate) struct RepositoryCredentials {
+    api: Api,
+    name: RepositoryName,
+}
+
+#[async_trait]
+impl CredentialSource for RepositoryCredentials {
+    async fn credentials(
+        &self,
+        access: Access,
+        ctx: &RunContext,
+    ) -> Result<Option<GitCredentials>, VcsError> {
+        self.api.git_credentials(Scope { repository: &self.name, access }, ctx).await
+    }
+}
