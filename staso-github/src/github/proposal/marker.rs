@@ -52,6 +52,11 @@ pub(super) fn origin(text: &str, key: &str) -> Origin {
     }
 }
 
+/// Whether two texts of ours say the same.
+pub(super) fn is_same(a: &str, b: &str) -> bool {
+    normal(a) == normal(b)
+}
+
 /// The hidden line that the text ends in already is kept when the text is cut.
 fn split_ending(text: &str) -> (&str, &str) {
     let trimmed = text.trim_end();

@@ -1,16 +1,13 @@
 //! Pull requests as GitHub keeps them: one by its branch, a new one, a changed text.
 
-use reqwest::Method;
 use serde::Deserialize;
-use serde_json::json;
 use staso_core::id::{BranchName, CommitId};
 use staso_core::run::RunContext;
 use staso_core::vcs::{Proposal, ProposalAction, ProposalState, VcsError};
 
 use super::commit::commit_id;
 use super::target::Target;
-use crate::github::api::ApiFailure;
-use crate::github::client::{ApiAnswer, ApiRequest, Repeat};
+use crate::github::client::ApiRequest;
 
 const LISTING: &str = "listing pull requests";
 const PER_PAGE: usize = 100;
@@ -77,18 +74,17 @@ impl Pull {
         [&self.requested_reviewers, &self.requested_teams].into_iter().flatten().any(|asked| !asked.is_empty())
     }
 
-    /// Whether it is for a branch of the repository itself, not for one of the same name in a fork.
-    fn is_of(&self, target: Target<'_>, branch: &BranchName) -> bool {
-        let ours = format!("{}/{}", target.name.owner, target.name.name);
-        let repository = self.head.repo.as_ref().or(self.base.repo.as_ref());
-        let same_repository = match (&self.head.repo, repository) {
-            (Some(head), _) => {
-                head.full_name.eq_ignore_ascii_case(&ours)
-                    || self.base.repo.as_ref().is_some_and(|base| base.full_name == head.full_name)
-            }
-            (None, _) => false,
+    /// Whether it carries a branch of the repository itself, not one of the same name in a fork.
+    pub(super) fn carries(&self, branch: &BranchName) -> bool {
+        let same_repository = match (&self.head.repo, &self.base.repo) {
+            (Some(head), Some(base)) => head.full_name == base.full_name,
+            _ => false,
         };
         self.head.branch == branch.as_str() && same_repository
+    }
+
+    pub(super) fn is_for(&self, base: &BranchName) -> bool {
+        self.base.branch == base.as_str()
     }
 
     /// The proposal as the rest of the project knows it.
@@ -116,4 +112,51 @@ impl Pull {
     fn head(&self) -> Result<CommitId, VcsError> {
         commit_id(LISTING, &self.head.sha)
     }
+}
+
+/// All pull requests of a branch, newest first, whatever became of them.
+pub(super) async fn of_branch(
+    target: Target<'_>,
+    branch: &BranchName,
+    ctx: &RunContext,
+) -> Result<Vec<Pull>, VcsError> {
+    let request = page(target, 1)
+        .with_query("state", "all")
+        .with_query("head", format!("{}:{branch}", target.name.owner));
+    let mut found = list(target, request, ctx).await?;
+    // A server that does not know the filter, or reads the branch in another way, lists others as well.
+    found.retain(|pull| pull.carries(branch));
+    Ok(found)
+}
+
+/// The open pull request of a branch, searched among all open ones: the search by branch lags behind.
+pub(super) async fn among_open(
+    target: Target<'_>,
+    branch: &BranchName,
+    ctx: &RunContext,
+) -> Result<Option<Pull>, VcsError> {
+    for number in 1..=MAX_PAGES {
+        let found = list(target, page(target, number).with_query("state", "open"), ctx).await?;
+        let is_last = found.len() < PER_PAGE;
+        if let Some(pull) = found.into_iter().find(|pull| pull.carries(branch)) {
+            return Ok(Some(pull));
+        }
+        if is_last {
+            break;
+        }
+    }
+    Ok(None)
+}
+
+fn page(target: Target<'_>, number: usize) -> ApiRequest {
+    ApiRequest::get(LISTING, target.path("pulls"))
+        .with_query("sort", "created")
+        .with_query("direction", "desc")
+        .with_query("per_page", PER_PAGE.to_string())
+        .with_query("page", number.to_string())
+}
+
+async fn list(target: Target<'_>, request: ApiRequest, ctx: &RunContext) -> Result<Vec<Pull>, VcsError> {
+    let missing = || VcsError::RepositoryNotFound { url: target.name.url.clone() };
+    target.find(request, ctx).await?.ok_or_else(missing)
 }

@@ -9,9 +9,10 @@ use staso_core::vcs::VcsError;
 
 use super::commit::{ObjectAnswer, commit_id, workflows_missing};
 use super::problem::Problem;
-use super::target::{Target, encoded};
+use super::target::Target;
 use crate::github::api::{ApiFailure, PROVIDER};
 use crate::github::client::{ApiAnswer, ApiRequest, Repeat};
+use crate::github::name::encode;
 use crate::publish::StandingBranch;
 
 const MAKING: &str = "making a branch";
@@ -41,7 +42,7 @@ pub(super) async fn standing(
     ctx: &RunContext,
 ) -> Result<Vec<StandingBranch>, VcsError> {
     let operation = "listing branches";
-    let path = target.path(&format!("git/matching-refs/{}", encoded(&format!("heads/{prefix}-"))));
+    let path = target.path(&format!("git/matching-refs/heads/{}-", encode(prefix.as_str())));
     let found: Option<Vec<ReferenceAnswer>> = target.find(ApiRequest::get(operation, path), ctx).await?;
     let found =
         found.ok_or_else(|| VcsError::RepositoryNotFound { url: target.name.url.clone() })?;
@@ -69,7 +70,7 @@ pub(super) async fn read(
     ctx: &RunContext,
 ) -> Result<Option<CommitId>, VcsError> {
     let operation = "reading a branch";
-    let path = target.path(&format!("git/ref/{}", encoded(&format!("heads/{branch}"))));
+    let path = target.path(&format!("git/ref/heads/{}", encode(branch.as_str())));
     let found: Option<ReferenceAnswer> = target.find(ApiRequest::get(operation, path), ctx).await?;
     found.map(|reference| commit_id(operation, &reference.object.sha)).transpose()
 }
@@ -86,6 +87,7 @@ pub(super) async fn create(
         let (rest, repeat) = ("git/refs", Repeat::ReadBack);
         let answer = match target.write(MAKING, Method::POST, rest, body.clone(), repeat, ctx).await {
             Ok(answer) if answer.is_success() => return Ok(Put::Made),
+            Ok(answer) if answer.status >= 500 => None,
             Ok(answer) if !matches!(answer.status, 409 | 422) => return Err(refused(target, branch, &answer)),
             Ok(answer) => Some(answer),
             Err(ApiFailure::Lost { .. }) => None,

@@ -1,6 +1,5 @@
 //! The repository that a proposal is for, as requests reach it.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -9,9 +8,6 @@ use staso_core::vcs::{Access, VcsError};
 
 use crate::github::api::{Api, ApiFailure, RepositoryName, Scope, refusal};
 use crate::github::client::{ApiAnswer, ApiRequest, Repeat};
-
-/// What stands in a path as it is (RFC 3986, unreserved).
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Bytes of an answer that lists a whole tree: GitHub cuts its own at 7 MB.
 const MAX_TREE_BYTES: usize = 16 << 20;
@@ -24,9 +20,9 @@ pub(crate) struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// A path below the repository's. `rest` is encoded already.
+    /// A path below the repository's. `rest` is encoded.
     pub(super) fn path(&self, rest: &str) -> String {
-        format!("/repos/{}/{}/{rest}", encoded(&self.name.owner), encoded(&self.name.name))
+        self.name.path(&format!("/{rest}"))
     }
 
     /// Sends a request that reads. Statuses other than 404 and 409 that are no success are errors.
@@ -75,21 +71,5 @@ impl Target<'_> {
     /// An answer that is no success, in the words of users.
     pub(super) fn refusal(&self, answer: &ApiAnswer, operation: &'static str) -> VcsError {
         refusal(answer, operation, self.name)
-    }
-}
-
-/// One segment of a path; a slash inside is encoded, too.
-pub(super) fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, ENCODED).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::encoded;
-
-    #[test]
-    fn a_segment_stays_one_segment() {
-        assert_eq!(encoded("heads/fix/ä b#?%"), "heads%2Ffix%2F%C3%A4%20b%23%3F%25");
-        assert_eq!(encoded("a-b_c.d~e"), "a-b_c.d~e");
     }
 }
