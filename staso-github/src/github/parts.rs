@@ -10,6 +10,7 @@ use staso_core::vcs::{Access, RepositoryRef, VcsError};
 use super::api::{Api, RepositoryName, Scope};
 use super::no_git::NoGit;
 use super::options::{CodeAccess, CommitMode, GitHubOptions};
+use crate::address::RemoteAddress;
 use crate::credentials::{CredentialSource, GitCredentials};
 use crate::error;
 use crate::git::CommitStore;
@@ -42,15 +43,21 @@ impl Parts {
     /// # Errors
     /// As [`name`](Self::name).
     pub(crate) fn store(&self, repository: &RepositoryRef) -> Result<CommitStore, VcsError> {
-        let RepositoryName { owner, name, url } = self.name(repository)?;
-        let git = &self.api.endpoints().git;
-        let address = git
-            .join(&format!("{owner}/{name}.git"))
-            .map_err(|source| error::backend("naming a remote", source))?;
+        let name = self.name(repository)?;
+        let address = self.address(&name)?;
         // Two servers may give the same number.
-        let key = format!("{}\n{}", git.origin(), repository.id);
+        let key = format!("{}\n{}", self.api.endpoints().git.origin(), repository.id);
         let transport = self.transport.clone().unwrap_or_else(|| Arc::new(NoGit));
-        Ok(CommitStore::new(&self.data, &key, url, address, self.limits.clone(), transport))
+        Ok(CommitStore::new(&self.data, &key, name.url, address, self.limits.clone(), transport))
+    }
+
+    /// Where git reaches a repository.
+    ///
+    /// # Errors
+    /// [`VcsError::Backend`] when its name makes no address.
+    pub(crate) fn address(&self, name: &RepositoryName) -> Result<RemoteAddress, VcsError> {
+        let path = format!("{}/{}.git", name.owner, name.name);
+        self.api.endpoints().git.join(&path).map_err(|source| error::backend("naming a remote", source))
     }
 
     /// What git says who it is with at a repository.

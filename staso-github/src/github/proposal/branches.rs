@@ -17,7 +17,7 @@ use super::target::Target;
 use super::tree::Listing;
 use crate::github::client::ApiRequest;
 use crate::github::name::encode;
-use crate::publish::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared, StandingBranch};
+use crate::publish::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared, StandingBranch, Trailers};
 
 /// The branches of one repository, through the API.
 #[derive(Debug)]
@@ -118,26 +118,33 @@ impl BranchHost for ApiBranches<'_> {
         ctx: &RunContext,
     ) -> Result<CommitFacts, VcsError> {
         let found = self.commit(commit, ctx).await?;
-        let parent = match found.parents.as_slice() {
-            [parent] => Some(commit_id("reading a commit", &parent.sha)?),
-            _ => None,
-        };
-        let makes_the_change = match &parent {
-            None => false,
-            Some(parent) => {
+        let parents = found.parents.iter().map(|parent| commit_id("reading a commit", &parent.sha));
+        let parents: Vec<CommitId> = parents.collect::<Result<_, _>>()?;
+        let makes_the_change = match parents.as_slice() {
+            [parent] if Trailers::read(&found.message).is_some() => {
                 let before = Listing::read(self.target, parent, changes, ctx).await?;
                 let after = Listing::read(self.target, commit, changes, ctx).await?;
                 before.with(changes)?.is_some_and(|wanted| wanted.is(&after))
             }
+            _ => false,
         };
+        let parent = parents.into_iter().next();
         let signature = found.verification.map(CommitSignature::from);
         Ok(CommitFacts { message: found.message, parent, makes_the_change, signature })
     }
 
+    async fn check(
+        &self,
+        commit: &CommitId,
+        base: &BranchName,
+        changes: &ChangeSet,
+        ctx: &RunContext,
+    ) -> Result<(), VcsError> {
+        let listing = Listing::read(self.target, commit, changes, ctx).await?;
+        listing.open(base, changes).map(drop)
+    }
+
     async fn prepare(&self, draft: &CommitDraft<'_>, ctx: &RunContext) -> Result<Prepared, VcsError> {
-        if draft.changes.base != *draft.parent {
-            self.commit(&draft.changes.base, ctx).await?;
-        }
         let listing = Listing::read(self.target, draft.parent, draft.changes, ctx).await?;
         let edits = listing.open(draft.base, draft.changes)?;
         self.refuse_lfs(&listing, &edits, ctx).await?;

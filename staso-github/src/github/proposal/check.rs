@@ -93,7 +93,9 @@ pub(super) fn check_added(edit: &FileEdit, before: &[u8], ctx: &RunContext) -> R
 
 /// The texts of a proposal are read by more people than its files.
 pub(super) fn check_texts(changes: &ChangeSet, ctx: &RunContext) -> Result<(), VcsError> {
-    for (what, text) in [("title", &changes.title), ("commit message", &changes.message), ("text", &changes.body)] {
+    for (what, text) in
+        [("title", &changes.title), ("commit message", &changes.message), ("text", &changes.body)]
+    {
         if ctx.redactor().finds(text) {
             let reason = format!("its {what} holds what looks like a credential");
             return Err(VcsError::InvalidChange { reason });

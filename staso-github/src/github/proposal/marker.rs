@@ -61,7 +61,9 @@ pub(super) fn is_same(a: &str, b: &str) -> bool {
 fn split_ending(text: &str) -> (&str, &str) {
     let trimmed = text.trim_end();
     match trimmed.rsplit_once('\n') {
-        Some((main, last)) if last.starts_with("<!--") && last.ends_with("-->") && last.len() < 200 => (main, last),
+        Some((main, last)) if last.starts_with("<!--") && last.ends_with("-->") && last.len() < 200 => {
+            (main, last)
+        }
         _ => (trimmed, ""),
     }
 }
@@ -101,7 +103,9 @@ mod tests {
     #[test]
     fn case_40_a_long_text_is_cut_where_nothing_stays_open() {
         let code = "ä line of code\n".repeat(5_000);
-        let text = format!("# Title\n\n<details>\n\n```python\n{code}```\n\n</details>\n\n<!-- staso:diagnosis=1 -->\n");
+        let text = format!(
+            "# Title\n\n<details>\n\n```python\n{code}```\n\n</details>\n\n<!-- staso:diagnosis=1 -->\n"
+        );
         let (kept, cut) = marked(&text, "key");
         assert!(cut && kept.len() <= MAX_BODY_BYTES, "{}", kept.len());
         assert!(kept.len() > MAX_BODY_BYTES - 200, "no more than needed is cut: {}", kept.len());

@@ -79,10 +79,17 @@ struct Opener<'a> {
 }
 
 /// Opens the pull request, or finds it.
-pub(super) async fn open(target: Target<'_>, wanted: Wanted<'_>, ctx: &RunContext) -> Result<Opened, VcsError> {
+pub(super) async fn open(
+    target: Target<'_>,
+    wanted: Wanted<'_>,
+    ctx: &RunContext,
+) -> Result<Opened, VcsError> {
     let (body, is_cut) = marker::marked(wanted.body, wanted.key);
-    let warnings =
-        if is_cut { vec!["the text of the pull request was cut to 58,000 bytes".to_owned()] } else { Vec::new() };
+    let warnings = if is_cut {
+        vec!["the text of the pull request was cut to 58,000 bytes".to_owned()]
+    } else {
+        Vec::new()
+    };
     let opener = Opener { target, wanted, title: title(wanted.title), body, warnings };
     if wanted.is_known
         && let Some(found) = opener.find(ctx).await?
@@ -105,7 +112,8 @@ impl Opener<'_> {
                 Tried::NoDrafts => {
                     draft = false;
                     self.warnings.push(
-                        "the repository does not offer draft pull requests: this one is ready for review".to_owned(),
+                        "the repository does not offer draft pull requests: this one is ready for review"
+                            .to_owned(),
                     );
                 }
                 tried @ (Tried::Exists | Tried::Lost) => {
@@ -147,8 +155,7 @@ impl Opener<'_> {
             return Err(VcsError::Cancelled);
         }
         let unstopped = ctx.clone().with_cancellation(CancellationToken::new());
-        let sending =
-            self.target.write(OPENING, Method::POST, "pulls", body, Repeat::ReadBack, &unstopped);
+        let sending = self.target.write(OPENING, Method::POST, "pulls", body, Repeat::ReadBack, &unstopped);
         let over = async {
             ctx.cancellation().cancelled().await;
             ctx.clock().sleep(GRACE).await;
@@ -216,9 +223,9 @@ impl Opener<'_> {
                 }
                 Err(warning) => opened.warnings.push(warning),
             },
-            Origin::Edited => opened.warnings.push(format!(
-                "someone has changed the text of pull request {number}: it stays as it is"
-            )),
+            Origin::Edited => opened
+                .warnings
+                .push(format!("someone has changed the text of pull request {number}: it stays as it is")),
             Origin::Foreign => opened.warnings.push(format!(
                 "pull request {number} of this branch was not opened for this proposal: it stays as it is"
             )),

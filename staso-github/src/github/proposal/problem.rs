@@ -24,7 +24,8 @@ impl Problem {
             Some(one @ Value::String(_)) => std::slice::from_ref(one),
             _ => &[],
         };
-        let text = |value: &Value| value.as_str().or_else(|| value.get("message")?.as_str()).map(str::to_owned);
+        let text =
+            |value: &Value| value.as_str().or_else(|| value.get("message")?.as_str()).map(str::to_owned);
         let field = |value: &Value| value.get("field")?.as_str().map(str::to_owned);
         Self {
             texts: text(&body).into_iter().chain(listed.iter().filter_map(text)).collect(),
@@ -58,9 +59,16 @@ impl Problem {
 /// Whether a text of GitHub names a ruleset or branch protection.
 fn is_policy(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    ["gh013", "gh006", "rule violation", "protected branch", "creations being restricted", "verified signature"]
-        .iter()
-        .any(|sign| text.contains(sign))
+    [
+        "gh013",
+        "gh006",
+        "rule violation",
+        "protected branch",
+        "creations being restricted",
+        "verified signature",
+    ]
+    .iter()
+    .any(|sign| text.contains(sign))
 }
 
 #[cfg(test)]

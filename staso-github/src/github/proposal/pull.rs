@@ -71,7 +71,10 @@ impl Pull {
 
     /// Whether anyone is asked for a review.
     pub(super) fn has_reviewers(&self) -> bool {
-        [&self.requested_reviewers, &self.requested_teams].into_iter().flatten().any(|asked| !asked.is_empty())
+        [&self.requested_reviewers, &self.requested_teams]
+            .into_iter()
+            .flatten()
+            .any(|asked| !asked.is_empty())
     }
 
     /// Whether it carries a branch of the repository itself, not one of the same name in a fork.

@@ -13,7 +13,7 @@ use super::target::Target;
 use crate::github::api::{ApiFailure, PROVIDER};
 use crate::github::client::{ApiAnswer, ApiRequest, Repeat};
 use crate::github::name::encode;
-use crate::publish::StandingBranch;
+use crate::publish::{StandingBranch, number_of, numbered};
 
 const MAKING: &str = "making a branch";
 /// How often a branch is tried again whose answer was lost, or that another writer was in the way of.
@@ -44,23 +44,16 @@ pub(super) async fn standing(
     let operation = "listing branches";
     let path = target.path(&format!("git/matching-refs/heads/{}-", encode(prefix.as_str())));
     let found: Option<Vec<ReferenceAnswer>> = target.find(ApiRequest::get(operation, path), ctx).await?;
-    let found =
-        found.ok_or_else(|| VcsError::RepositoryNotFound { url: target.name.url.clone() })?;
-    let start = format!("refs/heads/{prefix}-");
+    let found = found.ok_or_else(|| VcsError::RepositoryNotFound { url: target.name.url.clone() })?;
     let mut standing = Vec::new();
     for reference in found {
-        let Some(number) = reference.name.strip_prefix(&start).and_then(number) else { continue };
-        let branch = BranchName::new(format!("{prefix}-{number}"))
-            .map_err(|error| VcsError::BadAnswer { operation, reason: error.to_string() })?;
+        let number = reference.name.strip_prefix("refs/heads/").and_then(|name| number_of(prefix, name));
+        let Some(number) = number else { continue };
+        let branch = numbered(prefix, number)?;
         standing.push(StandingBranch { branch, number, tip: commit_id(operation, &reference.object.sha)? });
     }
     standing.sort_by_key(|branch| branch.number);
     Ok(standing)
-}
-
-/// A number as we write it: `1`, not `01` or `+1`.
-fn number(text: &str) -> Option<u32> {
-    text.parse().ok().filter(|number: &u32| number.to_string() == text)
 }
 
 /// The commit that a branch is at.
@@ -88,7 +81,9 @@ pub(super) async fn create(
         let answer = match target.write(MAKING, Method::POST, rest, body.clone(), repeat, ctx).await {
             Ok(answer) if answer.is_success() => return Ok(Put::Made),
             Ok(answer) if answer.status >= 500 => None,
-            Ok(answer) if !matches!(answer.status, 409 | 422) => return Err(refused(target, branch, &answer)),
+            Ok(answer) if !matches!(answer.status, 409 | 422) => {
+                return Err(refused(target, branch, &answer));
+            }
             Ok(answer) => Some(answer),
             Err(ApiFailure::Lost { .. }) => None,
             Err(ApiFailure::Failed(error)) => return Err(error),

@@ -152,7 +152,11 @@ impl Listing {
     /// Whether nothing differs.
     pub(super) fn is(&self, other: &Self) -> bool {
         let of = |listing: &Self| {
-            listing.0.iter().map(|(path, entry)| [path, &entry.mode, &entry.id].map(Clone::clone)).collect::<Vec<_>>()
+            listing
+                .0
+                .iter()
+                .map(|(path, entry)| [path, &entry.mode, &entry.id].map(Clone::clone))
+                .collect::<Vec<_>>()
         };
         of(self) == of(other)
     }
