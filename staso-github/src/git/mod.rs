@@ -5,8 +5,9 @@
 
 mod access;
 mod cache;
-mod change;
+pub(crate) mod change;
 mod checkout;
+pub(crate) mod commit;
 mod data;
 mod mirror;
 mod proposal;
@@ -21,7 +22,7 @@ mod walk;
 pub(crate) use access::check_writable;
 pub(crate) use cache::CheckoutCache;
 pub(crate) use mirror::{Mirror, MirrorLock};
-pub(crate) use proposal::{Publication, propose, status};
+pub(crate) use proposal::{propose, status};
 pub(crate) use read::{FoundFile, list_tree, read_file};
 pub(crate) use repository::GitRepository;
 pub(crate) use revision::resolve;
