@@ -12,9 +12,10 @@ mod parts;
 mod preflight;
 mod proposal;
 mod provider;
+mod recent;
 mod resolve;
 
-pub use auth::{AppCredentials, GitHubAuth};
+pub use auth::{AppCredentials, CredentialsError, GitHubAuth, JwtSigner};
 pub use endpoints::GitHubEndpoints;
 pub use options::{CodeAccess, CommitMode, GitHubOptions};
 pub use provider::GitHub;

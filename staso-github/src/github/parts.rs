@@ -4,18 +4,27 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use staso_core::id::CommitId;
 use staso_core::run::RunContext;
 use staso_core::vcs::{Access, RepositoryRef, VcsError};
 
 use super::api::{Api, RepositoryName, Scope};
+use super::contents::Listing;
 use super::no_git::NoGit;
 use super::options::{CodeAccess, CommitMode, GitHubOptions};
+use super::recent::Recent;
+use super::resolve::Permissions;
 use crate::address::RemoteAddress;
 use crate::credentials::{CredentialSource, GitCredentials};
 use crate::error;
 use crate::git::CommitStore;
 use crate::git::transport::GitTransport;
 use crate::limits::GitLimits;
+
+/// Repositories that are remembered.
+const REPOSITORIES: usize = 256;
+/// Listings that are remembered; each may have some 10 MB.
+const LISTINGS: usize = 4;
 
 /// The inside of a [`GitHub`](super::GitHub). Cheap to clone; clones share connections, tokens and what is remembered.
 #[derive(Debug, Clone)]
@@ -27,9 +36,33 @@ pub(crate) struct Parts {
     pub(crate) data: PathBuf,
     /// `None` where git cannot be used.
     pub(crate) transport: Option<Arc<dyn GitTransport>>,
+    /// What the user of a token may do, by repository, as it was last resolved.
+    pub(super) permissions: Recent<Permissions>,
+    /// The other commit of a run, by [`commit_key`]: they are fetched together.
+    pub(super) companions: Recent<CommitId>,
+    /// Listings, by [`commit_key`].
+    pub(super) listings: Recent<Arc<Listing>>,
+}
+
+/// A name for a commit of a repository.
+pub(super) fn commit_key(repository: &RepositoryRef, commit: &CommitId) -> String {
+    format!("{} {commit}", repository.id)
 }
 
 impl Parts {
+    pub(super) fn new(api: Api, data: PathBuf, transport: Option<Arc<dyn GitTransport>>) -> Self {
+        Self {
+            api,
+            options: GitHubOptions::default(),
+            limits: GitLimits::default(),
+            data,
+            transport,
+            permissions: Recent::new(REPOSITORIES),
+            companions: Recent::new(REPOSITORIES),
+            listings: Recent::new(LISTINGS),
+        }
+    }
+
     /// A repository as requests name it.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ pub(super) async fn preflight(
     }
     match parts.api.granted(&name, ctx).await? {
         Granted::Permissions(permissions) => check(&name, &permissions, access),
-        Granted::Unknown => ask(parts, &name, access, ctx).await,
+        Granted::Unknown => ask(parts, &name, repository, access, ctx).await,
     }
 }
 
@@ -56,20 +56,25 @@ fn check(
 }
 
 /// What a personal token may do stands in the description of the repository.
-async fn ask(parts: &Parts, name: &RepositoryName, access: Access, ctx: &RunContext) -> Result<(), VcsError> {
-    let answer = describe(parts, name, ctx).await?;
-    let may = answer.permissions.is_some_and(|permissions| match access {
-        Access::Read => permissions.pull,
-        Access::Propose => permissions.push,
-    });
-    if may || access == Access::Read {
+async fn ask(
+    parts: &Parts,
+    name: &RepositoryName,
+    repository: &RepositoryRef,
+    access: Access,
+    ctx: &RunContext,
+) -> Result<(), VcsError> {
+    let permissions = match parts.permissions.get(&repository.id) {
+        Some(known) => Some(known),
+        None => describe(parts, name, ctx).await?.permissions,
+    };
+    if access == Access::Read || permissions.is_some_and(|permissions| permissions.push) {
         return Ok(());
     }
     Err(VcsError::MissingPermission {
         permission: "contents: write".to_owned(),
         url: name.url.clone(),
         remedy:
-            "give a token of someone who may push to it, with `contents: write` and `pull_requests: write`"
+            "give a token of someone who may push there, with `contents: write` and `pull_requests: write`"
                 .to_owned(),
     })
 }

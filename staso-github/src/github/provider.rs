@@ -55,13 +55,8 @@ impl GitHub {
         let endpoints =
             GitHubEndpoints::github_com().map_err(|source| error::backend("preparing the client", source))?;
         let data = data.into();
-        let parts = Parts {
-            api: Api::new(endpoints, auth.clone())?,
-            options: GitHubOptions::default(),
-            limits: GitLimits::default(),
-            data: std::path::absolute(&data).unwrap_or(data),
-            transport: None,
-        };
+        let data = std::path::absolute(&data).unwrap_or(data);
+        let parts = Parts::new(Api::new(endpoints, auth.clone())?, data, None);
         Ok(Self { parts, auth })
     }
 

@@ -9,8 +9,7 @@ use staso_core::vcs::{Access, RepositoryRef, ResolvedSource, VcsError};
 use super::api::{RepositoryName, Scope, refusal};
 use super::client::{ApiAnswer, ApiRequest};
 use super::name::encode;
-use super::parts::Parts;
-use crate::error;
+use super::parts::{Parts, commit_key};
 
 const RESOLVING: &str = "resolving the revision";
 
@@ -32,7 +31,6 @@ pub(super) struct RepositoryAnswer {
 /// What the user of a token may do.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(super) struct Permissions {
-    pub(super) pull: bool,
     pub(super) push: bool,
 }
 
@@ -74,6 +72,11 @@ pub(super) async fn resolve(
         default_branch,
         archived: answer.archived,
     };
+    parts.companions.put(commit_key(&repository, &commit), base_tip.clone());
+    parts.companions.put(commit_key(&repository, &base_tip), commit.clone());
+    if let Some(permissions) = answer.permissions {
+        parts.permissions.put(repository.id.clone(), permissions);
+    }
     Ok(ResolvedSource { repository, commit, base_branch, base_tip, notes })
 }
 
