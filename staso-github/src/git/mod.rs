@@ -9,6 +9,7 @@ pub(crate) mod change;
 mod checkout;
 pub(crate) mod commit;
 mod data;
+mod leftovers;
 mod mirror;
 mod proposal;
 mod read;
