@@ -40,3 +40,10 @@ pub(crate) fn text(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "this module owns the environment")]
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
+
+/// Whether there is a git program to run. What it can do is found out by whoever runs it.
+pub(crate) fn has_git() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "this module owns the environment")]
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| directory.join("git").is_file())
+}

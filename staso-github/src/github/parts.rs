@@ -13,10 +13,10 @@ use super::no_git::NoGit;
 use super::options::{CodeAccess, CommitMode, GitHubOptions};
 use super::remembered::Remembered;
 use crate::address::RemoteAddress;
-use crate::error;
 use crate::git::CommitStore;
-use crate::git::transport::GitTransport;
+use crate::git::transport::{GitTransport, TransportKind, transport};
 use crate::limits::GitLimits;
+use crate::{environment, error};
 
 /// Repositories that are remembered.
 const REPOSITORIES: usize = 256;
@@ -46,18 +46,29 @@ pub(super) fn commit_key(repository: &RepositoryRef, commit: &CommitId) -> Strin
     format!("{} {commit}", repository.id)
 }
 
+fn usable_transport(limits: &GitLimits) -> Option<Arc<dyn GitTransport>> {
+    let usable = cfg!(feature = "git2-https") || environment::has_git();
+    usable.then(|| transport(TransportKind::Auto, limits))
+}
+
 impl Parts {
-    pub(super) fn new(api: Api, data: PathBuf, transport: Option<Arc<dyn GitTransport>>) -> Self {
+    pub(super) fn new(api: Api, data: PathBuf) -> Self {
+        let limits = GitLimits::default();
         Self {
             api,
             options: GitHubOptions::default(),
-            limits: GitLimits::default(),
+            transport: usable_transport(&limits),
+            limits,
             data,
-            transport,
             granted: Remembered::new(REPOSITORIES),
             companions: Remembered::new(REPOSITORIES),
             listings: Remembered::new(LISTINGS),
         }
+    }
+
+    pub(super) fn set_limits(&mut self, limits: GitLimits) {
+        self.transport = usable_transport(&limits);
+        self.limits = limits;
     }
 
     /// A repository as requests name it.

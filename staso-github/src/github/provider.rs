@@ -56,7 +56,7 @@ impl GitHub {
             GitHubEndpoints::github_com().map_err(|source| error::backend("preparing the client", source))?;
         let data = data.into();
         let data = std::path::absolute(&data).unwrap_or(data);
-        let parts = Parts::new(Api::new(endpoints, auth.clone())?, data, None);
+        let parts = Parts::new(Api::new(endpoints, auth.clone())?, data);
         Ok(Self { parts, auth })
     }
 
@@ -79,7 +79,7 @@ impl GitHub {
     /// Sets the upper bounds.
     #[must_use]
     pub fn with_limits(mut self, limits: GitLimits) -> Self {
-        self.parts.limits = limits;
+        self.parts.set_limits(limits);
         self
     }
 }

@@ -8,6 +8,8 @@
 
 mod git;
 mod host;
+#[cfg(test)]
+mod memory_host;
 mod message;
 mod publication;
 mod publisher;

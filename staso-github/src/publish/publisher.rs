@@ -130,3 +130,149 @@ impl Publisher<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use staso_core::code::RepoPath;
+    use staso_core::id::BranchName;
+    use staso_core::testing::test_context;
+    use staso_core::vcs::{ChangeSet, FileEdit, NewContent};
+
+    use super::super::memory_host::{Death, MemoryCommit, MemoryHost};
+    use super::*;
+
+    fn name(text: &str) -> BranchName {
+        BranchName::new(text).unwrap()
+    }
+
+    /// A host with one commit on `main`.
+    fn host() -> (MemoryHost, CommitId) {
+        let host = MemoryHost::default();
+        let tip = plain(&host, "first", None);
+        host.state().branches.insert(name("main"), tip.clone());
+        (host, tip)
+    }
+
+    fn plain(host: &MemoryHost, seed: &str, parent: Option<&CommitId>) -> CommitId {
+        let commit = MemoryCommit { message: seed.to_owned(), parent: parent.cloned(), edits: Vec::new() };
+        host.commit(seed, commit)
+    }
+
+    fn publication(base: &CommitId, key: &str, text: &str) -> Publication {
+        let after = Some(NewContent { bytes: text.as_bytes().to_vec(), executable: false });
+        let edit = FileEdit { path: RepoPath::new("a").unwrap(), before: None, after };
+        let ctx = test_context();
+        Publication {
+            base: name("main"),
+            prefix: name("fix/staso-x"),
+            changes: ChangeSet::new(base.clone(), vec![edit], "Fix", "Why"),
+            key: key.to_owned(),
+            run_id: ctx.run_id(),
+            now: ctx.now(),
+        }
+    }
+
+    async fn run(host: &MemoryHost, publication: &Publication) -> Result<Published, VcsError> {
+        publish(host, publication, &GitLimits::default(), &test_context()).await
+    }
+
+    #[tokio::test]
+    async fn case_55_a_key_makes_one_branch_and_another_change_or_key_the_next() {
+        let (host, tip) = host();
+        let made = run(&host, &publication(&tip, "k", "1")).await.unwrap();
+        assert_eq!((made.branch.as_str(), made.action), ("fix/staso-x-1", ProposalAction::Created));
+        let again = run(&host, &publication(&tip, "k", "1")).await.unwrap();
+        assert_eq!(again, Published { action: ProposalAction::Reused, ..made });
+        let other = run(&host, &publication(&tip, "k", "2")).await.unwrap();
+        assert_eq!(other.branch, name("fix/staso-x-2"));
+        let stranger = run(&host, &publication(&tip, "another", "1")).await.unwrap();
+        assert_eq!(stranger.branch, name("fix/staso-x-3"));
+    }
+
+    #[tokio::test]
+    async fn killed_at_any_call_the_next_attempt_ends_with_the_one_branch() {
+        for death in (1..=8).flat_map(|at| [Death::Before(at), Death::After(at)]) {
+            let (host, tip) = host();
+            let foreign = plain(&host, "foreign", Some(&tip));
+            host.state().branches.insert(name("fix/staso-x-1"), foreign.clone());
+            host.state().death = Some(death);
+            let first = run(&host, &publication(&tip, "k", "1")).await;
+            let between = host.state().branches.len();
+            assert!(first.is_ok() || between <= 3, "{death:?}");
+            host.state().death = None;
+            let second = run(&host, &publication(&tip, "k", "1")).await.unwrap();
+            assert_eq!(second.branch, name("fix/staso-x-2"), "{death:?}");
+            assert_eq!(second.action == ProposalAction::Reused, between == 3, "{death:?}");
+            assert_eq!(host.state().branches.len(), 3, "{death:?}: one branch for the key");
+            assert_eq!(
+                host.state().branches[&name("fix/staso-x-1")],
+                foreign,
+                "the foreign one is untouched"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn case_30_a_number_lost_to_a_race_is_the_other_attempt_s_or_left_alone() {
+        let (host, tip) = host();
+        let made = run(&host, &publication(&tip, "k", "1")).await.unwrap();
+        host.state().branches.remove(&made.branch);
+        host.state().races = vec![(made.branch.clone(), made.head.clone())];
+        let raced = run(&host, &publication(&tip, "k", "1")).await.unwrap();
+        assert_eq!(raced, Published { action: ProposalAction::Reused, ..made.clone() });
+
+        let foreign = plain(&host, "foreign", Some(&tip));
+        host.state().branches.remove(&made.branch);
+        host.state().races = vec![(made.branch.clone(), foreign.clone())];
+        let next = run(&host, &publication(&tip, "k", "1")).await.unwrap();
+        assert_eq!((next.branch, next.action), (name("fix/staso-x-2"), ProposalAction::Created));
+        assert_eq!(host.state().branches[&made.branch], foreign);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_cannot_be_had_costs_a_number() {
+        let (host, tip) = host();
+        host.state().blocked = vec![name("fix/staso-x-1")];
+        let made = run(&host, &publication(&tip, "k", "1")).await.unwrap();
+        assert_eq!(made.branch, name("fix/staso-x-2"));
+        host.state().blocked = (1..=100).map(|number| name(&format!("fix/staso-x-{number}"))).collect();
+        let refused = run(&host, &publication(&tip, "other", "1")).await;
+        assert!(matches!(refused, Err(VcsError::TooLarge { .. })), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn commits_of_reviewers_on_top_keep_the_branch_ours() {
+        let (host, tip) = host();
+        let made = run(&host, &publication(&tip, "k", "1")).await.unwrap();
+        let mut top = made.head.clone();
+        for number in 0..MAX_ON_TOP {
+            top = plain(&host, &format!("review {number}"), Some(&top));
+        }
+        host.state().branches.insert(made.branch.clone(), top.clone());
+        let again = run(&host, &publication(&tip, "k", "1")).await.unwrap();
+        assert_eq!(again, Published { action: ProposalAction::Reused, head: top.clone(), ..made.clone() });
+        let further = plain(&host, "one more", Some(&top));
+        host.state().branches.insert(made.branch, further);
+        let next = run(&host, &publication(&tip, "k", "1")).await.unwrap();
+        assert_eq!(next.branch, name("fix/staso-x-2"), "too far below to be looked for");
+    }
+
+    #[tokio::test]
+    async fn case_29_a_change_fits_its_own_commit_and_the_newest_one() {
+        let (host, old) = host();
+        let tip = plain(&host, "second", Some(&old));
+        host.state().branches.insert(name("main"), tip.clone());
+        for conflicting in [&old, &tip] {
+            host.state().conflicts_at = Some(conflicting.clone());
+            match run(&host, &publication(&old, "k", "1")).await {
+                Err(VcsError::Conflict { branch, paths }) => {
+                    assert_eq!((branch, paths.len()), (name("main"), 1));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        host.state().conflicts_at = None;
+        let made = run(&host, &publication(&old, "k", "1")).await.unwrap();
+        assert_eq!(made.base_tip, tip, "the commit stands on the newest one");
+    }
+}
