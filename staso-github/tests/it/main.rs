@@ -8,6 +8,7 @@ mod git_http;
 mod hostile;
 mod killed;
 mod mirror;
+mod official;
 mod peer;
 mod propose;
 mod resolve;
