@@ -12,7 +12,7 @@ mod parts;
 mod preflight;
 mod proposal;
 mod provider;
-mod recent;
+mod remembered;
 mod resolve;
 
 pub use auth::{AppCredentials, CredentialsError, GitHubAuth, JwtSigner};

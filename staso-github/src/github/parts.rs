@@ -3,19 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use staso_core::id::CommitId;
-use staso_core::run::RunContext;
-use staso_core::vcs::{Access, RepositoryRef, VcsError};
+use staso_core::vcs::{RepositoryRef, VcsError};
 
-use super::api::{Api, RepositoryName, Scope};
+use super::api::{Api, RepositoryName};
+use super::auth::{Granted, RepositoryCredentials};
 use super::contents::Listing;
 use super::no_git::NoGit;
 use super::options::{CodeAccess, CommitMode, GitHubOptions};
-use super::recent::Recent;
-use super::resolve::Permissions;
+use super::remembered::Remembered;
 use crate::address::RemoteAddress;
-use crate::credentials::{CredentialSource, GitCredentials};
 use crate::error;
 use crate::git::CommitStore;
 use crate::git::transport::GitTransport;
@@ -36,12 +33,12 @@ pub(crate) struct Parts {
     pub(crate) data: PathBuf,
     /// `None` where git cannot be used.
     pub(crate) transport: Option<Arc<dyn GitTransport>>,
-    /// What the user of a token may do, by repository, as it was last resolved.
-    pub(super) permissions: Recent<Permissions>,
+    /// What a personal token may do, by repository, as it was last resolved.
+    pub(super) granted: Remembered<Granted>,
     /// The other commit of a run, by [`commit_key`]: they are fetched together.
-    pub(super) companions: Recent<CommitId>,
+    pub(super) companions: Remembered<CommitId>,
     /// Listings, by [`commit_key`].
-    pub(super) listings: Recent<Arc<Listing>>,
+    pub(super) listings: Remembered<Arc<Listing>>,
 }
 
 /// A name for a commit of a repository.
@@ -57,9 +54,9 @@ impl Parts {
             limits: GitLimits::default(),
             data,
             transport,
-            permissions: Recent::new(REPOSITORIES),
-            companions: Recent::new(REPOSITORIES),
-            listings: Recent::new(LISTINGS),
+            granted: Remembered::new(REPOSITORIES),
+            companions: Remembered::new(REPOSITORIES),
+            listings: Remembered::new(LISTINGS),
         }
     }
 
@@ -95,7 +92,7 @@ impl Parts {
 
     /// What git says who it is with at a repository.
     pub(crate) fn credentials(&self, name: &RepositoryName) -> RepositoryCredentials {
-        RepositoryCredentials { api: self.api.clone(), name: name.clone() }
+        self.api.source(name.clone())
     }
 
     /// Whether files are read with git.
@@ -112,26 +109,23 @@ impl Parts {
         }
     }
 
+    /// Keeps what resolving found out for what follows it in a run.
+    pub(super) fn remember(
+        &self,
+        repository: &RepositoryRef,
+        failing: &CommitId,
+        tip: &CommitId,
+        granted: Granted,
+    ) {
+        if failing != tip {
+            self.companions.put(commit_key(repository, failing), tip.clone());
+            self.companions.put(commit_key(repository, tip), failing.clone());
+        }
+        self.granted.put(repository.id.clone(), granted);
+    }
+
     /// How commits are made here: [`CommitMode::Push`] needs git.
     pub(crate) fn commit_mode(&self) -> CommitMode {
         if self.transport.is_some() { self.options.commit_mode } else { CommitMode::Api }
-    }
-}
-
-/// The credentials of one repository, fresh for each operation.
-#[derive(Debug, Clone)]
-pub(crate) struct RepositoryCredentials {
-    api: Api,
-    name: RepositoryName,
-}
-
-#[async_trait]
-impl CredentialSource for RepositoryCredentials {
-    async fn credentials(
-        &self,
-        access: Access,
-        ctx: &RunContext,
-    ) -> Result<Option<GitCredentials>, VcsError> {
-        self.api.git_credentials(Scope { repository: &self.name, access }, ctx).await
     }
 }

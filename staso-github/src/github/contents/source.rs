@@ -59,7 +59,7 @@ pub(super) struct TreePart {
 impl Source<'_> {
     /// Lists a directory; the id of a commit means its root. `None` when there is no such object.
     pub(super) async fn tree(&self, id: &str, depth: Depth) -> Result<Option<TreePart>, VcsError> {
-        let mut request = ApiRequest::get(READING, self.name.path(&format!("/git/trees/{id}")));
+        let mut request = ApiRequest::get(READING, self.name.below(&format!("/git/trees/{id}")));
         if depth == Depth::All {
             request = request.with_query("recursive", "1");
         }
@@ -78,7 +78,7 @@ impl Source<'_> {
 
     /// The root directory of a commit.
     pub(super) async fn root(&self, commit: &CommitId) -> Result<Oid, VcsError> {
-        let request = ApiRequest::get(READING, self.name.path(&format!("/git/commits/{commit}")));
+        let request = ApiRequest::get(READING, self.name.below(&format!("/git/commits/{commit}")));
         let answer = self.send(&request).await?;
         match answer.status {
             200 => object_id(&answer.json::<CommitAnswer>(READING)?.tree.sha),
@@ -90,7 +90,7 @@ impl Source<'_> {
 
     /// The content of a file, which is what its id says.
     pub(super) async fn blob(&self, id: Oid, size_bytes: u64) -> Result<Vec<u8>, VcsError> {
-        let request = ApiRequest::get(READING, self.name.path(&format!("/git/blobs/{id}")))
+        let request = ApiRequest::get(READING, self.name.below(&format!("/git/blobs/{id}")))
             .with_accept(RAW)
             .with_max_bytes(usize::try_from(size_bytes).unwrap_or(usize::MAX));
         let answer = self.send(&request).await?;
@@ -107,8 +107,8 @@ impl Source<'_> {
 
     /// All files of a commit as a compressed archive.
     pub(super) async fn archive(&self, commit: &CommitId, max_bytes: usize) -> Result<Vec<u8>, VcsError> {
-        let request =
-            ApiRequest::get(READING, self.name.path(&format!("/tarball/{commit}"))).with_max_bytes(max_bytes);
+        let request = ApiRequest::get(READING, self.name.below(&format!("/tarball/{commit}")))
+            .with_max_bytes(max_bytes);
         let answer = self.send(&request).await?;
         match answer.status {
             200 => Ok(answer.body),

@@ -6,7 +6,7 @@ use staso_core::vcs::{ChangeSet, FileEdit, VcsError};
 
 use super::commit::{MAX_BLOB_BYTES, workflows_missing};
 use super::target::Target;
-use crate::github::api::Granted;
+use crate::github::auth::Granted;
 
 /// Where GitHub keeps workflows, in lower case: some file systems do not tell the cases apart.
 const WORKFLOWS: &str = ".github/workflows/";
@@ -62,7 +62,9 @@ pub(super) async fn check_workflows(
         return Ok(());
     }
     match target.api.granted(target.name, ctx).await? {
-        Granted::Permissions(granted) if granted.get("workflows").is_none_or(|level| level != "write") => {
+        Granted::Installation { permissions, .. }
+            if permissions.get("workflows").is_none_or(|level| level != "write") =>
+        {
             Err(workflows_missing(target))
         }
         _ => Ok(()),

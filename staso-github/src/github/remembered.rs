@@ -5,18 +5,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The last few things that were learnt, by name. Clones share them.
 #[derive(Debug)]
-pub(crate) struct Recent<T> {
+pub(crate) struct Remembered<T> {
     kept: Arc<Mutex<VecDeque<(String, T)>>>,
     capacity: usize,
 }
 
-impl<T> Clone for Recent<T> {
+impl<T> Clone for Remembered<T> {
     fn clone(&self) -> Self {
         Self { kept: Arc::clone(&self.kept), capacity: self.capacity }
     }
 }
 
-impl<T: Clone> Recent<T> {
+impl<T: Clone> Remembered<T> {
     pub(crate) fn new(capacity: usize) -> Self {
         Self { kept: Arc::default(), capacity }
     }
@@ -43,10 +43,10 @@ mod tests {
 
     #[test]
     fn the_newest_are_kept() {
-        let recent = Recent::new(2);
+        let remembered = Remembered::new(2);
         for (key, value) in [("a", 1), ("b", 2), ("a", 3), ("c", 4)] {
-            recent.clone().put(key.to_owned(), value);
+            remembered.clone().put(key.to_owned(), value);
         }
-        assert_eq!((recent.get("a"), recent.get("b"), recent.get("c")), (Some(3), None, Some(4)));
+        assert_eq!((remembered.get("a"), remembered.get("b"), remembered.get("c")), (Some(3), None, Some(4)));
     }
 }
