@@ -22,6 +22,7 @@ mod walk;
 
 pub(crate) use access::check_writable;
 pub(crate) use cache::CheckoutCache;
+pub(crate) use data::{PRIVATE, make_directory};
 pub(crate) use mirror::{Mirror, MirrorLock};
 pub(crate) use proposal::{propose, status};
 pub(crate) use read::{FoundFile, list_tree, read_file};

@@ -1,4 +1,7 @@
 //! Branches with commits that GitHub makes: publishing without git.
+//!
+//! GitHub signs what an app makes of blobs and trees, and what anyone makes by `createCommitOnBranch`. The former makes a
+//! branch appear whole and carries every kind of file, so the latter is for personal tokens alone.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,9 +15,12 @@ use staso_core::vcs::{ChangeSet, CommitSignature, FileEdit, VcsError};
 use super::blob;
 use super::check::{is_lfs_pointer, lfs};
 use super::commit::{GitCommit, NewCommit, ObjectAnswer, commit_id};
+use super::mutation::{Mutation, Outcome};
+use super::pending::Pending;
 use super::reference::{self, Put};
 use super::target::Target;
 use super::tree::Listing;
+use crate::github::api::PROVIDER;
 use crate::github::client::ApiRequest;
 use crate::github::name::encode;
 use crate::publish::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared, StandingBranch, Trailers};
@@ -23,6 +29,8 @@ use crate::publish::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared,
 #[derive(Debug)]
 pub(crate) struct ApiBranches<'a> {
     target: Target<'a>,
+    /// `Some`: commits are made by mutation where that can carry the change.
+    pending: Option<Pending>,
     known: Mutex<Known>,
 }
 
@@ -53,7 +61,13 @@ struct TipCommit {
 
 impl<'a> ApiBranches<'a> {
     pub(super) fn new(target: Target<'a>) -> Self {
-        Self { target, known: Mutex::default() }
+        Self { target, pending: None, known: Mutex::default() }
+    }
+
+    /// Makes commits by mutation where that can carry the change. `pending` says which branches wait for theirs.
+    pub(super) fn with_mutations(mut self, pending: Pending) -> Self {
+        self.pending = Some(pending);
+        self
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -78,6 +92,60 @@ impl<'a> ApiBranches<'a> {
         }
     }
 
+    /// Makes a branch at the parent, or takes up the one that an earlier run made there, and then its commit.
+    async fn create_by_mutation(
+        &self,
+        pending: &Pending,
+        branch: &BranchName,
+        draft: &CommitDraft<'_>,
+        ctx: &RunContext,
+    ) -> Result<MadeBranch, VcsError> {
+        let waits = pending.holds(branch, draft.parent, ctx).await?;
+        if !waits {
+            pending.write(branch, draft.parent, ctx).await?;
+        }
+        match reference::create(self.target, branch, draft.parent, ctx).await? {
+            Put::Made => {}
+            // The tip of the base is where anyone may put a branch.
+            Put::Same if waits => {}
+            Put::Same | Put::Taken => {
+                pending.remove(branch, ctx).await;
+                return Ok(MadeBranch::Taken);
+            }
+        }
+        let mutation =
+            Mutation { branch, parent: draft.parent, changes: draft.changes, message: draft.message };
+        let made = match mutation.run(self.target, ctx).await? {
+            Outcome::Made { head, signature } => MadeBranch::Created { head, signature },
+            Outcome::Unknown => self.read_back(branch, draft, ctx).await?,
+        };
+        pending.remove(branch, ctx).await;
+        Ok(made)
+    }
+
+    /// What became of a mutation whose answer is not known.
+    async fn read_back(
+        &self,
+        branch: &BranchName,
+        draft: &CommitDraft<'_>,
+        ctx: &RunContext,
+    ) -> Result<MadeBranch, VcsError> {
+        let Some(tip) = reference::read(self.target, branch, ctx).await? else { return Ok(MadeBranch::Taken) };
+        if tip == *draft.parent {
+            let source = "the branch is there, but not yet its commit: try again".into();
+            return Err(VcsError::Backend { provider: PROVIDER, operation: "making a commit", source });
+        }
+        let facts = self.inspect(&tip, draft.changes, ctx).await?;
+        let is_ours = facts.makes_the_change
+            && facts.parent.as_ref() == Some(draft.parent)
+            && facts.message.trim() == draft.message.trim();
+        Ok(if is_ours {
+            MadeBranch::Created { head: tip, signature: facts.signature }
+        } else {
+            MadeBranch::Taken
+        })
+    }
+
     async fn refuse_lfs(
         &self,
         listing: &Listing,
@@ -98,7 +166,17 @@ impl<'a> ApiBranches<'a> {
 #[async_trait]
 impl BranchHost for ApiBranches<'_> {
     async fn standing(&self, prefix: &BranchName, ctx: &RunContext) -> Result<Vec<StandingBranch>, VcsError> {
-        reference::standing(self.target, prefix, ctx).await
+        let mut standing = Vec::new();
+        for found in reference::standing(self.target, prefix, ctx).await? {
+            let waits = match &self.pending {
+                Some(pending) => pending.holds(&found.branch, &found.tip, ctx).await?,
+                None => false,
+            };
+            if !waits {
+                standing.push(found);
+            }
+        }
+        Ok(standing)
     }
 
     async fn tip(&self, branch: &BranchName, ctx: &RunContext) -> Result<Option<CommitId>, VcsError> {
@@ -148,6 +226,10 @@ impl BranchHost for ApiBranches<'_> {
         let listing = Listing::read(self.target, draft.parent, draft.changes, ctx).await?;
         let edits = listing.open(draft.base, draft.changes)?;
         self.refuse_lfs(&listing, &edits, ctx).await?;
+        let by_mutation = edits.len() == draft.changes.edits.len() && edits.iter().all(|edit| listing.is_regular(edit));
+        if self.pending.is_some() && by_mutation {
+            return Ok(Prepared { head: None });
+        }
         let base_tree = self.tree_of(draft.parent, ctx).await?;
         let commit =
             NewCommit { parent: draft.parent, base_tree: &base_tree, edits: &edits, message: draft.message };
@@ -162,16 +244,18 @@ impl BranchHost for ApiBranches<'_> {
     async fn create(
         &self,
         branch: &BranchName,
-        _: &CommitDraft<'_>,
+        draft: &CommitDraft<'_>,
         prepared: &Prepared,
         ctx: &RunContext,
     ) -> Result<MadeBranch, VcsError> {
-        let Some(head) = prepared.head.clone() else {
-            return Err(VcsError::InvalidChange { reason: "there is no commit for the branch".to_owned() });
+        let head = match (&prepared.head, &self.pending) {
+            (Some(head), _) => head.clone(),
+            (None, Some(pending)) => return self.create_by_mutation(pending, branch, draft, ctx).await,
+            (None, None) => return Ok(MadeBranch::Taken),
         };
         Ok(match reference::create(self.target, branch, &head, ctx).await? {
             Put::Taken => MadeBranch::Taken,
-            Put::Made => {
+            Put::Made | Put::Same => {
                 let signature = self.known().signatures.get(&head).cloned();
                 MadeBranch::Created { head, signature }
             }

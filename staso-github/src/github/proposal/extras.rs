@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use reqwest::Method;
-use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use staso_core::run::RunContext;
 use staso_core::vcs::VcsError;
@@ -11,18 +10,17 @@ use staso_core::vcs::VcsError;
 use super::problem::Problem;
 use super::pull::Pull;
 use super::target::Target;
-use crate::github::client::{ApiRequest, Repeat};
+use crate::github::client::Repeat;
 use crate::github::options::GitHubOptions;
 
 /// Labels of one pull request.
 const MAX_LABELS: usize = 100;
 
-/// Adds the labels that are missing, and asks for reviews unless somebody is asked or has answered. Gives a warning for
-/// each that does not work.
+/// Adds the labels that are missing, and asks for reviews where nobody is asked. Gives a warning for each that does not
+/// work.
 pub(super) async fn add(
     target: Target<'_>,
     pull: &Pull,
-    is_new: bool,
     labels: &[String],
     options: &GitHubOptions,
     ctx: &RunContext,
@@ -40,8 +38,7 @@ pub(super) async fn add(
         let rest = format!("issues/{}/labels", pull.number);
         warnings.extend(post(target, "adding labels", &rest, json!({ "labels": missing }), ctx).await);
     }
-    let wants_reviews = !(options.reviewers.is_empty() && options.team_reviewers.is_empty());
-    if wants_reviews && !pull.has_reviewers() && (is_new || !has_reviews(target, pull, ctx).await) {
+    if !pull.has_reviewers() {
         // One name that cannot be asked refuses the whole request, so users and teams are asked apart.
         let rest = format!("pulls/{}/requested_reviewers", pull.number);
         for (kind, names) in [("reviewers", &options.reviewers), ("team_reviewers", &options.team_reviewers)]
@@ -53,14 +50,6 @@ pub(super) async fn add(
         }
     }
     warnings
-}
-
-/// Whether somebody has reviewed it. Who cannot be asked is taken to have.
-async fn has_reviews(target: Target<'_>, pull: &Pull, ctx: &RunContext) -> bool {
-    let path = target.path(&format!("pulls/{}/reviews", pull.number));
-    let request = ApiRequest::get("reading reviews", path).with_query("per_page", "1");
-    let found: Result<Option<Vec<IgnoredAny>>, _> = target.find(request, ctx).await;
-    found.ok().flatten().is_none_or(|reviews| !reviews.is_empty())
 }
 
 /// Doing any of this twice is doing it once.

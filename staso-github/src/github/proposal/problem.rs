@@ -50,14 +50,18 @@ impl Problem {
 
     /// All of it on one line, without credentials and hidden characters.
     pub(super) fn text(&self) -> String {
-        let words = self.texts.join(": ");
-        let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
-        visible(&redact(&line)).chars().take(MAX_CHARS).collect()
+        shown(&self.texts.join(": "))
     }
 }
 
+/// A text of GitHub as users are shown it: one line without credentials and hidden characters, cut.
+pub(super) fn shown(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    visible(&redact(&line)).chars().take(MAX_CHARS).collect()
+}
+
 /// Whether a text of GitHub names a ruleset or branch protection.
-fn is_policy(text: &str) -> bool {
+pub(super) fn is_policy(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     [
         "gh013",

@@ -7,9 +7,11 @@ use staso_core::vcs::{Proposal, ProposalAction, ProposeRequest, VcsError};
 
 use super::branches::ApiBranches;
 use super::open::{Opened, Wanted, open};
+use super::pending::Pending;
 use super::target::Target;
 use super::{blob, check, commit, extras};
 use crate::git::change;
+use crate::github::api::Granted;
 use crate::github::options::CommitMode;
 use crate::github::parts::Parts;
 use crate::publish::{GitBranches, Publication, Published, publish};
@@ -37,8 +39,7 @@ pub(crate) async fn propose(
     };
     let Opened { pull, action, is_ours, mut warnings } = open(target, wanted, ctx).await?;
     if pull.is_open() && is_ours {
-        let is_new = action == ProposalAction::Created;
-        warnings.extend(extras::add(target, &pull, is_new, &changes.labels, &parts.options, ctx).await);
+        warnings.extend(extras::add(target, &pull, &changes.labels, &parts.options, ctx).await);
     }
     let warnings = published.warnings.into_iter().chain(warnings).collect();
     let proposal = pull.proposal(action, warnings)?;
@@ -95,12 +96,32 @@ async fn push(
             let host = GitBranches::new(store, address, Arc::clone(transport), credentials);
             publish(&host, publication, &parts.limits, ctx).await
         }
-        None => publish(&ApiBranches::new(target), publication, &parts.limits, ctx).await,
+        None => {
+            let host = api_branches(parts, target, request, ctx).await?;
+            publish(&host, publication, &parts.limits, ctx).await
+        }
     };
     published.map_err(|error| match error {
         // A push says so in the words of a rule.
         VcsError::PolicyRejected { rule, .. } if names_workflows(&rule) => commit::workflows_missing(target),
         other => other,
+    })
+}
+
+/// GitHub signs whatever an app commits, but of users only what is committed by mutation.
+async fn api_branches<'a>(
+    parts: &Parts,
+    target: Target<'a>,
+    request: &ProposeRequest<'_>,
+    ctx: &RunContext,
+) -> Result<ApiBranches<'a>, VcsError> {
+    let branches = ApiBranches::new(target);
+    Ok(match parts.api.granted(target.name, ctx).await? {
+        Granted::Permissions(_) => branches,
+        Granted::Unknown => {
+            let key = request.idempotency_key;
+            branches.with_mutations(Pending::new(&parts.data, &request.repository.id, key))
+        }
     })
 }
 

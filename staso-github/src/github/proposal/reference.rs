@@ -29,8 +29,10 @@ struct ReferenceAnswer {
 /// How making a branch ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Put {
-    /// It is there, at our commit.
+    /// It is new.
     Made,
+    /// It was there, at this commit.
+    Same,
     /// There is another branch of that name, or one that excludes the name.
     Taken,
 }
@@ -88,10 +90,11 @@ pub(super) async fn create(
             Err(ApiFailure::Lost { .. }) => None,
             Err(ApiFailure::Failed(error)) => return Err(error),
         };
-        match read(target, branch, ctx).await? {
-            Some(found) if found == *head => return Ok(Put::Made),
-            Some(_) => return Ok(Put::Taken),
-            None => {}
+        match (read(target, branch, ctx).await?, &answer) {
+            (Some(found), None) if found == *head => return Ok(Put::Made),
+            (Some(found), Some(_)) if found == *head => return Ok(Put::Same),
+            (Some(_), _) => return Ok(Put::Taken),
+            (None, _) => {}
         }
         if let Some(answer) = answer.filter(|answer| answer.status == 422) {
             let problem = Problem::of(&answer);

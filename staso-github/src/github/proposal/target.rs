@@ -22,7 +22,7 @@ pub(crate) struct Target<'a> {
 impl Target<'_> {
     /// A path below the repository's. `rest` is encoded.
     pub(super) fn path(&self, rest: &str) -> String {
-        self.name.below(&format!("/{rest}"))
+        format!("{}/{rest}", self.name.path())
     }
 
     /// Sends a request that reads. Statuses other than 404 and 409 that are no success are errors.
