@@ -1,13 +1,12 @@
 //! Requests with the right credential for a repository.
 
-use reqwest::header::HeaderMap;
 use secrecy::SecretString;
 use staso_core::run::RunContext;
 use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::{Access, VcsError};
 
 use super::auth::GitHubAuth;
-use super::client::{ApiAnswer, ApiRequest, Caller, Client, SendError};
+use super::client::{ApiAnswer, ApiRequest, Caller, Client, ClientOptions, SendError};
 use super::endpoints::GitHubEndpoints;
 use crate::credentials::GitCredentials;
 use crate::error;
@@ -77,7 +76,7 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) fn new(endpoints: GitHubEndpoints, auth: GitHubAuth) -> Result<Self, VcsError> {
-        let client = Client::new(endpoints.api.clone())
+        let client = Client::new(&endpoints, ClientOptions::default())
             .map_err(|reason| error::backend("preparing the client", reason))?;
         Ok(Self { client, endpoints, auth })
     }
@@ -122,28 +121,6 @@ impl Api {
     }
 }
 
-/// An answer that is no success, in the words of users. Statuses that mean something special to one request are looked
-/// at by its caller before.
-pub(crate) fn refusal(answer: &ApiAnswer, operation: &'static str, repository: &RepositoryName) -> VcsError {
-    let url = repository.url.clone();
-    let message = message(&answer.headers, &answer.body);
-    match answer.status {
-        404 => VcsError::RepositoryNotFound { url },
-        451 => VcsError::Gone { url, reason: message },
-        _ => VcsError::Backend {
-            provider: PROVIDER,
-            operation,
-            source: format!("status {}: {message}", answer.status).into(),
-        },
-    }
-}
-
-fn message(_: &HeaderMap, body: &[u8]) -> String {
-    let parsed: Option<serde_json::Value> = serde_json::from_slice(body).ok();
-    let text = parsed.as_ref().and_then(|body| body.get("message")?.as_str()).unwrap_or_default();
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
-}
-
 fn failure(error: SendError, operation: &'static str, url: &RepositoryUrl) -> ApiFailure {
     match error {
         SendError::Cancelled => VcsError::Cancelled.into(),
@@ -151,6 +128,11 @@ fn failure(error: SendError, operation: &'static str, url: &RepositoryUrl) -> Ap
         SendError::Unreachable { reason } => VcsError::Unreachable { url: url.clone(), reason }.into(),
         SendError::Lost { reason } => ApiFailure::Lost { operation, reason },
         SendError::BadAnswer { reason } => VcsError::BadAnswer { operation, reason }.into(),
+        SendError::TooLarge { max_bytes } => VcsError::TooLarge {
+            what: format!("the answer to {operation}"),
+            limit: format!("{max_bytes} bytes"),
+        }
+        .into(),
         SendError::RateLimited { kind, retry_at } => VcsError::RateLimited { kind, retry_at }.into(),
     }
 }
