@@ -31,7 +31,10 @@ pub(super) struct Mutation<'a> {
 /// How it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
-    Made { head: CommitId, signature: Option<CommitSignature> },
+    Made {
+        head: CommitId,
+        signature: Option<CommitSignature>,
+    },
     /// Look at the branch: the answer was lost, or the branch was elsewhere.
     Unknown,
 }
@@ -115,9 +118,10 @@ impl Mutation<'_> {
     fn judge(&self, answer: &ApiAnswer, target: Target<'_>) -> Result<Outcome, VcsError> {
         let Answer { data, errors } = answer.json(OPERATION)?;
         if let Some(made) = data.and_then(|data| data.payload?.commit) {
-            let signature = made
-                .signature
-                .map(|told| CommitSignature { verified: told.is_valid, reason: told.state.to_ascii_lowercase() });
+            let signature = made.signature.map(|told| CommitSignature {
+                verified: told.is_valid,
+                reason: told.state.to_ascii_lowercase(),
+            });
             return Ok(Outcome::Made { head: commit_id(OPERATION, &made.oid)?, signature });
         }
         let text = errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join(": ");

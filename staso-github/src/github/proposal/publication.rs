@@ -11,7 +11,7 @@ use super::pending::Pending;
 use super::target::Target;
 use super::{blob, check, commit, extras};
 use crate::git::change;
-use crate::github::api::Granted;
+use crate::github::auth::Granted;
 use crate::github::options::CommitMode;
 use crate::github::parts::Parts;
 use crate::publish::{GitBranches, Publication, Published, publish};
@@ -117,8 +117,8 @@ async fn api_branches<'a>(
 ) -> Result<ApiBranches<'a>, VcsError> {
     let branches = ApiBranches::new(target);
     Ok(match parts.api.granted(target.name, ctx).await? {
-        Granted::Permissions(_) => branches,
-        Granted::Unknown => {
+        Granted::Installation { .. } | Granted::Public => branches,
+        Granted::Personal { .. } | Granted::Unknown => {
             let key = request.idempotency_key;
             branches.with_mutations(Pending::new(&parts.data, &request.repository.id, key))
         }
