@@ -24,7 +24,8 @@ pub use credentials::{CredentialSource, GitCredentials, NoCredentials};
 pub use github::webhook;
 #[cfg(feature = "github")]
 pub use github::{
-    AppCredentials, CodeAccess, CommitMode, GitHub, GitHubAuth, GitHubEndpoints, GitHubOptions,
+    AppCredentials, ClientOptions, CodeAccess, CommitMode, CredentialsError, GitHub, GitHubAuth,
+    GitHubEndpoints, GitHubOptions, JwtSigner,
 };
 pub use limits::GitLimits;
 pub use local::LocalGit;

@@ -12,10 +12,12 @@ mod parts;
 mod preflight;
 mod proposal;
 mod provider;
+mod remembered;
 mod resolve;
 pub mod webhook;
 
-pub use auth::{AppCredentials, GitHubAuth};
+pub use auth::{AppCredentials, CredentialsError, GitHubAuth, JwtSigner};
+pub use client::ClientOptions;
 pub use endpoints::GitHubEndpoints;
 pub use options::{CodeAccess, CommitMode, GitHubOptions};
 pub use provider::GitHub;

@@ -1,14 +1,11 @@
 //! Names as addresses and requests carry them. What a trace recorded goes into a path of the API only through here.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::VcsError;
 
-use super::api::{PROVIDER, RepositoryName};
+use super::api::{PROVIDER, RepositoryName, segment};
 use super::endpoints::GitHubEndpoints;
 
-/// What a segment of a path may hold as it is (RFC 3986, unreserved).
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// Longest names that GitHub gives: 39 for users, 100 for repositories, with room for other versions of it.
 const NAME_MAX_BYTES: usize = 128;
 
@@ -32,9 +29,9 @@ impl RepositoryName {
         }
     }
 
-    /// The path of a request about this repository. `rest` is empty or begins with a slash and is encoded.
-    pub(crate) fn path(&self, rest: &str) -> String {
-        format!("/repos/{}/{}{rest}", self.owner, self.name)
+    /// The path of a request about something in this repository. `rest` begins with a slash and is encoded.
+    pub(crate) fn below(&self, rest: &str) -> String {
+        format!("{}{rest}", self.path())
     }
 }
 
@@ -51,7 +48,7 @@ fn is_name(name: &str) -> bool {
 
 /// A name with slashes, such as a branch, as the end of a path: each of its parts is encoded.
 pub(crate) fn encode(name: &str) -> String {
-    let parts: Vec<_> = name.split('/').map(|part| utf8_percent_encode(part, ESCAPED).to_string()).collect();
+    let parts: Vec<_> = name.split('/').map(segment).collect();
     parts.join("/")
 }
 
@@ -60,7 +57,7 @@ mod tests {
     use super::*;
 
     fn parse(url: &str, endpoints: &GitHubEndpoints) -> Result<String, VcsError> {
-        RepositoryName::parse(&url.parse().unwrap(), endpoints).map(|name| name.path(""))
+        RepositoryName::parse(&url.parse().unwrap(), endpoints).map(|name| name.path())
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::git::transport::{Advertised, Fetch, GitTransport, Pushed, Remote, Tra
 pub(crate) struct NoGit;
 
 fn missing<T>() -> Result<T, TransportError> {
-    Err(TransportError::Failed { reason: "git cannot be used on this machine".to_owned() })
+    Err(TransportError::Missing { reason: "the git program is not installed; install it".to_owned() })
 }
 
 #[async_trait]
@@ -40,6 +40,10 @@ impl GitTransport for NoGit {
         _: &BranchName,
         _: &RunContext,
     ) -> Result<Pushed, TransportError> {
+        missing()
+    }
+
+    async fn compact(&self, _: &Path, _: &RunContext) -> Result<(), TransportError> {
         missing()
     }
 }

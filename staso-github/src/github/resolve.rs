@@ -7,16 +7,16 @@ use staso_core::trace::{RepositoryUrl, SourceRevision};
 use staso_core::vcs::{Access, RepositoryRef, ResolvedSource, VcsError};
 
 use super::api::{RepositoryName, Scope, refusal};
+use super::auth::Granted;
 use super::client::{ApiAnswer, ApiRequest};
 use super::name::encode;
 use super::parts::Parts;
-use crate::error;
 
 const RESOLVING: &str = "resolving the revision";
 
 /// What GitHub says of a repository.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct RepositoryAnswer {
+#[derive(Debug, Deserialize)]
+struct RepositoryAnswer {
     id: u64,
     full_name: String,
     default_branch: String,
@@ -26,17 +26,8 @@ pub(super) struct RepositoryAnswer {
     disabled: bool,
     #[serde(default)]
     fork: bool,
-    pub(super) permissions: Option<Permissions>,
 }
 
-/// What the user of a token may do.
-#[derive(Debug, Clone, Copy, Deserialize)]
-pub(super) struct Permissions {
-    pub(super) pull: bool,
-    pub(super) push: bool,
-}
-
-/// A reference.
 #[derive(Debug, Deserialize)]
 struct ReferenceAnswer {
     object: ReferenceTarget,
@@ -53,155 +44,191 @@ struct ComparisonAnswer {
     status: String,
 }
 
+/// A branch and its newest commit.
+#[derive(Debug)]
+struct Branch {
+    name: BranchName,
+    tip: CommitId,
+}
+
 /// Finds what a trace names.
 pub(super) async fn resolve(
     parts: &Parts,
     source: &SourceRevision,
     ctx: &RunContext,
 ) -> Result<ResolvedSource, VcsError> {
+    if ctx.is_cancelled() {
+        return Err(VcsError::Cancelled);
+    }
     let url = source.repository_url.as_ref().ok_or(VcsError::NoRepository)?;
-    let name = RepositoryName::parse(url, parts.api.endpoints())?;
+    let recorded = RepositoryName::parse(url, parts.api.endpoints())?;
     let commit = source.commit.clone().ok_or(VcsError::NoCommit)?;
-    let mut notes = Vec::new();
-    let (name, answer) = repository(parts, &name, &mut notes, ctx).await?;
+    let (answer, granted) = describe(parts, &recorded, ctx).await?;
+    let name = current_name(parts, &recorded, &answer)?;
+    let mut notes = notes(&recorded, &name, &answer);
     let default_branch = BranchName::new(&answer.default_branch).map_err(unusable)?;
-    let (base_branch, base_tip) =
-        base(parts, &name, source.branch.as_ref(), &default_branch, &mut notes, ctx).await?;
-    notes.extend(place(parts, &name, &commit, (&base_branch, &base_tip), ctx).await?);
+    let lookup = Lookup { parts, name: &name, ctx };
+    let (base, note) = lookup.base(source.branch.as_ref(), &default_branch).await?;
+    notes.extend(note);
+    notes.extend(lookup.place(&commit, &base).await?);
     let repository = RepositoryRef {
         id: format!("github:{}", answer.id),
         url: name.url,
         default_branch,
         archived: answer.archived,
     };
-    Ok(ResolvedSource { repository, commit, base_branch, base_tip, notes })
+    parts.remember(&repository, &commit, &base.tip, granted);
+    Ok(ResolvedSource { repository, commit, base_branch: base.name, base_tip: base.tip, notes })
 }
 
-/// Asks for the repository. The name that comes back is its name of today.
-async fn repository(
-    parts: &Parts,
-    name: &RepositoryName,
-    notes: &mut Vec<String>,
-    ctx: &RunContext,
-) -> Result<(RepositoryName, RepositoryAnswer), VcsError> {
-    let answer = describe(parts, name, ctx).await?;
-    let (host, url) = (parts.api.endpoints().host(), &name.url);
-    let current: RepositoryUrl = format!("https://{host}/{}", answer.full_name).parse().map_err(unusable)?;
-    let current = RepositoryName::parse(&current, parts.api.endpoints()).map_err(unusable)?;
-    if answer.disabled {
-        let reason = "GitHub has disabled it".to_owned();
-        return Err(VcsError::Gone { url: url.clone(), reason });
-    }
-    if !current.path("").eq_ignore_ascii_case(&name.path("")) {
-        notes.push(format!("the repository has moved from {url} to {}", current.url));
-    }
-    if answer.fork {
-        notes.push(format!(
-            "{} is a fork; the fix is proposed there, not in the repository it comes from",
-            current.url
-        ));
-    }
-    Ok((current, answer))
-}
-
-/// What GitHub says of the repository.
-pub(super) async fn describe(
+/// What a personal token may do in a repository.
+pub(super) async fn granted(
     parts: &Parts,
     name: &RepositoryName,
     ctx: &RunContext,
-) -> Result<RepositoryAnswer, VcsError> {
-    let answer = get(parts, name, name.path(""), ctx).await?;
-    if answer.is_success() { answer.json(RESOLVING) } else { Err(refusal(&answer, RESOLVING, name)) }
+) -> Result<Granted, VcsError> {
+    describe(parts, name, ctx).await.map(|(_, granted)| granted)
 }
 
-/// The branch that a fix is for, and its newest commit.
-async fn base(
+async fn describe(
     parts: &Parts,
     name: &RepositoryName,
-    recorded: Option<&BranchName>,
-    default: &BranchName,
-    notes: &mut Vec<String>,
     ctx: &RunContext,
-) -> Result<(BranchName, CommitId), VcsError> {
-    if let Some(recorded) = recorded.filter(|recorded| *recorded != default) {
-        if let Some(tip) = tip(parts, name, recorded, ctx).await? {
-            return Ok((recorded.clone(), tip));
-        }
-        notes.push(format!("the recorded branch {recorded} is gone; the fix is for {default} instead"));
-    }
-    match tip(parts, name, default, ctx).await? {
-        Some(tip) => Ok((default.clone(), tip)),
-        None => Err(VcsError::Unreadable {
-            url: name.url.clone(),
-            reason: format!("its default branch {default} does not exist; set another one in its settings"),
-        }),
-    }
-}
-
-/// The newest commit of a branch.
-async fn tip(
-    parts: &Parts,
-    name: &RepositoryName,
-    branch: &BranchName,
-    ctx: &RunContext,
-) -> Result<Option<CommitId>, VcsError> {
-    let path = name.path(&format!("/git/ref/heads/{}", encode(branch.as_str())));
-    let answer = get(parts, name, path, ctx).await?;
-    match answer.status {
-        200 => {
-            let found: ReferenceAnswer = answer.json(RESOLVING)?;
-            CommitId::new(found.object.sha).map(Some).map_err(unusable)
-        }
-        404 => Ok(None),
-        409 => Err(VcsError::Empty { url: name.url.clone() }),
-        _ => Err(refusal(&answer, RESOLVING, name)),
-    }
-}
-
-/// Checks that the failing commit is there. `Some` is what the reader should know of its place.
-async fn place(
-    parts: &Parts,
-    name: &RepositoryName,
-    commit: &CommitId,
-    (branch, tip): (&BranchName, &CommitId),
-    ctx: &RunContext,
-) -> Result<Option<String>, VcsError> {
-    if commit == tip {
-        return Ok(None);
-    }
-    let path = name.path(&format!("/compare/{commit}...{tip}"));
-    // The files of a comparison are on its first page alone, and nobody reads them here.
-    let request = ApiRequest::get(RESOLVING, path).with_query("per_page", "1").with_query("page", "2");
-    let answer = parts.api.send(&request, Scope { repository: name, access: Access::Read }, ctx).await?;
-    let odd = |why: &str| Some(format!("commit {commit} is not in the history of {branch}: {why}"));
-    if answer.is_success() {
-        let found: ComparisonAnswer = answer.json(RESOLVING)?;
-        let in_history = matches!(found.status.as_str(), "ahead" | "identical");
-        let why = "it was never merged, the branch was rewritten, or it is only in a fork";
-        return Ok(if in_history { None } else { odd(why) });
-    }
-    if answer.status != 404 && answer.status < 500 {
+) -> Result<(RepositoryAnswer, Granted), VcsError> {
+    let answer = Lookup { parts, name, ctx }.get(name.path()).await?;
+    if !answer.is_success() {
         return Err(refusal(&answer, RESOLVING, name));
     }
-    let answer = get(parts, name, name.path(&format!("/git/commits/{commit}")), ctx).await?;
-    match answer.status {
-        200 => Ok(odd("GitHub finds no common history")),
-        404 => Err(VcsError::CommitNotFound { commit: commit.clone(), url: name.url.clone() }),
-        409 => Err(VcsError::Empty { url: name.url.clone() }),
-        _ => Err(refusal(&answer, RESOLVING, name)),
+    let found: RepositoryAnswer = answer.json(RESOLVING)?;
+    if found.disabled {
+        return Err(VcsError::Gone { url: name.url.clone(), reason: "GitHub has disabled it".to_owned() });
+    }
+    Ok((found, Granted::of_answer(&answer)))
+}
+
+/// The name of today, which a redirect may have led to.
+fn current_name(
+    parts: &Parts,
+    recorded: &RepositoryName,
+    answer: &RepositoryAnswer,
+) -> Result<RepositoryName, VcsError> {
+    let host = parts.api.endpoints().host();
+    let url: RepositoryUrl = format!("https://{host}/{}", answer.full_name).parse().map_err(unusable)?;
+    let name = RepositoryName::parse(&url, parts.api.endpoints()).map_err(unusable)?;
+    Ok(if is_same(&name, recorded) { recorded.clone() } else { name })
+}
+
+fn is_same(one: &RepositoryName, other: &RepositoryName) -> bool {
+    one.path().eq_ignore_ascii_case(&other.path())
+}
+
+fn notes(recorded: &RepositoryName, name: &RepositoryName, answer: &RepositoryAnswer) -> Vec<String> {
+    let moved = (!is_same(name, recorded))
+        .then(|| format!("the repository has moved from {} to {}", recorded.url, name.url));
+    let fork = answer.fork.then(|| {
+        format!("{} is a fork; the fix is proposed there, not in the repository it comes from", name.url)
+    });
+    moved.into_iter().chain(fork).collect()
+}
+
+/// Questions about one repository.
+#[derive(Debug, Clone, Copy)]
+struct Lookup<'a> {
+    parts: &'a Parts,
+    name: &'a RepositoryName,
+    ctx: &'a RunContext,
+}
+
+impl Lookup<'_> {
+    /// The branch that a fix is for, and what the reader should know about the choice.
+    async fn base(
+        &self,
+        recorded: Option<&BranchName>,
+        default: &BranchName,
+    ) -> Result<(Branch, Option<String>), VcsError> {
+        let mut note = None;
+        if let Some(recorded) = recorded.filter(|recorded| *recorded != default) {
+            if let Some(branch) = self.branch(recorded).await? {
+                return Ok((branch, None));
+            }
+            note = Some(format!("the recorded branch {recorded} is gone; the fix is for {default} instead"));
+        }
+        match self.branch(default).await? {
+            Some(branch) => Ok((branch, note)),
+            None => Err(VcsError::Unreadable {
+                url: self.name.url.clone(),
+                reason: format!(
+                    "its default branch {default} does not exist; set another one in its settings"
+                ),
+            }),
+        }
+    }
+
+    async fn branch(&self, name: &BranchName) -> Result<Option<Branch>, VcsError> {
+        let path = self.name.below(&format!("/git/ref/heads/{}", encode(name.as_str())));
+        let answer = self.get(path).await?;
+        match answer.status {
+            200 => {
+                let tip = answer.json::<ReferenceAnswer>(RESOLVING)?.object.sha;
+                Ok(Some(Branch { name: name.clone(), tip: CommitId::new(tip).map_err(unusable)? }))
+            }
+            404 => Ok(None),
+            409 => Err(self.empty()),
+            _ => Err(refusal(&answer, RESOLVING, self.name)),
+        }
+    }
+
+    /// Checks that the failing commit is there. `Some` is what the reader should know of its place.
+    async fn place(&self, commit: &CommitId, base: &Branch) -> Result<Option<String>, VcsError> {
+        if *commit == base.tip {
+            return Ok(None);
+        }
+        let odd = |why| Some(format!("commit {commit} is not in the history of {}: {why}", base.name));
+        let path = self.name.below(&format!("/compare/{commit}...{}", base.tip));
+        // The files of a comparison are on its first page alone, and nobody reads them here.
+        let request = ApiRequest::get(RESOLVING, path).with_query("per_page", "1").with_query("page", "2");
+        let answer = self.send(&request).await?;
+        match answer.status {
+            200 => {
+                let found: ComparisonAnswer = answer.json(RESOLVING)?;
+                let in_history = matches!(found.status.as_str(), "ahead" | "identical");
+                let why = "it was never merged, the branch was rewritten, or it is only in a fork";
+                Ok(if in_history { None } else { odd(why) })
+            }
+            // There is no such commit, it shares no history with the branch, or the comparison takes too long.
+            404 | 500..=599 => {
+                self.check(commit).await?;
+                let why = "the two have no common history";
+                Ok(odd(if answer.status == 404 { why } else { "GitHub could not compare the two" }))
+            }
+            _ => Err(refusal(&answer, RESOLVING, self.name)),
+        }
+    }
+
+    async fn check(&self, commit: &CommitId) -> Result<(), VcsError> {
+        let answer = self.get(self.name.below(&format!("/git/commits/{commit}"))).await?;
+        match answer.status {
+            200 => Ok(()),
+            404 | 422 => Err(VcsError::CommitNotFound { commit: commit.clone(), url: self.name.url.clone() }),
+            409 => Err(self.empty()),
+            _ => Err(refusal(&answer, RESOLVING, self.name)),
+        }
+    }
+
+    async fn get(&self, path: String) -> Result<ApiAnswer, VcsError> {
+        self.send(&ApiRequest::get(RESOLVING, path)).await
+    }
+
+    async fn send(&self, request: &ApiRequest) -> Result<ApiAnswer, VcsError> {
+        let scope = Scope { repository: self.name, access: Access::Read };
+        Ok(self.parts.api.send(request, scope, self.ctx).await?)
+    }
+
+    fn empty(&self) -> VcsError {
+        VcsError::Empty { url: self.name.url.clone() }
     }
 }
 
-async fn get(
-    parts: &Parts,
-    name: &RepositoryName,
-    path: String,
-    ctx: &RunContext,
-) -> Result<ApiAnswer, VcsError> {
-    let scope = Scope { repository: name, access: Access::Read };
-    Ok(parts.api.send(&ApiRequest::get(RESOLVING, path), scope, ctx).await?)
-}
-
-fn unusable(source: impl std::error::Error + Send + Sync + 'static) -> VcsError {
+fn unusable(source: impl std::error::Error) -> VcsError {
     VcsError::BadAnswer { operation: RESOLVING, reason: source.to_string() }
 }

@@ -1,29 +1,25 @@
-//! Pull requests.
+//! Publishing on GitHub: one branch with one commit, and one pull request.
+//!
+//! The order makes it safe to be killed anywhere: what is checked here, then the branch with its whole commit, then the
+//! pull request, then labels and reviewers. Each step finds what an earlier run left. A credential that can write is
+//! asked for after the checks and nowhere else.
 
-use staso_core::id::BranchName;
-use staso_core::run::RunContext;
-use staso_core::vcs::{Proposal, ProposeRequest, RepositoryRef, VcsError};
+mod blob;
+mod branches;
+mod check;
+mod commit;
+mod extras;
+mod marker;
+mod mutation;
+mod open;
+mod pending;
+mod problem;
+mod publication;
+mod pull;
+mod reference;
+mod status;
+mod target;
+mod tree;
 
-use super::parts::Parts;
-
-/// Publishes a change as a branch and a pull request.
-#[expect(clippy::unused_async, reason = "the body is made apart from this signature")]
-pub(crate) async fn propose(
-    parts: &Parts,
-    request: &ProposeRequest<'_>,
-    _: &RunContext,
-) -> Result<Proposal, VcsError> {
-    let server = parts.name(request.repository)?.url.to_string();
-    Err(VcsError::FeatureUnavailable { feature: "proposals".to_owned(), server })
-}
-
-/// What became of a proposal.
-#[expect(clippy::unused_async, reason = "the body is made apart from this signature")]
-pub(crate) async fn status(
-    _: &Parts,
-    _: &RepositoryRef,
-    branch: &BranchName,
-    _: &RunContext,
-) -> Result<Proposal, VcsError> {
-    Err(VcsError::ProposalNotFound { branch: branch.clone() })
-}
+pub(crate) use publication::propose;
+pub(crate) use status::status;
