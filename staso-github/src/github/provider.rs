@@ -42,7 +42,7 @@ use crate::limits::GitLimits;
 /// ```
 #[derive(Debug, Clone)]
 pub struct GitHub {
-    parts: Parts,
+    pub(super) parts: Parts,
     auth: GitHubAuth,
     client: ClientOptions,
 }

@@ -29,6 +29,7 @@
 //! # Ok::<(), staso_github::webhook::WebhookSecretError>(())
 //! ```
 
+mod apply;
 mod command;
 mod error;
 mod event;

@@ -1,5 +1,6 @@
 //! Webhooks through the public API, on the payloads that GitHub's examples hold.
 
+mod apply;
 mod manual;
 mod meaning;
 mod official;
