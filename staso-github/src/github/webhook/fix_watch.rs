@@ -26,6 +26,12 @@ struct Broken {
     reverted_by: Option<u64>,
 }
 
+impl Broken {
+    fn order(&self) -> (Timestamp, bool, Option<u64>) {
+        (self.at, self.reverted_by.is_none(), self.reverted_by)
+    }
+}
+
 /// Whether a merged fix held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -52,7 +58,9 @@ pub enum FixStatus {
 }
 
 impl FixStatus {
-    /// Whether the diagnosis behind the fix was right, for calibration. `None` while it is not known.
+    /// Whether the diagnosis behind the fix was right. `None` while it is not known. Either answer is one more labelled case
+    /// of the rule that made the diagnosis, as a [`Calibrator`](staso_core::diagnosis::Calibrator) counts them, and `true`
+    /// is a hit.
     #[must_use]
     pub const fn confirms(&self) -> Option<bool> {
         match self {
@@ -121,10 +129,10 @@ impl FixWatch {
         self.merged_at.saturating_add(self.window)
     }
 
-    /// The first that happened inside of the window counts.
+    /// The first that happened inside of the window counts; of a revert and a failure at one time the revert.
     fn break_at(&mut self, broken: Broken) {
         let counts = (self.merged_at..self.until()).contains(&broken.at);
-        if counts && self.broken.is_none_or(|known| broken.at < known.at) {
+        if counts && self.broken.is_none_or(|known| broken.order() < known.order()) {
             self.broken = Some(broken);
         }
     }

@@ -121,6 +121,11 @@ fn a_revert_or_the_same_failure_breaks_it_whichever_came_first() {
     failed.tell_failure("1a2b3c4d5e", at(23));
     assert_eq!(failed.status(at(1_000)), FixStatus::FailedAgain { at: at(23) });
     assert_eq!(failed.status(at(1_000)).confirms(), Some(false));
+    let mut at_once = watch();
+    at_once.tell_failure("1a2b3c4d5e", at(24));
+    assert_eq!(at_once.status(at(24)), FixStatus::FailedAgain { at: at(24) });
+    at_once.tell_outcome(&outcome(&revert()).unwrap());
+    assert_eq!(at_once.status(at(24)), FixStatus::Reverted { at: at(24), by: 7 });
     let mut other = watch();
     let elsewhere = revert().with("/pull_request/body", "Reverts Codertocat/Hello-World#3");
     other.tell_outcome(&outcome(&elsewhere).unwrap());
