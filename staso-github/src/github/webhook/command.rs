@@ -60,18 +60,10 @@ fn next(around: Around, line: &str) -> Around {
             let closes = !indented && marks >= length && text.trim_start_matches(mark).trim().is_empty();
             if closes { Around::Nothing } else { around }
         }
-        Around::Until(end) => {
-            if line.contains(end) {
-                Around::Block
-            } else {
-                around
-            }
-        }
+        Around::Until(end) if line.contains(end) => Around::Block,
+        Around::Until(_) => around,
         Around::Block if line.trim().is_empty() => Around::Nothing,
-        Around::Block | Around::Nothing => match opened(text, indented) {
-            Some(opened) => opened,
-            None => around,
-        },
+        Around::Block | Around::Nothing => opened(text, indented).unwrap_or(around),
     }
 }
 

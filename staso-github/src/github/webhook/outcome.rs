@@ -66,8 +66,8 @@ impl ProposalOutcome {
 impl WebhookEvent {
     /// What became of a proposal, if the event tells.
     ///
-    /// Only pull requests count that come from a branch of the repository itself below `fix/staso-` and bear the hidden
-    /// mark; a fork can have neither. Of a revert only the form counts that GitHub's own button gives it.
+    /// Only pull requests count that bear the hidden mark and come from a branch below `fix/staso-` of the repository
+    /// itself: a fork can copy both, but not be it. Of a revert only the form counts that GitHub's own button gives it.
     #[must_use]
     pub fn proposal_outcome(&self) -> Option<ProposalOutcome> {
         let Self::PullRequest(event) = self else { return None };
