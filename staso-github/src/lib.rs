@@ -22,8 +22,8 @@ pub use address::{RemoteAddress, RemoteAddressError};
 pub use credentials::{CredentialSource, GitCredentials, NoCredentials};
 #[cfg(feature = "github")]
 pub use github::{
-    AppCredentials, CodeAccess, CommitMode, CredentialsError, GitHub, GitHubAuth, GitHubEndpoints,
-    GitHubOptions, JwtSigner,
+    AppCredentials, ClientOptions, CodeAccess, CommitMode, CredentialsError, GitHub, GitHubAuth,
+    GitHubEndpoints, GitHubOptions, JwtSigner,
 };
 pub use limits::GitLimits;
 pub use local::LocalGit;

@@ -11,8 +11,10 @@ use staso_core::run::RunContext;
 use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::{Access, VcsError};
 
-use super::auth::{App, GitHubAuth, Granted, RepositoryCredentials, Use};
-use super::client::{ApiAnswer, ApiRequest, Caller, Client, SendError};
+pub(crate) use super::auth::Granted;
+use super::auth::{App, GitHubAuth, RepositoryCredentials, Use};
+pub(crate) use super::client::refusal;
+use super::client::{ApiAnswer, ApiRequest, Caller, Client, ClientOptions, SendError};
 use super::endpoints::GitHubEndpoints;
 use crate::credentials::GitCredentials;
 use crate::error;
@@ -100,7 +102,7 @@ impl Api {
     /// # Errors
     /// [`VcsError::BadAppKey`] when the key of an app cannot be used.
     pub(crate) fn new(endpoints: GitHubEndpoints, auth: GitHubAuth) -> Result<Self, VcsError> {
-        let client = Client::new(endpoints.api.clone())
+        let client = Client::new(&endpoints, ClientOptions::default())
             .map_err(|reason| error::backend("preparing the client", reason))?;
         let credential = match auth {
             GitHubAuth::App(app) => {
@@ -301,22 +303,6 @@ fn revoked(scope: Scope<'_>) -> ApiFailure {
     VcsError::CredentialRevoked { url: scope.repository.url.clone() }.into()
 }
 
-/// An answer that is no success, in the words of users. Statuses that mean something special to one request are looked
-/// at by its caller before.
-pub(crate) fn refusal(answer: &ApiAnswer, operation: &'static str, repository: &RepositoryName) -> VcsError {
-    let url = repository.url.clone();
-    let message = message(&answer.headers, &answer.body);
-    match answer.status {
-        404 => VcsError::RepositoryNotFound { url },
-        451 => VcsError::Gone { url, reason: message },
-        _ => VcsError::Backend {
-            provider: PROVIDER,
-            operation,
-            source: format!("status {}: {message}", answer.status).into(),
-        },
-    }
-}
-
 pub(crate) fn message(_: &HeaderMap, body: &[u8]) -> String {
     let parsed: Option<serde_json::Value> = serde_json::from_slice(body).ok();
     let text = parsed.as_ref().and_then(|body| body.get("message")?.as_str()).unwrap_or_default();
@@ -335,6 +321,11 @@ pub(crate) fn failure(error: SendError, operation: &'static str, url: &Repositor
         SendError::Unreachable { reason } => VcsError::Unreachable { url: url.clone(), reason }.into(),
         SendError::Lost { reason } => ApiFailure::Lost { operation, reason },
         SendError::BadAnswer { reason } => VcsError::BadAnswer { operation, reason }.into(),
+        SendError::TooLarge { max_bytes } => VcsError::TooLarge {
+            what: format!("the answer to {operation}"),
+            limit: format!("{max_bytes} bytes"),
+        }
+        .into(),
         SendError::RateLimited { kind, retry_at } => VcsError::RateLimited { kind, retry_at }.into(),
     }
 }

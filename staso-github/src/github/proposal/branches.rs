@@ -130,7 +130,9 @@ impl<'a> ApiBranches<'a> {
         draft: &CommitDraft<'_>,
         ctx: &RunContext,
     ) -> Result<MadeBranch, VcsError> {
-        let Some(tip) = reference::read(self.target, branch, ctx).await? else { return Ok(MadeBranch::Taken) };
+        let Some(tip) = reference::read(self.target, branch, ctx).await? else {
+            return Ok(MadeBranch::Taken);
+        };
         if tip == *draft.parent {
             let source = "the branch is there, but not yet its commit: try again".into();
             return Err(VcsError::Backend { provider: PROVIDER, operation: "making a commit", source });
@@ -226,7 +228,8 @@ impl BranchHost for ApiBranches<'_> {
         let listing = Listing::read(self.target, draft.parent, draft.changes, ctx).await?;
         let edits = listing.open(draft.base, draft.changes)?;
         self.refuse_lfs(&listing, &edits, ctx).await?;
-        let by_mutation = edits.len() == draft.changes.edits.len() && edits.iter().all(|edit| listing.is_regular(edit));
+        let by_mutation =
+            edits.len() == draft.changes.edits.len() && edits.iter().all(|edit| listing.is_regular(edit));
         if self.pending.is_some() && by_mutation {
             return Ok(Prepared { head: None });
         }

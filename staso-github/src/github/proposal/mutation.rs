@@ -10,9 +10,10 @@ use staso_core::run::RunContext;
 use staso_core::vcs::{Access, ChangeSet, CommitSignature, VcsError};
 
 use super::commit::commit_id;
+use super::problem::is_policy;
 use super::target::Target;
 use crate::github::api::{ApiFailure, PROVIDER, Scope};
-use crate::github::client::{ApiAnswer, ApiRequest, Repeat};
+use crate::github::client::{ApiAnswer, ApiRequest, Repeat, clean};
 
 const OPERATION: &str = "making a commit";
 /// The whole request: `CreateCommitOnBranchInput` is its one variable.
@@ -31,7 +32,10 @@ pub(super) struct Mutation<'a> {
 /// How it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
-    Made { head: CommitId, signature: Option<CommitSignature> },
+    Made {
+        head: CommitId,
+        signature: Option<CommitSignature>,
+    },
     /// Look at the branch: the answer was lost, or the branch was elsewhere.
     Unknown,
 }
@@ -115,17 +119,18 @@ impl Mutation<'_> {
     fn judge(&self, answer: &ApiAnswer, target: Target<'_>) -> Result<Outcome, VcsError> {
         let Answer { data, errors } = answer.json(OPERATION)?;
         if let Some(made) = data.and_then(|data| data.payload?.commit) {
-            let signature = made
-                .signature
-                .map(|told| CommitSignature { verified: told.is_valid, reason: told.state.to_ascii_lowercase() });
+            let signature = made.signature.map(|told| CommitSignature {
+                verified: told.is_valid,
+                reason: told.state.to_ascii_lowercase(),
+            });
             return Ok(Outcome::Made { head: commit_id(OPERATION, &made.oid)?, signature });
         }
         let text = errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join(": ");
-        let shown = super::problem::shown(&text);
+        let shown = clean(&text);
         let says = |kind: &str| errors.iter().any(|error| error.kind == kind);
         if says("STALE_DATA") {
             Ok(Outcome::Unknown)
-        } else if super::problem::is_policy(&text) {
+        } else if is_policy(&text) {
             Err(VcsError::PolicyRejected { branch: self.branch.clone(), rule: shown })
         } else if says("FORBIDDEN") {
             Err(VcsError::MissingPermission {
