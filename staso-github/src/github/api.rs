@@ -11,10 +11,9 @@ use staso_core::run::RunContext;
 use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::{Access, VcsError};
 
-pub(crate) use super::auth::Granted;
-use super::auth::{App, GitHubAuth, RepositoryCredentials, Use};
-pub(crate) use super::client::refusal;
+use super::auth::{App, GitHubAuth, Granted, RepositoryCredentials, Use};
 use super::client::{ApiAnswer, ApiRequest, Caller, Client, ClientOptions, SendError};
+pub(crate) use super::client::{clean as readable, refusal};
 use super::endpoints::GitHubEndpoints;
 use crate::credentials::GitCredentials;
 use crate::error;
@@ -101,8 +100,12 @@ enum Credential {
 impl Api {
     /// # Errors
     /// [`VcsError::BadAppKey`] when the key of an app cannot be used.
-    pub(crate) fn new(endpoints: GitHubEndpoints, auth: GitHubAuth) -> Result<Self, VcsError> {
-        let client = Client::new(&endpoints, ClientOptions::default())
+    pub(crate) fn new(
+        endpoints: GitHubEndpoints,
+        auth: GitHubAuth,
+        options: ClientOptions,
+    ) -> Result<Self, VcsError> {
+        let client = Client::new(&endpoints, options)
             .map_err(|reason| error::backend("preparing the client", reason))?;
         let credential = match auth {
             GitHubAuth::App(app) => {
@@ -307,11 +310,6 @@ pub(crate) fn message(_: &HeaderMap, body: &[u8]) -> String {
     let parsed: Option<serde_json::Value> = serde_json::from_slice(body).ok();
     let text = parsed.as_ref().and_then(|body| body.get("message")?.as_str()).unwrap_or_default();
     readable(text)
-}
-
-/// What GitHub says, for people: on one line, and cut.
-pub(crate) fn readable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
 }
 
 pub(crate) fn failure(error: SendError, operation: &'static str, url: &RepositoryUrl) -> ApiFailure {

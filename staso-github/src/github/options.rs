@@ -1,7 +1,5 @@
 //! What a host can choose.
 
-use std::time::Duration;
-
 /// How the files of a repository are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
@@ -40,7 +38,7 @@ pub enum CommitMode {
 ///     .with_team_reviewers(["agents"]);
 /// assert_eq!(options.labels, ["staso"]);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct GitHubOptions {
     /// How files are read. Default [`CodeAccess::Auto`].
@@ -53,21 +51,6 @@ pub struct GitHubOptions {
     pub reviewers: Vec<String>,
     /// Teams of the owner, by slug, that are asked to review every pull request. Default none.
     pub team_reviewers: Vec<String>,
-    /// Shortest time between two changes by one installation. Default 1 s, as GitHub asks for.
-    pub mutation_interval: Duration,
-}
-
-impl Default for GitHubOptions {
-    fn default() -> Self {
-        Self {
-            code_access: CodeAccess::default(),
-            commit_mode: CommitMode::default(),
-            labels: Vec::new(),
-            reviewers: Vec::new(),
-            team_reviewers: Vec::new(),
-            mutation_interval: Duration::from_secs(1),
-        }
-    }
 }
 
 impl GitHubOptions {
@@ -103,13 +86,6 @@ impl GitHubOptions {
     #[must_use]
     pub fn with_team_reviewers(mut self, teams: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.team_reviewers = teams.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Sets the shortest time between two changes.
-    #[must_use]
-    pub const fn with_mutation_interval(mut self, interval: Duration) -> Self {
-        self.mutation_interval = interval;
         self
     }
 }

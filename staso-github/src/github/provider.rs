@@ -14,6 +14,7 @@ use staso_core::vcs::{
 
 use super::api::Api;
 use super::auth::GitHubAuth;
+use super::client::ClientOptions;
 use super::endpoints::GitHubEndpoints;
 use super::options::GitHubOptions;
 use super::parts::Parts;
@@ -43,6 +44,7 @@ use crate::limits::GitLimits;
 pub struct GitHub {
     parts: Parts,
     auth: GitHubAuth,
+    client: ClientOptions,
 }
 
 impl GitHub {
@@ -56,8 +58,9 @@ impl GitHub {
             GitHubEndpoints::github_com().map_err(|source| error::backend("preparing the client", source))?;
         let data = data.into();
         let data = std::path::absolute(&data).unwrap_or(data);
-        let parts = Parts::new(Api::new(endpoints, auth.clone())?, data);
-        Ok(Self { parts, auth })
+        let client = ClientOptions::default();
+        let parts = Parts::new(Api::new(endpoints, auth.clone(), client.clone())?, data);
+        Ok(Self { parts, auth, client })
     }
 
     /// Serves another GitHub: an Enterprise Server.
@@ -65,8 +68,17 @@ impl GitHub {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn with_endpoints(mut self, endpoints: GitHubEndpoints) -> Result<Self, VcsError> {
-        self.parts.api = Api::new(endpoints, self.auth.clone())?;
+        self.parts.api = Api::new(endpoints, self.auth.clone(), self.client.clone())?;
         Ok(self)
+    }
+
+    /// Sets how hard the API is asked.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_client(self, client: ClientOptions) -> Result<Self, VcsError> {
+        let endpoints = self.parts.api.endpoints().clone();
+        Self { client, ..self }.with_endpoints(endpoints)
     }
 
     /// Sets the choices of the host.

@@ -3,6 +3,7 @@
 
 mod checkout;
 mod conformance;
+mod fault;
 mod fixture;
 mod git_http;
 mod hostile;

@@ -115,6 +115,9 @@ async fn examples_are_the_answers() {
     assert_eq!(status, 200);
     let (status, body) = send(request("DELETE", &format!("{}/installation/token", peer.url()))).await;
     assert_eq!((status, body.len()), (204, 0));
+    peer.allow_anonymous();
+    let anonymous = client().get(&url).header("accept", "application/json").header("user-agent", "test");
+    assert_eq!(send(anonymous.header("x-github-api-version", "2022-11-28")).await.0, 200);
 }
 
 #[tokio::test]
@@ -128,7 +131,7 @@ async fn tests_choose_among_documented_answers() {
                 .header("etag", "\"one\"")
                 .with("/archived", true)
                 .with("/default_branch", "trunk"),
-            Choice::status(404),
+            Choice::status(404).message("No Such Thing"),
             Choice::undocumented(451, "Repository access blocked"),
             Choice::fault(Reply::Cut(Answer::new(200, "{\"id\": 12345}"), 4)),
         ],
@@ -138,7 +141,7 @@ async fn tests_choose_among_documented_answers() {
     let body = json(&answer.bytes().await.unwrap());
     assert_eq!((&body["archived"], &body["default_branch"]), (&json!(true), &json!("trunk")));
     let (status, body) = send(request("GET", &url)).await;
-    assert_eq!((status, &json(&body)["message"]), (404, &json!("Not Found")));
+    assert_eq!((status, &json(&body)["message"]), (404, &json!("No Such Thing")));
     assert_eq!(send(request("GET", &url)).await.0, 451);
     for _ in 0..2 {
         assert!(request("GET", &url).send().await.unwrap().bytes().await.is_err(), "a cut body");

@@ -11,7 +11,7 @@ use super::pending::Pending;
 use super::target::Target;
 use super::{blob, check, commit, extras};
 use crate::git::change;
-use crate::github::api::Granted;
+use crate::github::auth::Granted;
 use crate::github::options::CommitMode;
 use crate::github::parts::Parts;
 use crate::publish::{GitBranches, Publication, Published, publish};

@@ -2,7 +2,9 @@
 
 pub(crate) mod choice;
 pub(crate) mod description;
+pub(crate) mod fault;
 pub(crate) mod git_http;
 pub(crate) mod official;
+pub(crate) mod recorded;
 pub(crate) mod script;
 pub(crate) mod server;

@@ -17,7 +17,7 @@ use self::clock::JumpClock;
 use super::{AppCredentials, GitHubAuth};
 use crate::github::GitHubEndpoints;
 use crate::github::api::{Api, RepositoryName, Scope};
-use crate::github::client::ApiRequest;
+use crate::github::client::{ApiRequest, ClientOptions};
 use crate::peer::script::{Reply, ScriptServer, Seen, Turn};
 
 const PKCS1: &str = include_str!("../../../../tests/keys/app-pkcs1.pem");
@@ -53,7 +53,13 @@ impl Bench {
             name: "Hello-World".to_owned(),
             url: "https://github.com/octocat/Hello-World".parse().unwrap(),
         };
-        Self { server, api: Api::new(endpoints, auth).unwrap(), clock, ctx, repository }
+        Self {
+            server,
+            api: Api::new(endpoints, auth, ClientOptions::default()).unwrap(),
+            clock,
+            ctx,
+            repository,
+        }
     }
 
     fn scope(&self, access: Access) -> Scope<'_> {
