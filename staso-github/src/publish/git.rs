@@ -5,35 +5,27 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use staso_core::id::{BranchName, CommitId};
 use staso_core::run::RunContext;
-use staso_core::vcs::{Access, ChangeSet, VcsError};
+use staso_core::vcs::{ChangeSet, VcsError};
 
 use super::host::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared, StandingBranch};
 use super::message::Trailers;
 use super::publication::number_of;
-use crate::address::RemoteAddress;
 use crate::credentials::CredentialSource;
 use crate::error;
-use crate::git::transport::{Advertised, GitTransport, Pushed, Remote, TransportError};
+use crate::git::transport::{Advertised, Pushed};
 use crate::git::{CommitStore, change, commit};
 
 /// The branches of a remote repository.
 #[derive(Debug, Clone)]
 pub(crate) struct GitBranches {
     store: CommitStore,
-    address: RemoteAddress,
-    transport: Arc<dyn GitTransport>,
     credentials: Arc<dyn CredentialSource>,
 }
 
 impl GitBranches {
-    /// `store` holds commits of the repository at `address`.
-    pub(crate) fn new(
-        store: CommitStore,
-        address: RemoteAddress,
-        transport: Arc<dyn GitTransport>,
-        credentials: Arc<dyn CredentialSource>,
-    ) -> Self {
-        Self { store, address, transport, credentials }
+    /// `store` holds commits of the repository.
+    pub(crate) fn new(store: CommitStore, credentials: Arc<dyn CredentialSource>) -> Self {
+        Self { store, credentials }
     }
 
     /// The commits that are here.
@@ -48,10 +40,7 @@ impl GitBranches {
 
     /// The branches whose names begin with one of these, and the head; all branches when none is given.
     pub(crate) async fn list(&self, prefixes: &[String], ctx: &RunContext) -> Result<Advertised, VcsError> {
-        let credentials = self.credentials.credentials(Access::Read, ctx).await?;
-        let remote = Remote { address: &self.address, credentials: credentials.as_ref() };
-        let listed = self.transport.list(&remote, prefixes, ctx).await;
-        listed.map_err(|error| self.store.fail("listing the branches of a remote", error))
+        self.store.list(prefixes, &*self.credentials, ctx).await
     }
 
     /// What a commit says, without a look at what it does.
@@ -63,26 +52,6 @@ impl GitBranches {
         self.ensure(std::slice::from_ref(commit), ctx).await?;
         let commit = commit.clone();
         self.store.work("reading a commit", ctx, move |repository, _| commit::read(repository, &commit)).await
-    }
-
-    async fn push(
-        &self,
-        branch: &BranchName,
-        head: &CommitId,
-        ctx: &RunContext,
-    ) -> Result<Result<Pushed, TransportError>, VcsError> {
-        let credentials = self.credentials.credentials(Access::Propose, ctx).await?;
-        let remote = Remote { address: &self.address, credentials: credentials.as_ref() };
-        Ok(self.transport.push(&remote, self.store.directory(), head, branch, ctx).await)
-    }
-
-    fn refusal(&self, branch: &BranchName, error: TransportError) -> VcsError {
-        match error {
-            TransportError::Rejected { reason } => {
-                VcsError::PolicyRejected { branch: branch.clone(), rule: reason }
-            }
-            other => self.store.fail("pushing a branch", other),
-        }
     }
 }
 
@@ -166,15 +135,15 @@ impl BranchHost for GitBranches {
         let Some(head) = prepared.head.clone() else {
             return Err(error::backend("pushing a branch", "the commit was not made before"));
         };
-        match self.push(branch, &head, ctx).await? {
+        match self.store.push(&head, branch, &*self.credentials, ctx).await {
             Ok(Pushed::Created) => Ok(MadeBranch::Created { head, signature: None }),
             Ok(Pushed::Taken) => Ok(MadeBranch::Taken),
-            Err(TransportError::Cancelled) => Err(VcsError::Cancelled),
+            Err(VcsError::Cancelled) => Err(VcsError::Cancelled),
             // The answer may have been lost on its way, not the push.
             Err(error) => match self.tip(branch, ctx).await {
                 Ok(Some(tip)) if tip == head => Ok(MadeBranch::Created { head, signature: None }),
                 Ok(Some(_)) => Ok(MadeBranch::Taken),
-                Ok(None) | Err(_) => Err(self.refusal(branch, error)),
+                Ok(None) | Err(_) => Err(error),
             },
         }
     }
