@@ -9,7 +9,7 @@ use staso_core::code::RepoPath;
 use staso_core::id::{BranchName, CommitId};
 use staso_core::vcs::{ChangeSet, FileEdit, TreeEntryKind, VcsError};
 
-use super::read::is_lfs_pointer;
+use super::read::holds_lfs_pointer;
 use super::repository::GitRepository;
 use super::walk::kind;
 use crate::limits::GitLimits;
@@ -187,7 +187,7 @@ fn current(
     }
     let Some(entry) = lookup(repository, tree, path.as_str())? else { return Ok(None) };
     match kind(&entry) {
-        Some(TreeEntryKind::File | TreeEntryKind::Executable) if is_lfs_pointer(repository, entry.id())? => {
+        Some(TreeEntryKind::File | TreeEntryKind::Executable) if holds_lfs_pointer(repository, entry.id())? => {
             refuse(path.as_str(), "kept by Git LFS")
         }
         Some(TreeEntryKind::File) => Ok(Some((entry.id(), false))),
