@@ -11,13 +11,12 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use secrecy::SecretString;
 use staso_core::code::RepoPath;
 use staso_core::id::{BranchName, CommitId, RunId};
 use staso_core::run::{Clock, RunContext, Sleep};
 use staso_core::trace::{RepositoryUrl, SourceRevision, Timestamp};
 use staso_core::vcs::{ChangeSet, FileContent, FileEdit, NewContent, ProposeRequest, VcsProvider as _};
-use staso_github::{GitCredentials, GitRemote};
+use staso_github::{GitCredentials, GitRemote, SecretString};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -173,12 +172,12 @@ fn bare_git(remote: &Remote, directory: &Path) -> Result<(), Failure> {
 
 fn measure(bencher: divan::Bencher<'_, '_>, work: fn(&Remote, &Path) -> Result<(), Failure>) {
     let remote = &*REMOTE;
-    bencher
-        .with_inputs(|| remote.reset().unwrap_or_else(|error| panic!("{error}")))
-        .bench_values(|directory| {
+    bencher.with_inputs(|| remote.reset().unwrap_or_else(|error| panic!("{error}"))).bench_values(
+        |directory| {
             work(remote, directory.path()).unwrap_or_else(|error| panic!("{error}"));
             directory
-        });
+        },
+    );
 }
 
 #[divan::bench(sample_count = 20, sample_size = 1)]

@@ -3,26 +3,39 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use secrecy::SecretString;
 use staso::heal::LocalOptions;
-use staso::vcs::{GitCredentials, GitHub, GitHubAuth, GitRemote, RemoteAddress};
+use staso::vcs::{
+    CredentialsError, GitCredentials, GitHub, GitHubAuth, GitRemote, RemoteAddress, SecretString,
+};
 use staso_core::vcs::{VcsError, VcsProvider};
 
 use crate::environment::Environment;
 use crate::options::Place;
 
+/// A server cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ForgeError {
+    /// The credentials in the environment cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// The provider cannot be set up.
+    #[error(transparent)]
+    Provider(#[from] VcsError),
+}
+
 /// Serves a repository at an address: on github.com as a pull request, anywhere else as a branch. Keeps commits and
 /// checkouts below `data`.
 ///
 /// # Errors
-/// When the credentials for GitHub cannot be used.
+/// When credentials cannot be used, or GitHub cannot be spoken to from here.
 pub fn add(
     options: LocalOptions,
     data: &Path,
     place: &Place,
     remote: &RemoteAddress,
     environment: &Environment,
-) -> Result<LocalOptions, VcsError> {
+) -> Result<LocalOptions, ForgeError> {
     if place.url.as_str().starts_with("https://github.com/") {
         let github = GitHub::new(data, GitHubAuth::from_environment()?)?;
         return Ok(options.with_provider(Arc::new(github)));

@@ -5,11 +5,10 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use staso::heal::{SystemClock, RandomRunIds};
+use staso::heal::{RandomRunIds, SystemClock};
 use staso::vcs::{GitHub, GitHubAuth, GitHubOptions};
 use staso_core::heal::{HealPolicy, RunIds as _, StoppingPoint};
 use staso_core::run::RunContext;
-use staso_core::trace::SourceRevision;
 use staso_core::vcs::{Access, VcsError, VcsProvider};
 
 use crate::environment::Environment;
@@ -79,9 +78,9 @@ async fn look(options: &Options, github: &GitHub) -> Result<u8, Failure> {
     let url = options.url().map_err(|error| (error.into(), USAGE))?;
     let ctx = RunContext::new(RandomRunIds.next(), Arc::new(SystemClock::default()));
     let failed = |error: VcsError| -> Failure { (error.into(), UNHEALED) };
-    let source = SourceRevision { repository_url: Some(url), ..SourceRevision::default() };
-    let repository = github.repository(&source, &ctx).await.map_err(failed)?;
-    let mut report = format!("repository      {}\ndefault branch  {}\n", repository.url, repository.default_branch);
+    let repository = github.repository(&url, &ctx).await.map_err(failed)?;
+    let mut report =
+        format!("repository      {}\ndefault branch  {}\n", repository.url, repository.default_branch);
     let mut code = 0;
     for (what, access) in [("read", Access::Read), ("propose", Access::Propose)] {
         let answer = github.preflight(&repository, access, &ctx).await;

@@ -61,7 +61,8 @@ async fn heal(options: &Options, environment: &Environment) -> Result<u8, Failur
     setup.agents = agents;
     if let Some((place, remote)) = place.and_then(|place| Some((place, place.remote.as_ref()?))) {
         let data = station::data(&directory).join("remotes");
-        setup = forge::add(setup, &data, place, remote, environment).map_err(|error| (error.into(), USAGE))?;
+        setup =
+            forge::add(setup, &data, place, remote, environment).map_err(|error| (error.into(), USAGE))?;
     }
     work(&options.work, options.json, &asked, setup, &directory, environment).await
 }

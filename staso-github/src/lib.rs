@@ -29,9 +29,10 @@ pub use credentials::{CredentialSource, GitCredentials, NoCredentials};
 pub use github::webhook;
 #[cfg(feature = "github")]
 pub use github::{
-    AppCredentials, ClientOptions, CodeAccess, CommitMode, CredentialsError, GitHub, GitHubAuth,
-    GitHubEndpoints, GitHubOptions, JwtSigner,
+    AppCredentials, ClientOptions, CodeAccess, CommitMode, CommitPreview, CredentialsError, GitHub,
+    GitHubAuth, GitHubEndpoints, GitHubOptions, JwtSigner, ProposalPreview, RequestPreview,
 };
 pub use limits::GitLimits;
 pub use local::LocalGit;
 pub use remote::GitRemote;
+pub use secrecy::SecretString;

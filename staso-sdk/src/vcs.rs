@@ -4,8 +4,12 @@
 //! [`LocalOptions::with_provider`](crate::heal::LocalOptions::with_provider) one of these, or your own
 //! [`VcsProvider`](staso_core::vcs::VcsProvider).
 
-pub use staso_github::{
-    CredentialSource, GitCredentials, GitLimits, LocalGit, NoCredentials, RemoteAddress, RemoteAddressError,
-};
 #[cfg(feature = "github")]
-pub use staso_github::{GitHubAuth, GitHubEndpoints};
+pub use staso_github::{
+    AppCredentials, ClientOptions, CodeAccess, CommitMode, CommitPreview, CredentialsError, GitHub,
+    GitHubAuth, GitHubEndpoints, GitHubOptions, JwtSigner, ProposalPreview, RequestPreview, webhook,
+};
+pub use staso_github::{
+    CompareLink, CredentialSource, GitCredentials, GitLimits, GitRemote, LocalGit, NoCredentials,
+    RemoteAddress, RemoteAddressError, SecretString,
+};

@@ -4,6 +4,8 @@
 use std::path::Path;
 
 use staso_core::run::{OutcomeState, RunArtifact};
+use staso_examples::environment::Environment;
+use staso_examples::git::Git;
 use tempfile::TempDir;
 
 use crate::heal_process::{Ended, command, strip_harness};
@@ -52,11 +54,14 @@ impl Server {
         ended
     }
 
-    fn branches(&self) -> Vec<String> {
-        let names = crate::peer::git_http::git(
-            &self.http.repository("acme/shop"),
-            &["for-each-ref", "--format=%(refname:short)", "refs/heads"],
-        );
+    /// Asks the repository itself.
+    async fn git(&self, arguments: &[&str]) -> String {
+        let git = Git::new(Environment::read());
+        git.run(&self.http.repository("acme/shop"), arguments).await.unwrap()
+    }
+
+    async fn branches(&self) -> Vec<String> {
+        let names = self.git(&["for-each-ref", "--format=%(refname:short)", "refs/heads"]).await;
         names.lines().map(str::to_owned).collect()
     }
 }
@@ -93,16 +98,15 @@ async fn a_fix_becomes_a_branch_on_the_server_and_a_second_run_finds_it() {
     let artifact = only(&server.heal(TOKEN, &[]).await);
     assert_eq!(artifact.outcome.state, OutcomeState::Completed, "{:?}", artifact.outcome);
     let proposal = artifact.proposal.unwrap();
-    assert_eq!(server.branches(), [proposal.branch.to_string(), "main".to_owned()]);
-    let bare = server.http.repository("acme/shop");
-    let git = |arguments: &[&str]| crate::peer::git_http::git(&bare, arguments);
-    assert_eq!(git(&["rev-parse", proposal.branch.as_str()]).trim(), proposal.head.as_str());
-    assert_eq!(git(&["diff", "--stat", "main", proposal.branch.as_str()]).lines().count(), 2, "one file");
+    assert_eq!(server.branches().await, [proposal.branch.to_string(), "main".to_owned()]);
+    let branch = proposal.branch.as_str();
+    assert_eq!(server.git(&["rev-parse", branch]).await, proposal.head.as_str());
+    assert_eq!(server.git(&["diff", "--name-only", "main", branch]).await, "shop.py");
     assert!(server.http.seen().iter().all(|seen| !seen.target.contains(TOKEN)), "no address holds the token");
 
     let again = only(&server.heal(TOKEN, &[]).await).proposal.unwrap();
     assert_eq!((again.branch, again.head), (proposal.branch, proposal.head));
-    assert_eq!(server.branches().len(), 2, "one fix, one branch");
+    assert_eq!(server.branches().await.len(), 2, "one fix, one branch");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,10 +115,10 @@ async fn a_token_that_may_only_read_heals_up_to_the_proof() {
     server.http.accept("only-for-reading-73bs", Right::Read);
     let artifact = only(&server.heal("only-for-reading-73bs", &["--until", "verify"]).await);
     assert_eq!(artifact.outcome.state, OutcomeState::Completed, "{:?}", artifact.outcome);
-    assert_eq!(server.branches(), ["main"]);
+    assert_eq!(server.branches().await, ["main"]);
     let artifact = only(&server.heal("only-for-reading-73bs", &[]).await);
     assert_eq!(artifact.outcome.state, OutcomeState::Failed, "{:?}", artifact.outcome);
-    assert_eq!(server.branches(), ["main"]);
+    assert_eq!(server.branches().await, ["main"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -187,7 +187,9 @@ fn current(
     }
     let Some(entry) = lookup(repository, tree, path.as_str())? else { return Ok(None) };
     match kind(&entry) {
-        Some(TreeEntryKind::File | TreeEntryKind::Executable) if holds_lfs_pointer(repository, entry.id())? => {
+        Some(TreeEntryKind::File | TreeEntryKind::Executable)
+            if holds_lfs_pointer(repository, entry.id())? =>
+        {
             refuse(path.as_str(), "kept by Git LFS")
         }
         Some(TreeEntryKind::File) => Ok(Some((entry.id(), false))),

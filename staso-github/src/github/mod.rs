@@ -20,4 +20,5 @@ pub use auth::{AppCredentials, CredentialsError, GitHubAuth, JwtSigner};
 pub use client::ClientOptions;
 pub use endpoints::GitHubEndpoints;
 pub use options::{CodeAccess, CommitMode, GitHubOptions};
+pub use proposal::{CommitPreview, ProposalPreview, RequestPreview};
 pub use provider::GitHub;

@@ -11,6 +11,7 @@ use super::auth::{Granted, RepositoryCredentials};
 use super::contents::Listing;
 use super::no_git::NoGit;
 use super::options::{CodeAccess, CommitMode, GitHubOptions};
+use super::proposal::Show;
 use super::remembered::Remembered;
 use crate::address::RemoteAddress;
 use crate::git::CommitStore;
@@ -33,6 +34,8 @@ pub(crate) struct Parts {
     pub(crate) data: PathBuf,
     /// `None` where git cannot be used.
     pub(crate) transport: Option<Arc<dyn GitTransport>>,
+    /// Where proposals are shown instead of being sent.
+    pub(crate) show: Option<Show>,
     /// What a personal token may do, by repository, as it was last resolved.
     pub(super) granted: Remembered<Granted>,
     /// The other commit of a run, by [`commit_key`]: they are fetched together.
@@ -60,6 +63,7 @@ impl Parts {
             transport: usable_transport(&limits),
             limits,
             data,
+            show: None,
             granted: Remembered::new(REPOSITORIES),
             companions: Remembered::new(REPOSITORIES),
             listings: Remembered::new(LISTINGS),

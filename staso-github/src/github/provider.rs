@@ -1,12 +1,13 @@
 //! The provider itself.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use staso_core::code::RepoPath;
 use staso_core::id::{BranchName, CommitId};
 use staso_core::run::RunContext;
-use staso_core::trace::SourceRevision;
+use staso_core::trace::{RepositoryUrl, SourceRevision};
 use staso_core::vcs::{
     Access, Checkout, FileContent, Proposal, ProposeRequest, RepositoryRef, ResolvedSource, Tree, VcsError,
     VcsProvider,
@@ -18,6 +19,7 @@ use super::client::ClientOptions;
 use super::endpoints::GitHubEndpoints;
 use super::options::GitHubOptions;
 use super::parts::Parts;
+use super::proposal::{ProposalPreview, Show};
 use super::{contents, preflight, proposal, resolve};
 use crate::error;
 use crate::limits::GitLimits;
@@ -93,6 +95,23 @@ impl GitHub {
     pub fn with_limits(mut self, limits: GitLimits) -> Self {
         self.parts.set_limits(limits);
         self
+    }
+
+    /// Shows what a proposal would send and sends none of it. Everything is looked at as for a real one: what the change
+    /// must not hold, whether it fits, which branch is free. [`propose`](VcsProvider::propose) then ends with
+    /// [`VcsError::DryRun`].
+    #[must_use]
+    pub fn with_dry_run(mut self, show: impl Fn(&ProposalPreview) + Send + Sync + 'static) -> Self {
+        self.parts.show = Some(Show(Arc::new(show)));
+        self
+    }
+
+    /// A repository as GitHub knows it today, whatever its address was when it was recorded.
+    ///
+    /// # Errors
+    /// As [`resolve`](VcsProvider::resolve), except for those about commits and branches.
+    pub async fn repository(&self, url: &RepositoryUrl, ctx: &RunContext) -> Result<RepositoryRef, VcsError> {
+        resolve::repository(&self.parts, url, ctx).await
     }
 }
 

@@ -66,19 +66,36 @@ pub(super) async fn resolve(
     let (answer, granted) = describe(parts, &recorded, ctx).await?;
     let name = current_name(parts, &recorded, &answer)?;
     let mut notes = notes(&recorded, &name, &answer);
-    let default_branch = BranchName::new(&answer.default_branch).map_err(unusable)?;
+    let repository = reference(name.clone(), &answer)?;
     let lookup = Lookup { parts, name: &name, ctx };
-    let (base, note) = lookup.base(source.branch.as_ref(), &default_branch).await?;
+    let (base, note) = lookup.base(source.branch.as_ref(), &repository.default_branch).await?;
     notes.extend(note);
     notes.extend(lookup.place(&commit, &base).await?);
-    let repository = RepositoryRef {
-        id: format!("github:{}", answer.id),
-        url: name.url,
-        default_branch,
-        archived: answer.archived,
-    };
     parts.remember(&repository, &commit, &base.tip, granted);
     Ok(ResolvedSource { repository, commit, base_branch: base.name, base_tip: base.tip, notes })
+}
+
+/// A repository as it is today.
+pub(super) async fn repository(
+    parts: &Parts,
+    url: &RepositoryUrl,
+    ctx: &RunContext,
+) -> Result<RepositoryRef, VcsError> {
+    if ctx.is_cancelled() {
+        return Err(VcsError::Cancelled);
+    }
+    let recorded = RepositoryName::parse(url, parts.api.endpoints())?;
+    let (answer, _) = describe(parts, &recorded, ctx).await?;
+    reference(current_name(parts, &recorded, &answer)?, &answer)
+}
+
+fn reference(name: RepositoryName, answer: &RepositoryAnswer) -> Result<RepositoryRef, VcsError> {
+    Ok(RepositoryRef {
+        id: format!("github:{}", answer.id),
+        url: name.url,
+        default_branch: BranchName::new(&answer.default_branch).map_err(unusable)?,
+        archived: answer.archived,
+    })
 }
 
 /// What a personal token may do in a repository.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use staso_core::run::RunContext;
 use staso_core::vcs::VcsError;
 
+use super::preview::RequestPreview;
 use super::problem::Problem;
 use super::pull::Pull;
 use super::target::Target;
@@ -25,31 +26,62 @@ pub(super) async fn add(
     options: &GitHubOptions,
     ctx: &RunContext,
 ) -> Vec<String> {
-    let mut warnings = Vec::new();
     let there: BTreeSet<String> = pull.labels.iter().map(|label| label.name.to_lowercase()).collect();
+    let mut warnings = Vec::new();
+    for Extra { operation, rest, body } in
+        extras(&pull.number.to_string(), labels, options, |label| there.contains(label))
+    {
+        let is_review = rest.starts_with("pulls/");
+        if !(is_review && pull.has_reviewers()) {
+            warnings.extend(post(target, operation, &rest, body, ctx).await);
+        }
+    }
+    warnings
+}
+
+/// The requests that would be sent for a pull request that is new.
+pub(super) fn requests(
+    target: Target<'_>,
+    labels: &[String],
+    options: &GitHubOptions,
+) -> impl Iterator<Item = RequestPreview> {
+    let extras = extras("{number}", labels, options, |_| false);
+    extras.into_iter().map(move |extra| RequestPreview::post(target.path(&extra.rest), extra.body))
+}
+
+/// One request beside the pull request itself.
+struct Extra {
+    operation: &'static str,
+    rest: String,
+    body: Value,
+}
+
+fn extras(
+    number: &str,
+    labels: &[String],
+    options: &GitHubOptions,
+    is_there: impl Fn(&str) -> bool,
+) -> Vec<Extra> {
+    let mut extras = Vec::new();
     let missing: BTreeSet<&str> = labels
         .iter()
         .chain(&options.labels)
         .map(|label| label.trim())
-        .filter(|label| !label.is_empty() && !there.contains(&label.to_lowercase()))
+        .filter(|label| !label.is_empty() && !is_there(&label.to_lowercase()))
         .take(MAX_LABELS)
         .collect();
     if !missing.is_empty() {
-        let rest = format!("issues/{}/labels", pull.number);
-        warnings.extend(post(target, "adding labels", &rest, json!({ "labels": missing }), ctx).await);
+        let rest = format!("issues/{number}/labels");
+        extras.push(Extra { operation: "adding labels", rest, body: json!({ "labels": missing }) });
     }
-    if !pull.has_reviewers() {
-        // One name that cannot be asked refuses the whole request, so users and teams are asked apart.
-        let rest = format!("pulls/{}/requested_reviewers", pull.number);
-        for (kind, names) in [("reviewers", &options.reviewers), ("team_reviewers", &options.team_reviewers)]
-        {
-            if !names.is_empty() {
-                let body = json!({ kind: names });
-                warnings.extend(post(target, "asking for reviews", &rest, body, ctx).await);
-            }
+    // One name that cannot be asked refuses the whole request, so users and teams are asked apart.
+    for (kind, names) in [("reviewers", &options.reviewers), ("team_reviewers", &options.team_reviewers)] {
+        if !names.is_empty() {
+            let rest = format!("pulls/{number}/requested_reviewers");
+            extras.push(Extra { operation: "asking for reviews", rest, body: json!({ kind: names }) });
         }
     }
-    warnings
+    extras
 }
 
 /// Doing any of this twice is doing it once.

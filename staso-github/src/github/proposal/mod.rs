@@ -13,6 +13,7 @@ mod marker;
 mod mutation;
 mod open;
 mod pending;
+mod preview;
 mod problem;
 mod publication;
 mod pull;
@@ -21,6 +22,8 @@ mod status;
 mod target;
 mod tree;
 
+pub(crate) use preview::Show;
+pub use preview::{CommitPreview, ProposalPreview, RequestPreview};
 pub(crate) use publication::propose;
 pub(crate) use status::status;
 

@@ -10,6 +10,7 @@ use staso_core::vcs::{ProposalAction, VcsError};
 use tokio_util::sync::CancellationToken;
 
 use super::marker::{self, Origin};
+use super::preview::RequestPreview;
 use super::problem::Problem;
 use super::pull::{self, Pull};
 use super::target::Target;
@@ -78,19 +79,18 @@ struct Opener<'a> {
     warnings: Vec<String>,
 }
 
+/// The request that would open the pull request.
+pub(super) fn request(target: Target<'_>, wanted: Wanted<'_>) -> RequestPreview {
+    RequestPreview::post(target.path("pulls"), Opener::new(target, wanted).json(wanted.draft))
+}
+
 /// Opens the pull request, or finds it.
 pub(super) async fn open(
     target: Target<'_>,
     wanted: Wanted<'_>,
     ctx: &RunContext,
 ) -> Result<Opened, VcsError> {
-    let (body, is_cut) = marker::marked(wanted.body, wanted.key);
-    let warnings = if is_cut {
-        vec!["the text of the pull request was cut to 58,000 bytes".to_owned()]
-    } else {
-        Vec::new()
-    };
-    let opener = Opener { target, wanted, title: title(wanted.title), body, warnings };
+    let opener = Opener::new(target, wanted);
     if wanted.is_known
         && let Some(found) = opener.find(ctx).await?
     {
@@ -99,7 +99,17 @@ pub(super) async fn open(
     opener.create(ctx).await
 }
 
-impl Opener<'_> {
+impl<'a> Opener<'a> {
+    fn new(target: Target<'a>, wanted: Wanted<'a>) -> Self {
+        let (body, is_cut) = marker::marked(wanted.body, wanted.key);
+        let warnings = if is_cut {
+            vec!["the text of the pull request was cut to 58,000 bytes".to_owned()]
+        } else {
+            Vec::new()
+        };
+        Self { target, wanted, title: title(wanted.title), body, warnings }
+    }
+
     async fn create(mut self, ctx: &RunContext) -> Result<Opened, VcsError> {
         let mut draft = self.wanted.draft;
         let (mut tries, mut is_lost) = (0, false);
@@ -131,21 +141,24 @@ impl Opener<'_> {
     }
 
     async fn attempt(&self, draft: bool, ctx: &RunContext) -> Result<Tried, VcsError> {
-        let body = json!({
-            "title": self.title,
-            "head": self.wanted.branch.as_str(),
-            "base": self.wanted.base.as_str(),
-            "body": self.body,
-            "draft": draft,
-            "maintainer_can_modify": true,
-        });
-        match self.post(body, ctx).await? {
+        match self.post(self.json(draft), ctx).await? {
             Ok(answer) if answer.is_success() => answer.json(OPENING).map(Tried::Opened),
             Ok(answer) if answer.status >= 500 => Ok(Tried::Lost),
             Ok(answer) => self.judge(&answer, draft),
             Err(ApiFailure::Lost { .. }) => Ok(Tried::Lost),
             Err(ApiFailure::Failed(error)) => Err(error),
         }
+    }
+
+    fn json(&self, draft: bool) -> Value {
+        json!({
+            "title": self.title,
+            "head": self.wanted.branch.as_str(),
+            "base": self.wanted.base.as_str(),
+            "body": self.body,
+            "draft": draft,
+            "maintainer_can_modify": true,
+        })
     }
 
     /// Sends the request that opens it. Once sent it is not called off at once, so that a run that is cancelled still

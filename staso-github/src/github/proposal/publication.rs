@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
+use staso_core::id::BranchName;
 use staso_core::run::RunContext;
 use staso_core::vcs::{Proposal, ProposalAction, ProposeRequest, VcsError};
 
 use super::branches::ApiBranches;
-use super::open::{Opened, Wanted, open};
+use super::open::{self, Opened, Wanted};
 use super::pending::Pending;
+use super::preview::{ProposalPreview, Show, Untouched};
 use super::target::Target;
 use super::{blob, check, commit, extras};
 use crate::git::change;
 use crate::github::auth::Granted;
 use crate::github::options::CommitMode;
 use crate::github::parts::Parts;
-use crate::publish::{GitBranches, Publication, Published, publish};
+use crate::publish::{BranchHost, GitBranches, Publication, Published, publish};
 
 /// Publishes a change as a branch and a pull request.
 pub(crate) async fn propose(
@@ -26,18 +28,13 @@ pub(crate) async fn propose(
     let target = Target { api: &parts.api, name: &name };
     let publication = Publication::new(request, ctx);
     check_all(parts, target, request, &publication, ctx).await?;
+    if let Some(show) = &parts.show {
+        return dry_run(parts, target, request, &publication, show, ctx).await;
+    }
     let published = push(parts, target, request, &publication, ctx).await?;
     let changes = request.changes;
-    let wanted = Wanted {
-        branch: &published.branch,
-        base: request.base_branch,
-        title: &changes.title,
-        body: &changes.body,
-        draft: changes.draft,
-        key: request.idempotency_key,
-        is_known: published.action == ProposalAction::Reused,
-    };
-    let Opened { pull, action, is_ours, mut warnings } = open(target, wanted, ctx).await?;
+    let wanted = wanted(request, &published.branch, published.action == ProposalAction::Reused);
+    let Opened { pull, action, is_ours, mut warnings } = open::open(target, wanted, ctx).await?;
     if pull.is_open() && is_ours {
         warnings.extend(extras::add(target, &pull, &changes.labels, &parts.options, ctx).await);
     }
@@ -87,22 +84,66 @@ async fn push(
     publication: &Publication,
     ctx: &RunContext,
 ) -> Result<Published, VcsError> {
-    let published = match parts.commit_mode() {
-        CommitMode::Push => {
-            let credentials = Arc::new(parts.credentials(target.name));
-            let host = GitBranches::new(parts.store(request.repository)?, credentials);
-            publish(&host, publication, &parts.limits, ctx).await
-        }
-        CommitMode::Api => {
-            let host = api_branches(parts, target, request, ctx).await?;
-            publish(&host, publication, &parts.limits, ctx).await
-        }
-    };
-    published.map_err(|error| match error {
+    let host = branches(parts, target, request, ctx).await?;
+    publish(&*host, publication, &parts.limits, ctx).await.map_err(|error| match error {
         // A push says so in the words of a rule.
         VcsError::PolicyRejected { rule, .. } if names_workflows(&rule) => commit::workflows_missing(target),
         other => other,
     })
+}
+
+/// The place where branches are made: over git where that can push, else the API.
+async fn branches<'a>(
+    parts: &Parts,
+    target: Target<'a>,
+    request: &ProposeRequest<'_>,
+    ctx: &RunContext,
+) -> Result<Box<dyn BranchHost + 'a>, VcsError> {
+    Ok(match &parts.transport {
+        Some(_) if parts.commit_mode() == CommitMode::Push => {
+            let credentials = Arc::new(parts.credentials(target.name));
+            Box::new(GitBranches::new(parts.store(request.repository)?, credentials))
+        }
+        _ => Box::new(api_branches(parts, target, request, ctx).await?),
+    })
+}
+
+/// Looks at everything, shows what would be sent, and sends none of it.
+async fn dry_run(
+    parts: &Parts,
+    target: Target<'_>,
+    request: &ProposeRequest<'_>,
+    publication: &Publication,
+    Show(show): &Show,
+    ctx: &RunContext,
+) -> Result<Proposal, VcsError> {
+    let host = branches(parts, target, request, ctx).await?;
+    let host = Untouched::new(&*host, parts.commit_mode() == CommitMode::Push);
+    let (branch, commit) = match publish(&host, publication, &parts.limits, ctx).await {
+        Ok(published) => (published.branch, None),
+        Err(VcsError::DryRun) => {
+            let wanted = host.into_wanted().ok_or(VcsError::DryRun)?;
+            (wanted.0, Some(wanted.1))
+        }
+        Err(error) => return Err(error),
+    };
+    let mut requests = vec![open::request(target, wanted(request, &branch, commit.is_none()))];
+    requests.extend(extras::requests(target, &request.changes.labels, &parts.options));
+    show(&ProposalPreview { repository: target.name.url.clone(), branch, commit, requests });
+    Err(VcsError::DryRun)
+}
+
+fn wanted<'a>(request: &ProposeRequest<'a>, branch: &'a BranchName, is_known: bool) -> Wanted<'a> {
+    let changes = request.changes;
+    Wanted {
+        branch,
+        base: request.base_branch,
+        title: &changes.title,
+        body: &changes.body,
+        draft: changes.draft,
+        key: request.idempotency_key,
+        is_known,
+    }
 }
 
 /// GitHub signs whatever an app commits, but of users only what is committed by mutation.
