@@ -115,7 +115,9 @@ impl Conversation {
     fn answer_credentials(&self, url: &str) -> Result<Cred, git2::Error> {
         let mut state = self.state();
         state.asked_for_credentials += 1;
-        let ours = url.strip_prefix(self.origin.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let ours = url
+            .strip_prefix(self.origin.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         match &self.credentials {
             Some(credentials) if ours && state.asked_for_credentials == 1 => {
                 Cred::userpass_plaintext(&credentials.username, credentials.password.expose_secret())
@@ -154,7 +156,8 @@ impl Conversation {
         }
         let text = error.message();
         let reason = self.scrubber.readable(text);
-        let status = text.split_once("unexpected http status code: ").and_then(|(_, code)| code.trim().parse().ok());
+        let status =
+            text.split_once("unexpected http status code: ").and_then(|(_, code)| code.trim().parse().ok());
         if let Some(status) = status {
             return of_status(status, self.credentials.is_some(), format!("HTTP {status}"));
         }
@@ -163,17 +166,20 @@ impl Conversation {
             _ if text.contains("redirect") => TransportError::Moved,
             _ if text.contains("cannot fetch a specific object") => TransportError::ShaWantsRefused,
             // libgit2 does not show the server's "not our ref".
-            (ErrorClass::Net, _) if text.contains("unexpected packet type") || text.contains("not our ref") => {
+            (ErrorClass::Net, _)
+                if text.contains("unexpected packet type") || text.contains("not our ref") =>
+            {
                 match commit {
                     Some(commit) => TransportError::UnknownCommit { commit: commit.clone() },
                     None => TransportError::Unusable { reason },
                 }
             }
             (ErrorClass::Net, _) if text.contains("shallow") => TransportError::ShallowRefused,
-            (_, ErrorCode::NotFound) => TransportError::NotFound,
             (ErrorClass::Os, _) if text.contains("failed to resolve path") => TransportError::NotFound,
             (ErrorClass::Http, _) if text.contains("content-type") => TransportError::Unusable { reason },
-            (ErrorClass::Net | ErrorClass::Http | ErrorClass::Os, _) => TransportError::Unreachable { reason },
+            (ErrorClass::Net | ErrorClass::Http | ErrorClass::Os, _) => {
+                TransportError::Unreachable { reason }
+            }
             _ => TransportError::Failed { reason },
         }
     }
@@ -188,7 +194,9 @@ impl Conversation {
             state.refused.take().map(|status| (status, String::from_utf8_lossy(&state.said).into_owned()))
         };
         match refused {
-            Some((status, _)) if status.contains("shallow update not allowed") => Err(TransportError::ShallowRefused),
+            Some((status, _)) if status.contains("shallow update not allowed") => {
+                Err(TransportError::ShallowRefused)
+            }
             Some((status, said)) => {
                 let reason = match said.trim() {
                     "" => self.scrubber.readable(&status),

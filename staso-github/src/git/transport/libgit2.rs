@@ -8,7 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use git2::{Config, FetchOptions, Odb, Oid, ProxyOptions, PushOptions, RemoteRedirect, Repository};
+use git2::{
+    Config, FetchOptions, Odb, Oid, ProxyOptions, PushOptions, RemoteRedirect, Repository,
+    RepositoryOpenFlags,
+};
 use staso_core::id::{BranchName, CommitId};
 use staso_core::run::RunContext;
 use tokio_util::sync::CancellationToken;
@@ -126,7 +129,11 @@ impl GitTransport for Git2Transport {
         ctx: &RunContext,
     ) -> Result<(), TransportError> {
         let directory = into.to_owned();
-        let depth = fetch.depth.and_then(|depth| i32::try_from(depth).ok()).unwrap_or(i32::MAX);
+        let depth = match fetch.depth {
+            // Between repositories of one machine libgit2 copies all history or nothing.
+            _ if remote.address.scheme() == "file" => 0,
+            depth => depth.and_then(|depth| i32::try_from(depth).ok()).unwrap_or(i32::MAX),
+        };
         let commits = match fetch.wanted {
             Wanted::Commits(commits) => Some(commits.to_vec()),
             Wanted::Branches => None,
@@ -182,7 +189,10 @@ impl GitTransport for Git2Transport {
 
 impl Line {
     fn open(&self, directory: &Path) -> Result<Repository, TransportError> {
-        let repository = self.talk.check(Repository::open_bare(directory))?;
+        // `open_bare` does not read where history was cut off.
+        let how = RepositoryOpenFlags::BARE | RepositoryOpenFlags::NO_SEARCH;
+        let nowhere_else: [&Path; 0] = [];
+        let repository = self.talk.check(Repository::open_ext(directory, how, nowhere_else))?;
         self.without_settings(&repository)?;
         Ok(repository)
     }

@@ -27,8 +27,22 @@ async fn case_26_a_commit_that_was_pushed_away_is_fetched() {
     let lost = server.push_away();
     let store = server.store(server.http_address(), of(TransportKind::Git));
     store.ensure(std::slice::from_ref(&lost), &NoCredentials, &test_context()).await.unwrap();
-    let kept = store.work("reading", &test_context(), move |repository, _| repository.commit(&lost).map(drop)).await;
+    let kept =
+        store.work("reading", &test_context(), move |repository, _| repository.commit(&lost).map(drop)).await;
     kept.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn case_26_a_commit_stands_on_one_that_was_pushed_away() {
+    let server = Server::new();
+    server.configure("uploadpack.allowAnySHA1InWant", "true");
+    let lost = server.push_away();
+    let (store, ctx) = (server.store(server.http_address(), of(TransportKind::Git)), test_context());
+    store.ensure(std::slice::from_ref(&lost), &NoCredentials, &ctx).await.unwrap();
+    let fix = child_of(&store, &lost, "fixed\n");
+    let error = store.push(&fix, &branch("fix/staso-a-1"), &NoCredentials, &ctx).await.unwrap_err();
+    assert!(matches!(&error, VcsError::CommitNotFound { commit, .. } if *commit == lost), "{error:?}");
+    assert_eq!(server.tip("fix/staso-a-1"), None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

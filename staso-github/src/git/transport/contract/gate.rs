@@ -2,8 +2,8 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::address::RemoteAddress;
@@ -27,7 +27,7 @@ pub(crate) enum Fault {
 #[derive(Debug)]
 pub(crate) struct Gate {
     port: u16,
-    stalled: Mutex<Receiver<()>>,
+    stalled: Arc<Mutex<Receiver<()>>>,
 }
 
 impl Gate {
@@ -42,7 +42,7 @@ impl Gate {
                 std::thread::spawn(move || drop(carry(near, &far, &fault, &sender)));
             }
         });
-        Self { port, stalled: Mutex::new(stalled) }
+        Self { port, stalled: Arc::new(Mutex::new(stalled)) }
     }
 
     pub(crate) fn address(&self) -> RemoteAddress {
@@ -50,8 +50,10 @@ impl Gate {
     }
 
     /// Waits until a conversation stands still.
-    pub(crate) fn wait_for_stall(&self) {
-        self.stalled.lock().unwrap().recv_timeout(Duration::from_secs(60)).unwrap();
+    pub(crate) async fn stalled(&self) {
+        let stalled = self.stalled.clone();
+        let wait = move || stalled.lock().unwrap().recv_timeout(Duration::from_secs(60));
+        tokio::task::spawn_blocking(wait).await.unwrap().unwrap();
     }
 }
 

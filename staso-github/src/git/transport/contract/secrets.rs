@@ -59,7 +59,8 @@ async fn case_53_credentials_stand_in_no_file_and_no_argument(kind: TransportKin
     let server = Server::new();
     server.configure("uploadpack.allowAnySHA1InWant", "true");
     server.http.accept(TOKEN, Right::Write);
-    let (credentials, ctx, tip) = (GitCredentials::token(TOKEN.into()), test_context(), server.tip("main").unwrap());
+    let (credentials, ctx, tip) =
+        (GitCredentials::token(TOKEN.into()), test_context(), server.tip("main").unwrap());
     let store = server.store(server.http_address(), of(kind));
     store.list(&[], &credentials, &ctx).await.unwrap();
     store.ensure(std::slice::from_ref(&tip), &credentials, &ctx).await.unwrap();
@@ -71,7 +72,7 @@ async fn case_53_credentials_stand_in_no_file_and_no_argument(kind: TransportKin
     let gate = server.gate(Fault::StallAnswer("POST /acme/support.git/git-receive-pack", 0));
     let store = server.store(gate.address(), of(kind));
     let look = async {
-        tokio::task::block_in_place(|| gate.wait_for_stall());
+        gate.stalled().await;
         let arguments = arguments();
         ctx.cancellation().cancel();
         arguments
@@ -90,8 +91,13 @@ async fn case_53_credentials_stand_in_no_error(kind: TransportKind) {
     for form in forms() {
         for status in [301, 400, 401, 403, 404, 411, 500] {
             let echo = format!("you sent {form}\n");
-            let head = format!("HTTP/1.1 {status} {form}\r\nLocation: http://localhost:1/{form}\r\nContent-Type: text/plain");
-            let answer = format!("{head}\r\nWWW-Authenticate: Basic realm=\"{form}\"\r\nContent-Length: {}\r\n\r\n{echo}", echo.len());
+            let head = format!(
+                "HTTP/1.1 {status} {form}\r\nLocation: http://localhost:1/{form}\r\nContent-Type: text/plain"
+            );
+            let answer = format!(
+                "{head}\r\nWWW-Authenticate: Basic realm=\"{form}\"\r\nContent-Length: {}\r\n\r\n{echo}",
+                echo.len()
+            );
             let gate = server.gate(Fault::Answer(answer));
             let store = server.store(gate.address(), of(kind));
             let error = store.list(&[], &credentials, &test_context()).await.unwrap_err();
@@ -114,7 +120,11 @@ async fn case_54_nothing_of_a_repository_runs(kind: TransportKind) {
     let canary = server.data().with_extension("canary");
     let touch = format!("touch {}; false", canary.display());
     server.commit("main", ".gitattributes", "* filter=evil diff=evil merge=evil\n");
-    server.commit("main", ".gitmodules", "[submodule \"x\"]\n\tpath = x\n\turl = ext::sh -c touch% canary\n\tupdate = !touch canary\n");
+    server.commit(
+        "main",
+        ".gitmodules",
+        "[submodule \"x\"]\n\tpath = x\n\turl = ext::sh -c touch% canary\n\tupdate = !touch canary\n",
+    );
     let tip = server.commit("main", ".lfsconfig", "[lfs]\n\turl = http://127.0.0.1:1/\n");
     let (store, ctx) = (server.store(server.http_address(), of(kind)), test_context());
     store.ensure(std::slice::from_ref(&tip), &credentials, &ctx).await.unwrap();

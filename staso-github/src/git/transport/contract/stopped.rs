@@ -38,7 +38,7 @@ async fn cancelled_at_the_stall<T>(
     call: impl Future<Output = Result<T, VcsError>>,
 ) -> Result<T, VcsError> {
     let cancelled = async {
-        tokio::task::block_in_place(|| gate.wait_for_stall());
+        gate.stalled().await;
         ctx.cancellation().cancel();
         Instant::now()
     };

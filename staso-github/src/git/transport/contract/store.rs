@@ -64,7 +64,8 @@ async fn case_08_each_operation_has_a_fresh_token(kind: TransportKind) {
     server.configure("uploadpack.allowAnySHA1InWant", "true");
     server.http.accept("ghs_other", Right::Read);
     let source = Minted { server, given: Mutex::default(), refused: Mutex::default() };
-    let (store, ctx, tip) = (server.store(server.http_address(), of(kind)), test_context(), server.tip("main").unwrap());
+    let (store, ctx, tip) =
+        (server.store(server.http_address(), of(kind)), test_context(), server.tip("main").unwrap());
     store.list(&[], &source, &ctx).await.unwrap();
     store.ensure(std::slice::from_ref(&tip), &source, &ctx).await.unwrap();
     let fix = child_of(&store, &tip, "fixed\n");
@@ -99,7 +100,8 @@ async fn case_27_branches_are_followed_where_commits_are_not_given_out(kind: Tra
 async fn what_is_here_is_not_fetched_again(kind: TransportKind) {
     let server = Server::new();
     server.configure("uploadpack.allowAnySHA1InWant", "true");
-    let (store, ctx, tip) = (server.store(server.http_address(), of(kind)), test_context(), server.tip("main").unwrap());
+    let (store, ctx, tip) =
+        (server.store(server.http_address(), of(kind)), test_context(), server.tip("main").unwrap());
     store.ensure(std::slice::from_ref(&tip), &NoCredentials, &ctx).await.unwrap();
     let asked = server.http.seen().len();
     store.ensure(&[tip.clone(), tip], &NoCredentials, &ctx).await.unwrap();
@@ -124,7 +126,8 @@ async fn many_who_want_a_commit_fetch_it_once(kind: TransportKind) {
 async fn what_a_killed_fetch_left_does_not_stop_the_next(kind: TransportKind) {
     let server = Server::new();
     server.configure("uploadpack.allowAnySHA1InWant", "true");
-    let (store, ctx, tip) = (server.store(server.http_address(), of(kind)), test_context(), server.tip("main").unwrap());
+    let (store, ctx, tip) =
+        (server.store(server.http_address(), of(kind)), test_context(), server.tip("main").unwrap());
     store.ensure(std::slice::from_ref(&tip), &NoCredentials, &ctx).await.unwrap();
     let newer = server.commit("main", "newer", "text\n");
     let leftovers = [
