@@ -4,9 +4,11 @@
 mod checkout;
 mod conformance;
 mod fixture;
+mod git_http;
 mod hostile;
 mod killed;
 mod mirror;
+mod peer;
 mod propose;
 mod resolve;
 mod speed;
