@@ -6,7 +6,7 @@ use std::time::Duration;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use reqwest::header::HeaderMap;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use staso_core::run::RunContext;
 use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::{Access, VcsError};
@@ -269,8 +269,22 @@ impl Api {
         ctx: &RunContext,
     ) -> Result<ApiAnswer, ApiFailure> {
         let answer = self.client.send(request, Caller { bearer, account }, ctx).await;
-        answer.map_err(|error| failure(error, request.operation, &scope.repository.url))
+        let answer = answer.map_err(|error| failure(error, request.operation, &scope.repository.url))?;
+        Ok(match bearer {
+            Some(bearer) => without(answer, bearer),
+            None => answer,
+        })
     }
+}
+
+/// An answer that is no success, without the credential: some proxies print requests into their error pages, and what
+/// a refusal says goes into errors.
+pub(crate) fn without(mut answer: ApiAnswer, secret: &SecretString) -> ApiAnswer {
+    let secret = secret.expose_secret();
+    if !answer.is_success() && !secret.is_empty() {
+        answer.body = String::from_utf8_lossy(&answer.body).replace(secret, "***").into_bytes();
+    }
+    answer
 }
 
 /// Waits for permissions to reach all of GitHub.

@@ -15,7 +15,7 @@ use super::jwt;
 use super::key::{RsaKey, bad_key};
 use super::signer::JwtSigner;
 use super::single::Single;
-use crate::github::api::{failure, message, readable};
+use crate::github::api::{failure, message, readable, without};
 use crate::github::client::{ApiAnswer, ApiRequest, Caller, Client};
 use crate::github::endpoints::GitHubEndpoints;
 
@@ -83,6 +83,7 @@ impl AppIdentity {
             let caller = Caller { bearer: Some(&bearer), account: &self.account };
             let answer = self.client.send(request, caller, ctx).await;
             let answer = answer.map_err(|error| VcsError::from(failure(error, request.operation, url)))?;
+            let answer = without(answer, &bearer);
             let said = message(&answer.headers, &answer.body);
             match answer.status {
                 401 if !names_the_time(&said) => return Err(bad_key(format!("GitHub says: {said}"))),

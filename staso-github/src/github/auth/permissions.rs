@@ -39,7 +39,7 @@ pub(crate) enum Granted {
         /// Whether its owner may push.
         push: Option<bool>,
         /// The scopes of a classic token. Fine-grained ones have none, and do not say what they are allowed.
-        scopes: Option<BTreeSet<String>>,
+        scopes: BTreeSet<String>,
         /// Whether the repository is private.
         private: bool,
     },
@@ -54,12 +54,10 @@ impl Granted {
     pub(crate) fn of_answer(answer: &ApiAnswer) -> Self {
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let scopes = answer.headers.get("x-oauth-scopes").and_then(|scopes| scopes.to_str().ok());
-        let scopes = scopes.map(|scopes| {
-            scopes.split(',').map(|scope| scope.trim().to_owned()).filter(|scope| !scope.is_empty()).collect()
-        });
+        let scopes = scopes.unwrap_or_default().split(',').map(str::trim).filter(|scope| !scope.is_empty());
         Self::Personal {
             push: body.pointer("/permissions/push").and_then(Value::as_bool),
-            scopes,
+            scopes: scopes.map(str::to_owned).collect(),
             private: body.get("private").and_then(Value::as_bool).unwrap_or(true),
         }
     }
@@ -68,14 +66,11 @@ impl Granted {
     pub(crate) fn missing(&self, access: Access) -> Option<String> {
         let missing = match self {
             Self::Installation { permissions, .. } => return first_missing(permissions, access),
-            Self::Personal { scopes: Some(scopes), private, .. }
-                if !scopes.contains("repo") && (*private || !scopes.contains("public_repo")) =>
-            {
-                (access == Access::Propose).then_some("repo")
-            }
-            Self::Personal { push: Some(false), .. } | Self::Public => {
-                (access == Access::Propose).then_some("contents: write")
-            }
+            _ if access == Access::Read => None,
+            Self::Personal { push: Some(false), .. } | Self::Public => Some("contents: write"),
+            Self::Personal { scopes, .. } if scopes.is_empty() || scopes.contains("repo") => None,
+            Self::Personal { private: true, .. } => Some("repo"),
+            Self::Personal { scopes, .. } if !scopes.contains("public_repo") => Some("public_repo"),
             Self::Personal { .. } | Self::Unknown => None,
         };
         missing.map(str::to_owned)
