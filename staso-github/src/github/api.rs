@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
-use reqwest::header::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
 use staso_core::run::RunContext;
 use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::{Access, VcsError};
 
 use super::auth::{App, GitHubAuth, Granted, RepositoryCredentials, Use};
-use super::client::{ApiAnswer, ApiRequest, Caller, Client, SendError};
+use super::client::{ApiAnswer, ApiRequest, Caller, Client, ClientOptions, SendError};
+pub(crate) use super::client::{clean as readable, refusal};
 use super::endpoints::GitHubEndpoints;
 use crate::credentials::GitCredentials;
 use crate::error;
@@ -99,8 +99,12 @@ enum Credential {
 impl Api {
     /// # Errors
     /// [`VcsError::BadAppKey`] when the key of an app cannot be used.
-    pub(crate) fn new(endpoints: GitHubEndpoints, auth: GitHubAuth) -> Result<Self, VcsError> {
-        let client = Client::new(endpoints.api.clone())
+    pub(crate) fn new(
+        endpoints: GitHubEndpoints,
+        auth: GitHubAuth,
+        options: ClientOptions,
+    ) -> Result<Self, VcsError> {
+        let client = Client::new(&endpoints, options)
             .map_err(|reason| error::backend("preparing the client", reason))?;
         let credential = match auth {
             GitHubAuth::App(app) => {
@@ -292,7 +296,7 @@ const LAG: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Dura
 
 fn may_be_lag(answer: &ApiAnswer) -> bool {
     let inaccessible = || {
-        let said = message(&answer.headers, &answer.body).to_ascii_lowercase();
+        let said = message(answer).to_ascii_lowercase();
         said.contains("resource not accessible") || said.contains("not found")
     };
     answer.status == 401 || (answer.status == 403 && inaccessible())
@@ -315,31 +319,11 @@ fn revoked(scope: Scope<'_>) -> ApiFailure {
     VcsError::CredentialRevoked { url: scope.repository.url.clone() }.into()
 }
 
-/// An answer that is no success, in the words of users. Statuses that mean something special to one request are looked
-/// at by its caller before.
-pub(crate) fn refusal(answer: &ApiAnswer, operation: &'static str, repository: &RepositoryName) -> VcsError {
-    let url = repository.url.clone();
-    let message = message(&answer.headers, &answer.body);
-    match answer.status {
-        404 => VcsError::RepositoryNotFound { url },
-        451 => VcsError::Gone { url, reason: message },
-        _ => VcsError::Backend {
-            provider: PROVIDER,
-            operation,
-            source: format!("status {}: {message}", answer.status).into(),
-        },
-    }
-}
-
-pub(crate) fn message(_: &HeaderMap, body: &[u8]) -> String {
-    let parsed: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+/// What GitHub says, for people; empty when it says nothing.
+pub(crate) fn message(answer: &ApiAnswer) -> String {
+    let parsed: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
     let text = parsed.as_ref().and_then(|body| body.get("message")?.as_str()).unwrap_or_default();
     readable(text)
-}
-
-/// What GitHub says, for people: on one line, and cut.
-pub(crate) fn readable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
 }
 
 pub(crate) fn failure(error: SendError, operation: &'static str, url: &RepositoryUrl) -> ApiFailure {
@@ -349,6 +333,11 @@ pub(crate) fn failure(error: SendError, operation: &'static str, url: &Repositor
         SendError::Unreachable { reason } => VcsError::Unreachable { url: url.clone(), reason }.into(),
         SendError::Lost { reason } => ApiFailure::Lost { operation, reason },
         SendError::BadAnswer { reason } => VcsError::BadAnswer { operation, reason }.into(),
+        SendError::TooLarge { max_bytes } => VcsError::TooLarge {
+            what: format!("the answer to {operation}"),
+            limit: format!("{max_bytes} bytes"),
+        }
+        .into(),
         SendError::RateLimited { kind, retry_at } => VcsError::RateLimited { kind, retry_at }.into(),
     }
 }

@@ -6,4 +6,5 @@ mod client;
 mod endpoints;
 
 pub use auth::{AppCredentials, CredentialsError, GitHubAuth, JwtSigner};
+pub use client::ClientOptions;
 pub use endpoints::GitHubEndpoints;

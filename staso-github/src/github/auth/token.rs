@@ -135,7 +135,8 @@ pub(crate) async fn mint(
     let path = format!("/app/installations/{}/access_tokens", key.installation);
     // One token more does no harm: it is void in an hour.
     let request = ApiRequest::send(OPERATION, Method::POST, path, body(key), Repeat::Safe);
-    let answer = identity.send(&request, &repository.url, ctx).await?;
+    let account = format!("app/installation/{}", key.installation);
+    let answer = identity.send(&request, &account, &repository.url, ctx).await?;
     match answer.status {
         201 => {
             // What a parser says of the body may hold parts of it.
@@ -152,11 +153,11 @@ pub(crate) async fn mint(
                 expires_at: made.expires_at,
             })
         }
-        403 => Err(installation.suspended_error(repository).into()),
-        404 => Err(MintError::Stale),
-        422 if message(&answer.headers, &answer.body).to_ascii_lowercase().contains("permission") => {
-            Err(MintError::NotPermitted)
+        403 if !message(&answer).contains("IP allow list") => {
+            Err(installation.suspended_error(repository).into())
         }
+        404 => Err(MintError::Stale),
+        422 if message(&answer).to_ascii_lowercase().contains("permission") => Err(MintError::NotPermitted),
         422 => Err(MintError::Stale),
         _ => Err(refusal(&answer, OPERATION, repository).into()),
     }

@@ -127,3 +127,44 @@ async fn a_permission_that_was_granted_meanwhile_is_noticed_after_a_minute() {
     }
     assert_eq!(bench.asked(), [LOOKUP, LOOKUP]);
 }
+
+/// The server of `bench` sends a request on to the number of the repository.
+fn moved(bench: &Bench, rest: &str) -> Turn {
+    let place = format!("{}/repositories/1296269{rest}", bench.server.url());
+    refused(301, "Moved Permanently").header("location", place).into()
+}
+
+#[tokio::test]
+async fn case_20_a_repository_that_went_to_an_owner_without_the_app_is_not_installed() {
+    let bench = Bench::new([installed(), made(), branches()]);
+    bench.ask(Access::Read).await.unwrap();
+    bench.clock.pass(seconds(60));
+    for turn in [
+        moved(&bench, "/branches"),
+        not_found(),
+        moved(&bench, "/installation"),
+        not_found(),
+        ok("integration"),
+    ] {
+        bench.server.push(turn);
+    }
+    let error = bench.ask(Access::Read).await.unwrap_err();
+    let VcsError::NotInstalled { owner, install_url } = &error else { panic!("{error}") };
+    assert_eq!(owner, "the new owner of octocat/Hello-World");
+    assert_eq!(install_url, "https://github.com/apps/octoapp/installations/new");
+    let by_number = |rest: &str| format!("GET /repositories/1296269/{rest}");
+    assert_eq!(
+        bench.asked()[3..],
+        [ASK, &by_number("branches"), LOOKUP, &by_number("installation"), "GET /app"]
+    );
+}
+
+#[tokio::test]
+async fn case_20_one_that_has_another_name_now_gets_a_token_by_its_number() {
+    let bench = Bench::new([]);
+    for turn in [moved(&bench, "/installation"), installed(), made(), branches()] {
+        bench.server.push(turn);
+    }
+    bench.ask(Access::Read).await.unwrap();
+    assert_eq!(super::body(&bench.server.requests()[2])["repository_ids"], json!([1_296_269]));
+}

@@ -73,7 +73,8 @@ async fn case_02_an_id_of_no_app_is_refused() {
     let error = bench.ask(Access::Read).await.unwrap_err();
     assert!(matches!(error, VcsError::BadAppKey { .. }), "{error}");
     let empty = GitHubAuth::App(AppCredentials::new(" ", PKCS1.into()));
-    let error = Api::new(GitHubEndpoints::github_com().unwrap(), empty).unwrap_err();
+    let error =
+        Api::new(GitHubEndpoints::github_com().unwrap(), empty, ClientOptions::default()).unwrap_err();
     assert!(matches!(error, VcsError::BadAppKey { .. }), "{error}");
 }
 

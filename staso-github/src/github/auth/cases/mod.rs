@@ -24,7 +24,7 @@ use self::clock::JumpClock;
 use super::{AppCredentials, GitHubAuth, Granted};
 use crate::github::GitHubEndpoints;
 use crate::github::api::{Api, RepositoryName, Scope, refusal};
-use crate::github::client::ApiRequest;
+use crate::github::client::{ApiRequest, ClientOptions};
 use crate::peer::script::{Reply, ScriptServer, Seen, Turn};
 
 const DESCRIPTION: &str = include_str!("../../../../tests/official/api.github.com.json");
@@ -61,7 +61,8 @@ impl Bench {
             name: "Hello-World".to_owned(),
             url: "https://github.com/octocat/Hello-World".parse().unwrap(),
         };
-        Self { server, api: Api::new(endpoints, auth).unwrap(), clock, ctx, repository }
+        let options = ClientOptions::default().with_mutation_interval(Duration::ZERO);
+        Self { server, api: Api::new(endpoints, auth, options).unwrap(), clock, ctx, repository }
     }
 
     fn scope(&self, access: Access) -> Scope<'_> {
