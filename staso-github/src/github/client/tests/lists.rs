@@ -2,6 +2,7 @@
 
 use super::super::pages;
 use super::*;
+use crate::peer::recorded::Recorded;
 
 fn tagged(tag: &str) -> Reply {
     said(200).header("etag", tag)
@@ -99,6 +100,21 @@ async fn case_51_pages_are_followed_to_the_last() {
         "/repositories/1000/pulls?per_page=2&page=3",
     ];
     assert_eq!(paths, expected);
+}
+
+#[tokio::test]
+async fn case_51_recorded_pages_of_issues_are_followed_to_the_last() {
+    let recorded = Recorded::start("paginate-issues");
+    let client = client_of(&recorded.url(), options());
+    let (ctx, _) = context();
+    let path = "/repos/octokit-fixture-org/paginate-issues/issues";
+    let first = ApiRequest::get("listing issues", path).with_query("per_page", "3");
+    let (client, ctx) = (&client, &ctx);
+    let fetch = |request| async move { send(client, &request, ctx).await };
+    let items = |answer: &ApiAnswer| Ok(answer.json::<Vec<serde_json::Value>>("listing issues").unwrap());
+    let all = pages(first, &recorded.url().parse().unwrap(), 10, fetch, items).await.unwrap();
+    assert_eq!((all.items.len(), all.cut), (13, false));
+    assert_eq!(recorded.left(), Vec::<String>::new());
 }
 
 #[tokio::test]

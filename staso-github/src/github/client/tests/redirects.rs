@@ -1,6 +1,7 @@
 //! Servers that send requests on.
 
 use super::*;
+use crate::peer::recorded::Recorded;
 
 /// GitHub's answer for a repository that has another name now.
 const MOVED: &str = r#"{"message":"Moved Permanently","url":"https://api.github.com/repositories/1000","documentation_url":"https://docs.github.com/v3/#http-redirects"}"#;
@@ -35,6 +36,36 @@ async fn case_18_a_renamed_repository_is_followed_with_the_same_verb_and_body() 
         );
         assert_eq!(after.body.is_empty(), request.body.is_none());
     }
+}
+
+#[tokio::test]
+async fn case_18_what_github_answered_after_a_renaming_is_followed() {
+    let recorded = Recorded::start("rename-repository");
+    recorded.skip(1);
+    let client = client_of(&recorded.url(), options());
+    let (ctx, _) = context();
+    let path = "/repos/octokit-fixture-org/rename-repository";
+    let read = ApiRequest::get("resolving", path);
+    let change = json!({ "name": "rename-repository-newname", "description": "test description" });
+    let write = ApiRequest::send("changing", Method::PATCH, path, change, Repeat::Safe);
+    for request in [read, write] {
+        let answer = send(&client, &request, &ctx).await.unwrap();
+        assert_eq!((answer.status, answer.moved_to.as_deref()), (200, Some("/repositories/1000")));
+        let body: serde_json::Value = answer.json("resolving").unwrap();
+        assert_eq!(body["full_name"], "octokit-fixture-org/rename-repository-newname");
+    }
+    assert_eq!(recorded.left(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_archive_as_github_redirects_to_it_arrives_as_bytes() {
+    let recorded = Recorded::start("get-archive");
+    let client = client_of(&recorded.url(), options());
+    let path = "/repos/octokit-fixture-org/get-archive/tarball/main";
+    let request = ApiRequest::get("downloading", path).with_accept("application/vnd.github.raw");
+    let answer = send(&client, &request, &context().0).await.unwrap();
+    assert!(answer.is_success() && !answer.body.is_empty());
+    assert!(answer.moved_to.is_some_and(|place| place.contains("/legacy.tar.gz/")));
 }
 
 #[tokio::test]
