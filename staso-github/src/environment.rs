@@ -1,4 +1,5 @@
-//! The one place of this crate that reads the environment: what the git program may see of it.
+//! The one place of this crate that reads the environment: what the git program may see of it, and credentials that the
+//! host asks to be taken from there.
 
 use std::ffi::OsString;
 
@@ -23,4 +24,11 @@ const PASSED: [&str; 12] = [
 pub(crate) fn for_git() -> Vec<(&'static str, OsString)> {
     #[expect(clippy::disallowed_methods, reason = "this module owns the environment")]
     PASSED.into_iter().filter_map(|name| std::env::var_os(name).map(|value| (name, value))).collect()
+}
+
+/// A variable of this process that holds text and is not empty.
+#[cfg(feature = "github")]
+pub(crate) fn text(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "this module owns the environment")]
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }

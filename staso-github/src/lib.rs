@@ -21,6 +21,6 @@ mod publish;
 pub use address::{RemoteAddress, RemoteAddressError};
 pub use credentials::{CredentialSource, GitCredentials, NoCredentials};
 #[cfg(feature = "github")]
-pub use github::{AppCredentials, ClientOptions, GitHubAuth, GitHubEndpoints};
+pub use github::{AppCredentials, ClientOptions, CredentialsError, GitHubAuth, GitHubEndpoints, JwtSigner};
 pub use limits::GitLimits;
 pub use local::LocalGit;

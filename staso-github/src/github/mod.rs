@@ -5,6 +5,6 @@ mod auth;
 mod client;
 mod endpoints;
 
-pub use auth::{AppCredentials, GitHubAuth};
+pub use auth::{AppCredentials, CredentialsError, GitHubAuth, JwtSigner};
 pub use client::ClientOptions;
 pub use endpoints::GitHubEndpoints;
