@@ -3,11 +3,13 @@
 
 mod checkout;
 mod conformance;
+mod fault;
 mod fixture;
 mod git_http;
 mod hostile;
 mod killed;
 mod mirror;
+mod official;
 mod peer;
 mod propose;
 mod resolve;
