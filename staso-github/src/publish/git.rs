@@ -10,16 +10,24 @@ use staso_core::vcs::{ChangeSet, VcsError};
 use super::host::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared, StandingBranch};
 use super::message::Trailers;
 use super::publication::number_of;
+use super::publisher::MAX_ON_TOP;
 use crate::credentials::CredentialSource;
 use crate::error;
 use crate::git::transport::{Advertised, Pushed};
-use crate::git::{CommitStore, change, commit};
+use crate::git::{Ancestry, CommitStore, change, commit};
 
 /// The branches of a remote repository.
 #[derive(Debug, Clone)]
 pub(crate) struct GitBranches {
     store: CommitStore,
     credentials: Arc<dyn CredentialSource>,
+}
+
+/// A commit of ours in the history of a branch.
+#[derive(Debug, Clone)]
+pub(crate) struct OwnCommit {
+    pub(crate) commit: CommitId,
+    pub(crate) trailers: Trailers,
 }
 
 impl GitBranches {
@@ -43,12 +51,44 @@ impl GitBranches {
         self.store.list(prefixes, &*self.credentials, ctx).await
     }
 
-    /// What a commit says, without a look at what it does.
-    pub(crate) async fn read(
+    /// Whether a commit is in the history of another one.
+    pub(crate) async fn ancestry(
         &self,
-        commit: &CommitId,
+        tip: &CommitId,
+        ancestor: &CommitId,
         ctx: &RunContext,
-    ) -> Result<commit::CommitText, VcsError> {
+    ) -> Result<Ancestry, VcsError> {
+        self.store.ancestry(tip, ancestor, &*self.credentials, ctx).await
+    }
+
+    /// Finds out whether a branch could be made at a commit. Makes none.
+    pub(crate) async fn may_push(&self, commit: &CommitId, ctx: &RunContext) -> Result<(), VcsError> {
+        self.ensure(std::slice::from_ref(commit), ctx).await?;
+        self.store.may_push(commit, &*self.credentials, ctx).await
+    }
+
+    /// The newest commit of ours in the history of a branch: its tip, or below a few commits of reviewers.
+    pub(crate) async fn own_commit(
+        &self,
+        tip: &CommitId,
+        ctx: &RunContext,
+    ) -> Result<Option<OwnCommit>, VcsError> {
+        let mut next = tip.clone();
+        for _ in 0..=MAX_ON_TOP {
+            let text = self.read(&next, ctx).await?;
+            if let Some(trailers) = Trailers::read(&text.message) {
+                return Ok(Some(OwnCommit { commit: next, trailers }));
+            }
+            match text.parents.into_iter().next() {
+                Some(parent) => next = parent,
+                None => break,
+            }
+        }
+        Ok(None)
+    }
+
+    /// What a commit says, without a look at what it does.
+    async fn read(&self, commit: &CommitId, ctx: &RunContext) -> Result<commit::CommitText, VcsError> {
         self.ensure(std::slice::from_ref(commit), ctx).await?;
         let commit = commit.clone();
         self.store.work("reading a commit", ctx, move |repository, _| commit::read(repository, &commit)).await
