@@ -21,6 +21,9 @@ mod publish;
 pub use address::{RemoteAddress, RemoteAddressError};
 pub use credentials::{CredentialSource, GitCredentials, NoCredentials};
 #[cfg(feature = "github")]
-pub use github::{AppCredentials, GitHubAuth, GitHubEndpoints};
+pub use github::{
+    AppCredentials, ClientOptions, CodeAccess, CommitMode, CredentialsError, GitHub, GitHubAuth,
+    GitHubEndpoints, GitHubOptions, JwtSigner,
+};
 pub use limits::GitLimits;
 pub use local::LocalGit;

@@ -16,8 +16,9 @@ use staso_core::vcs::{
 
 use crate::blocking::{self, Stop};
 use crate::error::PROVIDER;
-use crate::git::{self, CheckoutCache, GitRepository, Mirror, MirrorLock, Publication};
+use crate::git::{self, CheckoutCache, GitRepository, Mirror, MirrorLock};
 use crate::limits::GitLimits;
+use crate::publish::Publication;
 
 /// Serves repositories that are on this machine: bare ones, clones, linked working trees.
 ///
@@ -298,14 +299,7 @@ impl VcsProvider for LocalGit {
             Place::Mirror(mirror) => Some(mirror.update(ctx).await?),
             Place::Local(_) => None,
         };
-        let publication = Publication {
-            base: request.base_branch.clone(),
-            prefix: request.branch_prefix.clone(),
-            changes: request.changes.clone(),
-            key: request.idempotency_key.to_owned(),
-            run_id: request.run_id,
-            now: ctx.now(),
-        };
+        let publication = Publication::new(request, ctx);
         let limits = self.limits.clone();
         self.work(&place, url, "proposing a fix", lock, ctx, move |repository, stop| {
             git::check_writable(repository)?;
