@@ -101,7 +101,7 @@ impl ApiRequest {
 
     /// Whether the answer has to be JSON.
     pub(super) fn wants_json(&self) -> bool {
-        self.accept.contains("json") && self.method != Method::HEAD
+        self.accept == JSON && self.method != Method::HEAD
     }
 
     /// Adds a parameter; the value is encoded.
