@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use staso_core::code::RepoPath;
 use staso_core::id::{BranchName, CommitId};
 use staso_core::run::RunContext;
-use staso_core::trace::{RepositoryUrl, SourceRevision, Timestamp};
+use staso_core::trace::{RepositoryUrl, SourceRevision};
 use staso_core::vcs::{
     Access, Checkout, FileContent, Proposal, ProposeRequest, RepositoryRef, ResolvedSource, Tree, VcsError,
     VcsProvider,
@@ -282,7 +281,7 @@ impl VcsProvider for LocalGit {
         ctx: &RunContext,
     ) -> Result<Checkout, VcsError> {
         let cache = CheckoutCache::new(self.data.clone(), self.limits.clone());
-        let (commit, now) = (commit.clone(), system_time(ctx.now()));
+        let (commit, now) = (commit.clone(), git::system_time(ctx.now()));
         self.with(&repository.url, "checking out", ctx, move |repository, stop| {
             cache.acquire(repository, &commit, now, stop)
         })
@@ -320,9 +319,4 @@ impl VcsProvider for LocalGit {
         })
         .await
     }
-}
-
-fn system_time(time: Timestamp) -> SystemTime {
-    let nanos = u64::try_from(time.as_nanos()).unwrap_or(0);
-    SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos)
 }

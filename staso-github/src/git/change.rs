@@ -9,6 +9,7 @@ use staso_core::code::RepoPath;
 use staso_core::id::{BranchName, CommitId};
 use staso_core::vcs::{ChangeSet, FileEdit, TreeEntryKind, VcsError};
 
+use super::read::is_lfs_pointer;
 use super::repository::GitRepository;
 use super::walk::kind;
 use crate::limits::GitLimits;
@@ -166,14 +167,15 @@ fn fit(repository: &GitRepository, tree: &Tree<'_>, edit: &FileEdit) -> Result<F
     })
 }
 
-/// The content and executable flag of a regular file; `None` when there is nothing.
+/// The content and executable flag of a regular file; `None` when there is nothing. A pointer to Git LFS is no such file:
+/// the content that it stands for is not here.
 fn current(
     repository: &GitRepository,
     tree: &Tree<'_>,
     path: &RepoPath,
 ) -> Result<Option<(Oid, bool)>, VcsError> {
     let refuse = |path: &str, what: &str| {
-        Err(VcsError::InvalidChange { reason: format!("{path} is {what}, not a file") })
+        Err(VcsError::InvalidChange { reason: format!("{path} is {what}, not a file that can be edited") })
     };
     for ancestor in ancestors(path.as_str()) {
         match lookup(repository, tree, ancestor)?.map(|entry| kind(&entry)) {
@@ -185,6 +187,9 @@ fn current(
     }
     let Some(entry) = lookup(repository, tree, path.as_str())? else { return Ok(None) };
     match kind(&entry) {
+        Some(TreeEntryKind::File | TreeEntryKind::Executable) if is_lfs_pointer(repository, entry.id())? => {
+            refuse(path.as_str(), "kept by Git LFS")
+        }
         Some(TreeEntryKind::File) => Ok(Some((entry.id(), false))),
         Some(TreeEntryKind::Executable) => Ok(Some((entry.id(), true))),
         Some(TreeEntryKind::Symlink) => refuse(path.as_str(), "a symbolic link"),

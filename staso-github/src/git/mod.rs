@@ -4,6 +4,7 @@
 //! beyond their data.
 
 mod access;
+mod ancestry;
 mod cache;
 pub(crate) mod change;
 mod checkout;
@@ -21,12 +22,14 @@ pub(crate) mod transport;
 mod walk;
 
 pub(crate) use access::check_writable;
-pub(crate) use cache::CheckoutCache;
+pub(crate) use ancestry::Ancestry;
+pub(crate) use cache::{CheckoutCache, system_time};
 pub(crate) use data::{PRIVATE, make_directory};
 pub(crate) use mirror::{Mirror, MirrorLock};
 pub(crate) use proposal::{propose, status};
 pub(crate) use read::{FoundFile, list_tree, read_file};
+pub(crate) use record::ProposalRecord;
 pub(crate) use repository::GitRepository;
-pub(crate) use revision::resolve;
+pub(crate) use revision::{gone_note, resolve};
 pub(crate) use store::CommitStore;
 pub(crate) use walk::kind_of;

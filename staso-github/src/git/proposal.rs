@@ -18,6 +18,7 @@ use super::{change, commit};
 use crate::blocking::Stop;
 use crate::limits::GitLimits;
 use crate::publish::{CommitMessage, MAX_NUMBER, Publication, Trailers, number_of, numbered};
+use crate::shell::quoted;
 
 /// Rounds in which a number is not to be had before the next one is taken.
 const MAX_TRIES: u32 = 100;
@@ -297,25 +298,5 @@ fn tip_of(repository: &GitRepository, branch: &BranchName) -> Result<Option<Oid>
         }
         Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
         Err(error) => Err(repository.fail("reading a branch", error)),
-    }
-}
-
-/// For a POSIX shell, because people paste the command.
-fn quoted(text: &str) -> String {
-    if text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./@:=+,".contains(&b)) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_survives_a_shell() {
-        assert_eq!(quoted("/srv/a-b.git"), "/srv/a-b.git");
-        assert_eq!(quoted("/srv/it's $(x)"), r"'/srv/it'\''s $(x)'");
     }
 }

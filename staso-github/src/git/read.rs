@@ -86,6 +86,19 @@ pub(crate) fn read_file(
     Ok(found.read(blob.content()))
 }
 
+/// Whether a file is a pointer to content that Git LFS keeps elsewhere.
+pub(crate) fn is_lfs_pointer(repository: &GitRepository, oid: Oid) -> Result<bool, VcsError> {
+    if blob_size(repository, oid)? > LFS_MAX_BYTES as u64 {
+        return Ok(false);
+    }
+    let blob = repository.git().find_blob(oid).map_err(|error| repository.fail("reading a file", error))?;
+    Ok(is_pointer(blob.content()))
+}
+
+fn is_pointer(bytes: &[u8]) -> bool {
+    bytes.len() <= LFS_MAX_BYTES && bytes.starts_with(LFS_HEADER)
+}
+
 /// Lists the files of a commit.
 pub(crate) fn list_tree(
     repository: &GitRepository,

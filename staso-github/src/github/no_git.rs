@@ -43,6 +43,17 @@ impl GitTransport for NoGit {
         missing()
     }
 
+    async fn may_push(
+        &self,
+        _: &Remote<'_>,
+        _: &Path,
+        _: &CommitId,
+        _: &BranchName,
+        _: &RunContext,
+    ) -> Result<(), TransportError> {
+        missing()
+    }
+
     async fn compact(&self, _: &Path, _: &RunContext) -> Result<(), TransportError> {
         missing()
     }

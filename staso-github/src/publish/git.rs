@@ -5,35 +5,35 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use staso_core::id::{BranchName, CommitId};
 use staso_core::run::RunContext;
-use staso_core::vcs::{Access, ChangeSet, VcsError};
+use staso_core::vcs::{ChangeSet, VcsError};
 
 use super::host::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared, StandingBranch};
 use super::message::Trailers;
 use super::publication::number_of;
-use crate::address::RemoteAddress;
+use super::publisher::MAX_ON_TOP;
 use crate::credentials::CredentialSource;
 use crate::error;
-use crate::git::transport::{Advertised, GitTransport, Pushed, Remote, TransportError};
-use crate::git::{CommitStore, change, commit};
+use crate::git::transport::{Advertised, Pushed};
+use crate::git::{Ancestry, CommitStore, change, commit};
 
 /// The branches of a remote repository.
 #[derive(Debug, Clone)]
 pub(crate) struct GitBranches {
     store: CommitStore,
-    address: RemoteAddress,
-    transport: Arc<dyn GitTransport>,
     credentials: Arc<dyn CredentialSource>,
 }
 
+/// A commit of ours in the history of a branch.
+#[derive(Debug, Clone)]
+pub(crate) struct OwnCommit {
+    pub(crate) commit: CommitId,
+    pub(crate) trailers: Trailers,
+}
+
 impl GitBranches {
-    /// `store` holds commits of the repository at `address`.
-    pub(crate) fn new(
-        store: CommitStore,
-        address: RemoteAddress,
-        transport: Arc<dyn GitTransport>,
-        credentials: Arc<dyn CredentialSource>,
-    ) -> Self {
-        Self { store, address, transport, credentials }
+    /// `store` holds commits of the repository.
+    pub(crate) fn new(store: CommitStore, credentials: Arc<dyn CredentialSource>) -> Self {
+        Self { store, credentials }
     }
 
     /// The commits that are here.
@@ -48,41 +48,50 @@ impl GitBranches {
 
     /// The branches whose names begin with one of these, and the head; all branches when none is given.
     pub(crate) async fn list(&self, prefixes: &[String], ctx: &RunContext) -> Result<Advertised, VcsError> {
-        let credentials = self.credentials.credentials(Access::Read, ctx).await?;
-        let remote = Remote { address: &self.address, credentials: credentials.as_ref() };
-        let listed = self.transport.list(&remote, prefixes, ctx).await;
-        listed.map_err(|error| self.store.fail("listing the branches of a remote", error))
+        self.store.list(prefixes, &*self.credentials, ctx).await
+    }
+
+    /// Whether a commit is in the history of another one.
+    pub(crate) async fn ancestry(
+        &self,
+        tip: &CommitId,
+        ancestor: &CommitId,
+        ctx: &RunContext,
+    ) -> Result<Ancestry, VcsError> {
+        self.store.ancestry(tip, ancestor, &*self.credentials, ctx).await
+    }
+
+    /// Finds out whether a branch could be made at a commit. Makes none.
+    pub(crate) async fn may_push(&self, commit: &CommitId, ctx: &RunContext) -> Result<(), VcsError> {
+        self.ensure(std::slice::from_ref(commit), ctx).await?;
+        self.store.may_push(commit, &*self.credentials, ctx).await
+    }
+
+    /// The newest commit of ours in the history of a branch: its tip, or below a few commits of reviewers.
+    pub(crate) async fn own_commit(
+        &self,
+        tip: &CommitId,
+        ctx: &RunContext,
+    ) -> Result<Option<OwnCommit>, VcsError> {
+        let mut next = tip.clone();
+        for _ in 0..=MAX_ON_TOP {
+            let text = self.read(&next, ctx).await?;
+            if let Some(trailers) = Trailers::read(&text.message) {
+                return Ok(Some(OwnCommit { commit: next, trailers }));
+            }
+            match text.parents.into_iter().next() {
+                Some(parent) => next = parent,
+                None => break,
+            }
+        }
+        Ok(None)
     }
 
     /// What a commit says, without a look at what it does.
-    pub(crate) async fn read(
-        &self,
-        commit: &CommitId,
-        ctx: &RunContext,
-    ) -> Result<commit::CommitText, VcsError> {
+    async fn read(&self, commit: &CommitId, ctx: &RunContext) -> Result<commit::CommitText, VcsError> {
         self.ensure(std::slice::from_ref(commit), ctx).await?;
         let commit = commit.clone();
         self.store.work("reading a commit", ctx, move |repository, _| commit::read(repository, &commit)).await
-    }
-
-    async fn push(
-        &self,
-        branch: &BranchName,
-        head: &CommitId,
-        ctx: &RunContext,
-    ) -> Result<Result<Pushed, TransportError>, VcsError> {
-        let credentials = self.credentials.credentials(Access::Propose, ctx).await?;
-        let remote = Remote { address: &self.address, credentials: credentials.as_ref() };
-        Ok(self.transport.push(&remote, self.store.directory(), head, branch, ctx).await)
-    }
-
-    fn refusal(&self, branch: &BranchName, error: TransportError) -> VcsError {
-        match error {
-            TransportError::Rejected { reason } => {
-                VcsError::PolicyRejected { branch: branch.clone(), rule: reason }
-            }
-            other => self.store.fail("pushing a branch", other),
-        }
     }
 }
 
@@ -166,15 +175,15 @@ impl BranchHost for GitBranches {
         let Some(head) = prepared.head.clone() else {
             return Err(error::backend("pushing a branch", "the commit was not made before"));
         };
-        match self.push(branch, &head, ctx).await? {
+        match self.store.push(&head, branch, &*self.credentials, ctx).await {
             Ok(Pushed::Created) => Ok(MadeBranch::Created { head, signature: None }),
             Ok(Pushed::Taken) => Ok(MadeBranch::Taken),
-            Err(TransportError::Cancelled) => Err(VcsError::Cancelled),
+            Err(VcsError::Cancelled) => Err(VcsError::Cancelled),
             // The answer may have been lost on its way, not the push.
             Err(error) => match self.tip(branch, ctx).await {
                 Ok(Some(tip)) if tip == head => Ok(MadeBranch::Created { head, signature: None }),
                 Ok(Some(_)) => Ok(MadeBranch::Taken),
-                Ok(None) | Err(_) => Err(self.refusal(branch, error)),
+                Ok(None) | Err(_) => Err(error),
             },
         }
     }

@@ -11,7 +11,7 @@ use crate::git::change;
 use crate::limits::GitLimits;
 
 /// Commits that reviewers may put on top of ours before the branch is no longer taken for ours.
-const MAX_ON_TOP: usize = 10;
+pub(super) const MAX_ON_TOP: usize = 10;
 
 /// Publishes the change as a branch of its own, or finds the branch that an earlier attempt with the same key made.
 ///

@@ -16,3 +16,5 @@ mod peer;
 mod propose;
 mod resolve;
 mod speed;
+mod with_emulate;
+mod with_prism;

@@ -2,11 +2,12 @@
 
 use staso_core::code::RepoPath;
 use staso_core::run::RunContext;
-use staso_core::vcs::{ChangeSet, FileEdit, VcsError};
+use staso_core::vcs::{ChangeSet, FileEdit, ProposeRequest, VcsError};
 
-use super::commit::{MAX_BLOB_BYTES, workflows_missing};
+use super::commit::MAX_BLOB_BYTES;
 use super::target::Target;
 use crate::github::auth::Granted;
+use crate::github::parts::Parts;
 
 /// Where GitHub keeps workflows, in lower case: some file systems do not tell the cases apart.
 const WORKFLOWS: &str = ".github/workflows/";
@@ -53,21 +54,35 @@ pub(super) fn lfs(path: &RepoPath) -> VcsError {
 
 /// Changes of workflows need a permission of their own, which GitHub would miss only after the push.
 pub(super) async fn check_workflows(
+    parts: &Parts,
     target: Target<'_>,
-    changes: &ChangeSet,
+    request: &ProposeRequest<'_>,
     ctx: &RunContext,
 ) -> Result<(), VcsError> {
     let is_workflow = |edit: &FileEdit| edit.path.as_str().to_ascii_lowercase().starts_with(WORKFLOWS);
-    if !changes.edits.iter().any(is_workflow) {
+    if !request.changes.edits.iter().any(is_workflow) {
         return Ok(());
     }
-    match target.api.granted(target.name, ctx).await? {
-        Granted::Installation { permissions, .. }
-            if permissions.get("workflows").is_none_or(|level| level != "write") =>
-        {
-            Err(workflows_missing(target))
+    let granted = match target.api.granted(target.name, ctx).await? {
+        Granted::Unknown => parts.granted.get(&request.repository.id).unwrap_or(Granted::Unknown),
+        known => known,
+    };
+    let missing = match &granted {
+        Granted::Installation { permissions, .. } => {
+            permissions.get("workflows").is_none_or(|level| level != "write").then_some("workflows: write")
         }
-        _ => Ok(()),
+        Granted::Personal { scopes: Some(scopes), .. } => {
+            (!scopes.contains("workflow")).then_some("workflow")
+        }
+        _ => None,
+    };
+    match missing {
+        None => Ok(()),
+        Some(permission) => Err(VcsError::MissingPermission {
+            permission: permission.to_owned(),
+            url: target.name.url.clone(),
+            remedy: format!("{}, or leave files below {WORKFLOWS} out of the change", granted.remedy()),
+        }),
     }
 }
 

@@ -70,7 +70,7 @@ fn split_ending(text: &str) -> (&str, &str) {
 
 /// Line ends and blanks at the end change on the way through a web form.
 fn normal(text: &str) -> String {
-    text.replace("\r\n", "\n").trim_end().to_owned()
+    text.replace('\r', "").trim_end().to_owned()
 }
 
 fn line(key: &str, body: &str) -> String {
@@ -124,7 +124,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_is_too_long(line in "(?s).{0,200}", times in 1_usize..2_000) {
+        fn no_text_is_too_long(line in "[`<>a-e/\n ]{1,40}|</?details>\n", times in 1_000_usize..4_000) {
             let (kept, _) = marked(&line.repeat(times), "key");
             prop_assert!(kept.len() <= MAX_BODY_BYTES);
             prop_assert_eq!(origin(&kept, "key"), Origin::Ours);

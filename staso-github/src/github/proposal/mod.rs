@@ -23,3 +23,6 @@ mod tree;
 
 pub(crate) use publication::propose;
 pub(crate) use status::status;
+
+#[cfg(test)]
+mod cases;

@@ -10,9 +10,10 @@ use staso_core::run::RunContext;
 use staso_core::vcs::{Access, ChangeSet, CommitSignature, VcsError};
 
 use super::commit::commit_id;
+use super::problem::is_policy;
 use super::target::Target;
 use crate::github::api::{ApiFailure, PROVIDER, Scope};
-use crate::github::client::{ApiAnswer, ApiRequest, Repeat};
+use crate::github::client::{ApiAnswer, ApiRequest, Repeat, clean};
 
 const OPERATION: &str = "making a commit";
 /// The whole request: `CreateCommitOnBranchInput` is its one variable.
@@ -125,11 +126,11 @@ impl Mutation<'_> {
             return Ok(Outcome::Made { head: commit_id(OPERATION, &made.oid)?, signature });
         }
         let text = errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join(": ");
-        let shown = super::problem::shown(&text);
+        let shown = clean(&text);
         let says = |kind: &str| errors.iter().any(|error| error.kind == kind);
         if says("STALE_DATA") {
             Ok(Outcome::Unknown)
-        } else if super::problem::is_policy(&text) {
+        } else if is_policy(&text) {
             Err(VcsError::PolicyRejected { branch: self.branch.clone(), rule: shown })
         } else if says("FORBIDDEN") {
             Err(VcsError::MissingPermission {

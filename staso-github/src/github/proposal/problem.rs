@@ -1,12 +1,8 @@
 //! What GitHub says is wrong with a request.
 
 use serde_json::Value;
-use staso_core::redaction::{redact, visible};
 
-use crate::github::client::ApiAnswer;
-
-/// Longest text that is shown to users, in characters.
-const MAX_CHARS: usize = 500;
+use crate::github::client::{ApiAnswer, clean};
 
 /// The body of a refusal: `{"message": …, "errors": [{"field", "code", "message"} or "text"]}`.
 #[derive(Debug, Default)]
@@ -50,14 +46,8 @@ impl Problem {
 
     /// All of it on one line, without credentials and hidden characters.
     pub(super) fn text(&self) -> String {
-        shown(&self.texts.join(": "))
+        clean(&self.texts.join(": "))
     }
-}
-
-/// A text of GitHub as users are shown it: one line without credentials and hidden characters, cut.
-pub(super) fn shown(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    visible(&redact(&line)).chars().take(MAX_CHARS).collect()
 }
 
 /// Whether a text of GitHub names a ruleset or branch protection.
@@ -77,18 +67,10 @@ pub(super) fn is_policy(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use reqwest::header::HeaderMap;
-
     use super::*;
 
     fn problem(body: &str) -> Problem {
-        let answer = ApiAnswer {
-            status: 422,
-            headers: HeaderMap::new(),
-            body: body.as_bytes().to_vec(),
-            moved_to: None,
-        };
-        Problem::of(&answer)
+        Problem::of(&ApiAnswer::of(422, body))
     }
 
     #[test]

@@ -76,7 +76,7 @@ async fn check_all(
         };
         check::check_added(edit, &before, ctx)?;
     }
-    check::check_workflows(target, request.changes, ctx).await
+    check::check_workflows(parts, target, request, ctx).await
 }
 
 /// Makes the branch, with git or through the API.
@@ -87,16 +87,13 @@ async fn push(
     publication: &Publication,
     ctx: &RunContext,
 ) -> Result<Published, VcsError> {
-    let transport = parts.transport.as_ref().filter(|_| parts.commit_mode() == CommitMode::Push);
-    let published = match transport {
-        Some(transport) => {
-            let store = parts.store(request.repository)?;
-            let address = parts.address(target.name)?;
+    let published = match parts.commit_mode() {
+        CommitMode::Push => {
             let credentials = Arc::new(parts.credentials(target.name));
-            let host = GitBranches::new(store, address, Arc::clone(transport), credentials);
+            let host = GitBranches::new(parts.store(request.repository)?, credentials);
             publish(&host, publication, &parts.limits, ctx).await
         }
-        None => {
+        CommitMode::Api => {
             let host = api_branches(parts, target, request, ctx).await?;
             publish(&host, publication, &parts.limits, ctx).await
         }
@@ -117,8 +114,8 @@ async fn api_branches<'a>(
 ) -> Result<ApiBranches<'a>, VcsError> {
     let branches = ApiBranches::new(target);
     Ok(match parts.api.granted(target.name, ctx).await? {
-        Granted::Installation { .. } | Granted::Public => branches,
-        Granted::Personal { .. } | Granted::Unknown => {
+        Granted::Installation { .. } => branches,
+        _ => {
             let key = request.idempotency_key;
             branches.with_mutations(Pending::new(&parts.data, &request.repository.id, key))
         }
