@@ -14,3 +14,5 @@ mod peer;
 mod propose;
 mod resolve;
 mod speed;
+mod with_emulate;
+mod with_prism;
