@@ -18,6 +18,7 @@ use staso_core::run::RunContext;
 use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::{Access, VcsError};
 
+use super::ancestry::{self, Ancestry};
 use super::checkout::remove_tree;
 use super::data::{self, Hold};
 use super::leftovers::remove_leftovers;
@@ -33,6 +34,10 @@ use crate::limits::GitLimits;
 const MAX_PACK_FILES: usize = 60;
 /// How far branches are followed into the past when a server gives out no commits by id; then all the way.
 const DEPTHS: [Option<u32>; 4] = [Some(1), Some(50), Some(500), None];
+/// How much history is fetched at first; most failing commits and merged fixes are among the newest ones.
+const FIRST_HISTORY: u32 = 50;
+/// The branch that a server is asked about before there is one. It is never made.
+const PREFLIGHT_BRANCH: &str = "fix/staso-preflight-1";
 /// How often other credentials are asked for when a server refuses the first.
 const MAX_REFUSALS: u32 = 4;
 
@@ -159,6 +164,74 @@ impl CommitStore {
         }
     }
 
+    /// Finds out whether a branch could be made at a commit that is here, as far as the server tells before it gets one.
+    pub(crate) async fn may_push(
+        &self,
+        commit: &CommitId,
+        credentials: &dyn CredentialSource,
+        ctx: &RunContext,
+    ) -> Result<(), VcsError> {
+        let branch =
+            BranchName::new(PREFLIGHT_BRANCH).map_err(|error| error::backend("asking to push", error))?;
+        let _packs = self.packs_lock(ctx).await?;
+        let mut turn = Turn::new(self, Access::Propose, credentials);
+        loop {
+            let held = turn.credentials(ctx).await?;
+            let remote = self.remote(held.as_ref());
+            let asked = self.transport.may_push(&remote, &self.directory, commit, &branch, ctx).await;
+            if turn.settle("push a branch", held, asked, ctx).await?.is_some() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether a commit is in the history of another one. Both are here. More and more of the history is fetched, up to
+    /// [`GitLimits::history_commits`], into a repository beside this one, without files where the server can leave them
+    /// out. What cannot be found out is [`Ancestry::Unknown`].
+    pub(crate) async fn ancestry(
+        &self,
+        tip: &CommitId,
+        ancestor: &CommitId,
+        credentials: &dyn CredentialSource,
+        ctx: &RunContext,
+    ) -> Result<Ancestry, VcsError> {
+        let mut known = self.known_ancestry(tip, ancestor, ctx).await?;
+        let history = Self { directory: self.directory.with_extension("history"), ..self.clone() };
+        if known == Ancestry::Unknown && history.directory.exists() {
+            known = history.known_ancestry(tip, ancestor, ctx).await?;
+        }
+        for depth in [FIRST_HISTORY.min(self.limits.history_commits), self.limits.history_commits] {
+            if known != Ancestry::Unknown {
+                break;
+            }
+            let lock = history.lock(ctx).await?;
+            let fetched = history.fetch(Wanted::History(tip), Some(depth), credentials, ctx).await;
+            drop(lock);
+            match fetched {
+                Ok(()) => known = history.known_ancestry(tip, ancestor, ctx).await?,
+                Err(VcsError::Cancelled) => return Err(VcsError::Cancelled),
+                Err(error) => {
+                    tracing::debug!(%error, "the history could not be fetched");
+                    break;
+                }
+            }
+        }
+        Ok(known)
+    }
+
+    async fn known_ancestry(
+        &self,
+        tip: &CommitId,
+        ancestor: &CommitId,
+        ctx: &RunContext,
+    ) -> Result<Ancestry, VcsError> {
+        let (tip, ancestor) = (tip.clone(), ancestor.clone());
+        self.work("reading the history", ctx, move |repository, stop| {
+            ancestry::ancestry(repository, &tip, &ancestor, stop)
+        })
+        .await
+    }
+
     /// Runs `work` on the commits that are here. They stay here meanwhile.
     pub(crate) async fn work<T: Send + 'static>(
         &self,
@@ -179,6 +252,11 @@ impl CommitStore {
     /// Where the bare repository stands.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// A failure of the transport, in the words of users.
+    pub(crate) fn fail(&self, operation: &'static str, error: TransportError) -> VcsError {
+        error.into_vcs(operation, &self.url)
     }
 
     const fn remote<'a>(&'a self, credentials: Option<&'a GitCredentials>) -> Remote<'a> {
@@ -272,7 +350,7 @@ impl CommitStore {
     }
 
     /// Waits until nobody else fetches, and makes the repository ready to be fetched into.
-    async fn lock(&self, ctx: &RunContext) -> Result<File, VcsError> {
+    pub(crate) async fn lock(&self, ctx: &RunContext) -> Result<File, VcsError> {
         let store = self.clone();
         blocking::run(ctx, "waiting for another fetch", self.limits.fetch, move |stop| {
             store.make_parent()?;

@@ -84,9 +84,11 @@ impl GitTransport for CliTransport {
             "--no-auto-maintenance",
             "--force",
             &depth,
-            "--",
-            &remote.url(),
         ]);
+        if matches!(fetch.wanted, Wanted::History(_)) {
+            arguments.push("--filter=tree:0".to_owned());
+        }
+        arguments.extend(words(&["--", &remote.url()]));
         arguments.extend(fetch.wanted.refspecs());
         self.git(remote, Some(into), arguments, ctx).await?.accepted().map(drop)
     }
@@ -100,23 +102,7 @@ impl GitTransport for CliTransport {
         ctx: &RunContext,
     ) -> Result<Pushed, TransportError> {
         let reference = format!("refs/heads/{branch}");
-        // The expectation that there is no such branch: git checks it against the list it gets, and the server against
-        // the branch itself at the moment it makes it.
-        let lease = format!("--force-with-lease={reference}:");
-        let refspec = format!("{commit}:{reference}");
-        let arguments = words(&[
-            "push",
-            "--no-progress",
-            "--porcelain",
-            "--no-verify",
-            "--no-follow-tags",
-            "--no-signed",
-            "--recurse-submodules=no",
-            &lease,
-            "--",
-            &remote.url(),
-            &refspec,
-        ]);
+        let arguments = new_branch(remote, commit, &reference);
         let answer = self.git(remote, Some(from), arguments, ctx).await?;
         let Some((flag, summary)) = outcome(&answer.output, &reference) else {
             return Err(answer.complaint.failure());
@@ -136,6 +122,22 @@ impl GitTransport for CliTransport {
             }
             _ => Err(answer.complaint.failure()),
         }
+    }
+
+    async fn may_push(
+        &self,
+        remote: &Remote<'_>,
+        from: &Path,
+        commit: &CommitId,
+        branch: &BranchName,
+        ctx: &RunContext,
+    ) -> Result<(), TransportError> {
+        let reference = format!("refs/heads/{branch}");
+        let mut arguments = new_branch(remote, commit, &reference);
+        arguments.insert(1, "--dry-run".to_owned());
+        let answer = self.git(remote, Some(from), arguments, ctx).await?;
+        // That there is such a branch is no matter: the server let us in.
+        if outcome(&answer.output, &reference).is_some() { Ok(()) } else { Err(answer.complaint.failure()) }
     }
 
     async fn compact(&self, directory: &Path, ctx: &RunContext) -> Result<(), TransportError> {
@@ -183,13 +185,31 @@ impl CliTransport {
 
 impl Wanted<'_> {
     fn refspecs(&self) -> Vec<String> {
+        let kept = |commit: &CommitId| format!("{commit}:refs/staso/commits/{commit}");
         match self {
-            Self::Commits(commits) => {
-                commits.iter().map(|commit| format!("{commit}:refs/staso/commits/{commit}")).collect()
-            }
+            Self::Commits(commits) => commits.iter().map(kept).collect(),
+            Self::History(commit) => vec![kept(commit)],
             Self::Branches => vec!["+refs/heads/*:refs/staso/branches/*".to_owned()],
         }
     }
+}
+
+/// The push of a branch that is expected not to be there: git checks that against the list it gets, and the server
+/// against the branch itself at the moment it makes it.
+fn new_branch(remote: &Remote<'_>, commit: &CommitId, reference: &str) -> Vec<String> {
+    words(&[
+        "push",
+        "--no-progress",
+        "--porcelain",
+        "--no-verify",
+        "--no-follow-tags",
+        "--no-signed",
+        "--recurse-submodules=no",
+        &format!("--force-with-lease={reference}:"),
+        "--",
+        &remote.url(),
+        &format!("{commit}:{reference}"),
+    ])
 }
 
 fn words(words: &[&str]) -> Vec<String> {

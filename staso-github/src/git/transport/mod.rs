@@ -64,6 +64,9 @@ pub(crate) enum Wanted<'a> {
     Commits(&'a [CommitId]),
     /// All branches. Kept below `refs/staso/branches/`.
     Branches,
+    /// A commit for the sake of its past, without files where both sides can leave them out. Kept as
+    /// [`Commits`](Self::Commits) are, in a repository where no files are looked for.
+    History(&'a CommitId),
 }
 
 /// What to fetch, and how much of its past.
@@ -167,6 +170,16 @@ pub(crate) trait GitTransport: Debug + Send + Sync + 'static {
         branch: &BranchName,
         ctx: &RunContext,
     ) -> Result<Pushed, TransportError>;
+
+    /// Finds out whether [`push`](Self::push) would be let in, as far as a server tells before it gets anything.
+    async fn may_push(
+        &self,
+        remote: &Remote<'_>,
+        from: &Path,
+        commit: &CommitId,
+        branch: &BranchName,
+        ctx: &RunContext,
+    ) -> Result<(), TransportError>;
 
     /// Makes many packs of a repository one. Nobody else reads it meanwhile.
     async fn compact(&self, directory: &Path, ctx: &RunContext) -> Result<(), TransportError>;

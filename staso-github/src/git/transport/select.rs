@@ -125,6 +125,17 @@ impl GitTransport for Chosen {
         self.get(ctx).await?.push(remote, from, commit, branch, ctx).await
     }
 
+    async fn may_push(
+        &self,
+        remote: &Remote<'_>,
+        from: &Path,
+        commit: &CommitId,
+        branch: &BranchName,
+        ctx: &RunContext,
+    ) -> Result<(), TransportError> {
+        self.get(ctx).await?.may_push(remote, from, commit, branch, ctx).await
+    }
+
     async fn compact(&self, directory: &Path, ctx: &RunContext) -> Result<(), TransportError> {
         self.get(ctx).await?.compact(directory, ctx).await
     }
