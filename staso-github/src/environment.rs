@@ -1,4 +1,5 @@
-//! The one place of this crate that reads the environment: what the git program may see of it.
+//! The one place of this crate that reads the environment: what the git program may see of it, and credentials that the
+//! host asks to be taken from there.
 
 use std::ffi::OsString;
 
@@ -31,4 +32,18 @@ pub(crate) fn for_git(on_this_machine: bool) -> Vec<(&'static str, OsString)> {
     #[expect(clippy::disallowed_methods, reason = "this module owns the environment")]
     let passed = names.filter_map(|name| std::env::var_os(name).map(|value| (name, value)));
     passed.chain(GIVEN.map(|(name, value)| (name, value.into()))).collect()
+}
+
+/// A variable of this process that holds text and is not empty.
+#[cfg(feature = "github")]
+pub(crate) fn text(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "this module owns the environment")]
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+/// Whether there is a git program to run. What it can do is found out by whoever runs it.
+pub(crate) fn has_git() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "this module owns the environment")]
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| directory.join("git").is_file())
 }

@@ -26,7 +26,10 @@ pub use address::{RemoteAddress, RemoteAddressError};
 pub use compare_link::CompareLink;
 pub use credentials::{CredentialSource, GitCredentials, NoCredentials};
 #[cfg(feature = "github")]
-pub use github::{AppCredentials, GitHubAuth, GitHubEndpoints};
+pub use github::{
+    AppCredentials, ClientOptions, CodeAccess, CommitMode, CredentialsError, GitHub, GitHubAuth,
+    GitHubEndpoints, GitHubOptions, JwtSigner,
+};
 pub use limits::GitLimits;
 pub use local::LocalGit;
 pub use remote::GitRemote;

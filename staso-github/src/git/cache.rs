@@ -93,7 +93,7 @@ impl CheckoutCache {
         stop: &Stop,
     ) -> Result<Checkout, VcsError> {
         // Also for a kept one: who cannot read the commit gets no checkout of it.
-        let tree = repository.commit(commit)?.tree_id();
+        let tree = repository.tree(commit)?.id();
         let key = Key::new(&repository.id(), commit);
         let entry = self.checkouts().join(&key.name);
         for directory in ["locks", "checkouts"] {

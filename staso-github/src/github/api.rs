@@ -1,13 +1,18 @@
 //! Requests with the right credential for a repository.
 
-use reqwest::header::HeaderMap;
-use secrecy::SecretString;
+use std::sync::Arc;
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Method;
+use secrecy::{ExposeSecret as _, SecretString};
 use staso_core::run::RunContext;
 use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::{Access, VcsError};
 
-use super::auth::GitHubAuth;
-use super::client::{ApiAnswer, ApiRequest, Caller, Client, SendError};
+use super::auth::{App, GitHubAuth, Granted, RepositoryCredentials, Use};
+use super::client::{ApiAnswer, ApiRequest, Caller, Client, ClientOptions, SendError};
+pub(crate) use super::client::{clean as readable, refusal};
 use super::endpoints::GitHubEndpoints;
 use crate::credentials::GitCredentials;
 use crate::error;
@@ -24,21 +29,30 @@ pub(crate) struct RepositoryName {
     pub(crate) url: RepositoryUrl,
 }
 
+impl RepositoryName {
+    /// The path of its API: `/repos/{owner}/{name}`.
+    pub(crate) fn path(&self) -> String {
+        format!("/repos/{}/{}", segment(&self.owner), segment(&self.name))
+    }
+}
+
+/// One part of a path, encoded. Parts that would lead elsewhere become names that nothing has.
+pub(crate) fn segment(name: &str) -> String {
+    match name {
+        "" | "." | ".." => "-".to_owned(),
+        _ => utf8_percent_encode(name, RESERVED).to_string(),
+    }
+}
+
+/// All that is not unreserved in RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// For which repository, and how much a request needs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scope<'a> {
     pub(crate) repository: &'a RepositoryName,
     /// [`Access::Propose`] takes a token that can write; nothing before the patch is frozen asks for it.
     pub(crate) access: Access,
-}
-
-/// What a credential is allowed in a repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Granted {
-    /// The permissions of an app's installation, as GitHub names them: `contents` → `write`.
-    Permissions(std::collections::BTreeMap<String, String>),
-    /// A personal token or nobody: only the answers tell.
-    Unknown,
 }
 
 /// Why there is no answer.
@@ -72,14 +86,34 @@ impl From<VcsError> for ApiFailure {
 pub(crate) struct Api {
     client: Client,
     endpoints: GitHubEndpoints,
-    auth: GitHubAuth,
+    credential: Credential,
+}
+
+#[derive(Debug, Clone)]
+enum Credential {
+    App(Arc<App>),
+    Token(SecretString),
+    Nobody,
 }
 
 impl Api {
-    pub(crate) fn new(endpoints: GitHubEndpoints, auth: GitHubAuth) -> Result<Self, VcsError> {
-        let client = Client::new(endpoints.api.clone())
+    /// # Errors
+    /// [`VcsError::BadAppKey`] when the key of an app cannot be used.
+    pub(crate) fn new(
+        endpoints: GitHubEndpoints,
+        auth: GitHubAuth,
+        options: ClientOptions,
+    ) -> Result<Self, VcsError> {
+        let client = Client::new(&endpoints, options)
             .map_err(|reason| error::backend("preparing the client", reason))?;
-        Ok(Self { client, endpoints, auth })
+        let credential = match auth {
+            GitHubAuth::App(app) => {
+                Credential::App(Arc::new(App::new(&app, client.clone(), endpoints.clone())?))
+            }
+            GitHubAuth::Token(token) => Credential::Token(token),
+            GitHubAuth::Anonymous => Credential::Nobody,
+        };
+        Ok(Self { client, endpoints, credential })
     }
 
     pub(crate) const fn endpoints(&self) -> &GitHubEndpoints {
@@ -88,69 +122,222 @@ impl Api {
 
     /// Sends a request. Any status comes back as an answer, but for those that say that the credential is no good:
     /// they are typed errors, after one try with a fresh token.
+    ///
+    /// Where a token of an app was made less than five seconds ago, 401 and "Resource not accessible" are asked again
+    /// after 1, 2 and 3 seconds: permissions reach GitHub's parts later than the token. Other 403 are about something
+    /// else, and 404 is too common an answer to wait for it.
     pub(crate) async fn send(
         &self,
         request: &ApiRequest,
         scope: Scope<'_>,
         ctx: &RunContext,
     ) -> Result<ApiAnswer, ApiFailure> {
-        let bearer = self.token();
-        let caller = Caller { bearer: bearer.as_ref(), account: &scope.repository.owner };
-        let answer = self.client.send(request, caller, ctx).await;
-        answer.map_err(|error| failure(error, request.operation, &scope.repository.url))
+        match &self.credential {
+            Credential::App(app) => self.send_as_app(app, request, scope, ctx).await,
+            Credential::Token(token) => {
+                let answer = self.send_with(Some(token), "token", request, scope, ctx).await?;
+                if answer.status == 401 {
+                    return Err(revoked(scope));
+                }
+                Ok(answer)
+            }
+            Credential::Nobody => {
+                let answer = self.send_with(None, "nobody", request, scope, ctx).await?;
+                if answer.status == 401 {
+                    return Err(VcsError::PermissionDenied {
+                        operation: request.operation,
+                        url: scope.repository.url.clone(),
+                        remedy: "configure a GitHub App or a token".to_owned(),
+                    }
+                    .into());
+                }
+                Ok(answer)
+            }
+        }
     }
 
     /// What the credential may do in a repository, without making a token that can.
-    pub(crate) async fn granted(&self, _: &RepositoryName, _: &RunContext) -> Result<Granted, VcsError> {
-        Ok(Granted::Unknown)
+    pub(crate) async fn granted(
+        &self,
+        repository: &RepositoryName,
+        ctx: &RunContext,
+    ) -> Result<Granted, VcsError> {
+        match &self.credential {
+            Credential::App(app) => {
+                let installation = app.installation(repository, Access::Propose, ctx).await?;
+                Ok(Granted::Installation {
+                    permissions: installation.permissions,
+                    settings_url: installation.settings_url,
+                })
+            }
+            Credential::Token(_) => Ok(Granted::Unknown),
+            Credential::Nobody => Ok(Granted::Public),
+        }
     }
 
     /// What git says who it is with. For apps a token with at least five minutes left.
     pub(crate) async fn git_credentials(
         &self,
-        _: Scope<'_>,
-        _: &RunContext,
+        scope: Scope<'_>,
+        ctx: &RunContext,
     ) -> Result<Option<GitCredentials>, VcsError> {
-        Ok(self.token().map(GitCredentials::token))
+        Ok(match &self.credential {
+            Credential::App(app) => {
+                let token = app.token(scope, Use::Git, ctx).await?;
+                Some(GitCredentials::token(token.secret.clone()))
+            }
+            Credential::Token(token) => Some(GitCredentials::token(token.clone())),
+            Credential::Nobody => None,
+        })
     }
 
-    fn token(&self) -> Option<SecretString> {
-        match &self.auth {
-            GitHubAuth::Token(token) => Some(token.clone()),
-            _ => None,
+    /// The same for whoever runs git on a repository: fresh credentials for each command.
+    pub(crate) fn source(&self, repository: RepositoryName) -> RepositoryCredentials {
+        RepositoryCredentials::new(self.clone(), repository)
+    }
+
+    /// Forgets the token of a scope, after git was told that it is not accepted. The next one is new.
+    pub(crate) fn forget_token(&self, scope: Scope<'_>) {
+        if let Credential::App(app) = &self.credential {
+            drop(app.take_token(scope));
         }
     }
-}
 
-/// An answer that is no success, in the words of users. Statuses that mean something special to one request are looked
-/// at by its caller before.
-pub(crate) fn refusal(answer: &ApiAnswer, operation: &'static str, repository: &RepositoryName) -> VcsError {
-    let url = repository.url.clone();
-    let message = message(&answer.headers, &answer.body);
-    match answer.status {
-        404 => VcsError::RepositoryNotFound { url },
-        451 => VcsError::Gone { url, reason: message },
-        _ => VcsError::Backend {
-            provider: PROVIDER,
-            operation,
-            source: format!("status {}: {message}", answer.status).into(),
-        },
+    /// Has GitHub void the token that can write to a repository, if there is one. Best effort: it ends within an hour
+    /// anyway.
+    pub(crate) async fn revoke(&self, repository: &RepositoryName, ctx: &RunContext) {
+        let scope = Scope { repository, access: Access::Propose };
+        let Credential::App(app) = &self.credential else { return };
+        let Some(token) = app.take_token(scope) else { return };
+        let read = ApiRequest::get("revoking a token", "/installation/token");
+        let request = ApiRequest { method: Method::DELETE, ..read };
+        let sent = self.send_with(Some(&token.secret), &token.key.queue(), &request, scope, ctx).await;
+        tracing::debug!(
+            revoked = sent.is_ok_and(|answer| answer.is_success()),
+            "write token no longer needed"
+        );
+    }
+
+    /// Forgets where the app is installed for an owner: a webhook says that this changed.
+    pub(crate) fn forget_owner(&self, owner: &str) {
+        if let Credential::App(app) = &self.credential {
+            app.forget_owner(owner);
+        }
+    }
+
+    /// Forgets an installation and its tokens: a webhook says that it changed.
+    pub(crate) fn forget_installation(&self, id: u64) {
+        if let Credential::App(app) = &self.credential {
+            app.forget_installation(id);
+        }
+    }
+
+    async fn send_as_app(
+        &self,
+        app: &App,
+        request: &ApiRequest,
+        scope: Scope<'_>,
+        ctx: &RunContext,
+    ) -> Result<ApiAnswer, ApiFailure> {
+        let mut waits = LAG.iter().peekable();
+        let mut replaced = false;
+        loop {
+            let token = app.token(scope, Use::Call, ctx).await?;
+            let lagging = waits.len() < LAG.len() || token.is_fresh(app.now(ctx));
+            let answer = self.send_with(Some(&token.secret), &token.account, request, scope, ctx).await?;
+            match (answer.status, waits.next_if(|_| lagging && may_be_lag(&answer))) {
+                (401 | 403, Some(wait)) => pause(*wait, ctx).await?,
+                (401, None) if replaced || lagging => {
+                    app.forget_token(&token);
+                    return Err(revoked(scope));
+                }
+                (401, None) => {
+                    app.forget_token(&token);
+                    replaced = true;
+                }
+                (404, _) if has_left(&answer, request, scope) => {
+                    app.confirm(scope.repository, ctx).await?;
+                    return Ok(answer);
+                }
+                _ => return Ok(answer),
+            }
+        }
+    }
+
+    async fn send_with(
+        &self,
+        bearer: Option<&SecretString>,
+        account: &str,
+        request: &ApiRequest,
+        scope: Scope<'_>,
+        ctx: &RunContext,
+    ) -> Result<ApiAnswer, ApiFailure> {
+        let answer = self.client.send(request, Caller { bearer, account }, ctx).await;
+        let answer = answer.map_err(|error| failure(error, request.operation, &scope.repository.url))?;
+        Ok(match bearer {
+            Some(bearer) => without(answer, bearer),
+            None => answer,
+        })
     }
 }
 
-fn message(_: &HeaderMap, body: &[u8]) -> String {
-    let parsed: Option<serde_json::Value> = serde_json::from_slice(body).ok();
-    let text = parsed.as_ref().and_then(|body| body.get("message")?.as_str()).unwrap_or_default();
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
+/// An answer that is no success, without the credential: some proxies print requests into their error pages, and what
+/// a refusal says goes into errors.
+pub(crate) fn without(mut answer: ApiAnswer, secret: &SecretString) -> ApiAnswer {
+    let secret = secret.expose_secret();
+    if !answer.is_success() && !secret.is_empty() {
+        answer.body = String::from_utf8_lossy(&answer.body).replace(secret, "***").into_bytes();
+    }
+    answer
 }
 
-fn failure(error: SendError, operation: &'static str, url: &RepositoryUrl) -> ApiFailure {
+/// Waits for permissions to reach all of GitHub.
+const LAG: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
+
+fn may_be_lag(answer: &ApiAnswer) -> bool {
+    let inaccessible = || {
+        let said = message(answer).to_ascii_lowercase();
+        said.contains("resource not accessible") || said.contains("not found")
+    };
+    answer.status == 401 || (answer.status == 403 && inaccessible())
+}
+
+/// Whether the repository itself is not there, or not where it was.
+fn has_left(answer: &ApiAnswer, request: &ApiRequest, scope: Scope<'_>) -> bool {
+    answer.moved_to.is_some() || request.path == scope.repository.path()
+}
+
+async fn pause(wait: Duration, ctx: &RunContext) -> Result<(), VcsError> {
+    tokio::select! {
+        biased;
+        () = ctx.cancellation().cancelled() => Err(VcsError::Cancelled),
+        () = ctx.clock().sleep(wait) => Ok(()),
+    }
+}
+
+fn revoked(scope: Scope<'_>) -> ApiFailure {
+    VcsError::CredentialRevoked { url: scope.repository.url.clone() }.into()
+}
+
+/// What GitHub says, for people; empty when it says nothing.
+pub(crate) fn message(answer: &ApiAnswer) -> String {
+    let parsed: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
+    let text = parsed.as_ref().and_then(|body| body.get("message")?.as_str()).unwrap_or_default();
+    readable(text)
+}
+
+pub(crate) fn failure(error: SendError, operation: &'static str, url: &RepositoryUrl) -> ApiFailure {
     match error {
         SendError::Cancelled => VcsError::Cancelled.into(),
         SendError::TimedOut { limit_ms } => VcsError::Timeout { operation, limit_ms }.into(),
         SendError::Unreachable { reason } => VcsError::Unreachable { url: url.clone(), reason }.into(),
         SendError::Lost { reason } => ApiFailure::Lost { operation, reason },
         SendError::BadAnswer { reason } => VcsError::BadAnswer { operation, reason }.into(),
+        SendError::TooLarge { max_bytes } => VcsError::TooLarge {
+            what: format!("the answer to {operation}"),
+            limit: format!("{max_bytes} bytes"),
+        }
+        .into(),
         SendError::RateLimited { kind, retry_at } => VcsError::RateLimited { kind, retry_at }.into(),
     }
 }

@@ -4,14 +4,20 @@
 mod cases;
 mod checkout;
 mod conformance;
+mod fault;
 mod fixture;
 mod git_http;
+#[cfg(feature = "github")]
+mod github_reading;
 mod hostile;
 mod killed;
 mod killed_remote;
 mod mirror;
+mod official;
 mod peer;
 mod propose;
 mod remote;
 mod resolve;
 mod speed;
+mod with_emulate;
+mod with_prism;

@@ -1,18 +1,27 @@
 //! What is answered.
 
-use reqwest::header::HeaderMap;
+use std::fmt;
+
+use reqwest::Method;
+use reqwest::header::{DATE, HeaderMap};
 use serde::de::DeserializeOwned;
 use staso_core::trace::Timestamp;
 use staso_core::vcs::{RateLimitKind, VcsError};
 
+use super::date::http_date;
+use super::status::clean;
+
 /// An answer with any status, after redirects, retries and waits.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct ApiAnswer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
-    /// Where the request ended up, when redirects led it on: the path of the last address.
+    /// Where the request ended up, when redirects led it on: the path below the API, or the whole address on another host.
+    /// Without the query, which may hold a credential.
     pub(crate) moved_to: Option<String>,
+    /// The request that it answers: its method and its path, which is empty for GraphQL.
+    pub(crate) asked: (Method, String),
 }
 
 impl ApiAnswer {
@@ -21,15 +30,50 @@ impl ApiAnswer {
         matches!(self.status, 200..=299)
     }
 
+    /// Whether it is one of the GraphQL API.
+    pub(super) fn is_graphql(&self) -> bool {
+        self.asked.1.is_empty()
+    }
+
+    /// A header that is text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The time of the server when it answered, to the second.
+    pub(crate) fn date(&self) -> Option<Timestamp> {
+        http_date(self.headers.get(DATE)?)
+    }
+
     /// The body as JSON of one type.
     ///
     /// # Errors
     /// [`VcsError::BadAnswer`].
     pub(crate) fn json<T: DeserializeOwned>(&self, operation: &'static str) -> Result<T, VcsError> {
-        serde_json::from_slice(&self.body).map_err(|error| VcsError::BadAnswer {
-            operation,
-            reason: format!("status {} with a body that is not the documented JSON: {error}", self.status),
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let error = clean(&error.to_string());
+            let reason =
+                format!("status {} with a body that is not the documented JSON: {error}", self.status);
+            VcsError::BadAnswer { operation, reason }
         })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        let asked = (Method::GET, "/repos/acme/support".to_owned());
+        Self { status, headers: HeaderMap::new(), body: body.into(), moved_to: None, asked }
+    }
+}
+
+/// Bodies and headers may hold tokens.
+impl fmt::Debug for ApiAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiAnswer")
+            .field("status", &self.status)
+            .field("body_bytes", &self.body.len())
+            .field("moved_to", &self.moved_to)
+            .field("asked", &self.asked)
+            .finish_non_exhaustive()
     }
 }
 
@@ -40,7 +84,7 @@ pub(crate) enum SendError {
     TimedOut {
         limit_ms: u64,
     },
-    /// Nothing was carried out.
+    /// Nobody answers. Nothing was carried out, or it may be carried out again.
     Unreachable {
         reason: String,
     },
@@ -51,6 +95,10 @@ pub(crate) enum SendError {
     /// The answer is no answer of a GitHub.
     BadAnswer {
         reason: String,
+    },
+    /// The body of the answer is longer than the request allows.
+    TooLarge {
+        max_bytes: usize,
     },
     RateLimited {
         kind: RateLimitKind,

@@ -1,88 +1,273 @@
-//! The client itself.
+//! The client itself: a request goes its way until there is an answer.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
-use rustls_platform_verifier::BuilderVerifierExt as _;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION};
+use reqwest::{Method, Url};
 use secrecy::ExposeSecret as _;
+use serde::de::IgnoredAny;
 use staso_core::run::RunContext;
 
-use super::request::Caller;
+use super::cache::{Cache, Key};
+use super::exchange::{Broken, Received, Wire, headers};
+use super::limit::{Limit, retry_after};
+use super::options::ClientOptions;
+use super::pages::below;
+use super::queue::{Account, Queues};
+use super::redirect::Trail;
+use super::request::{Caller, Endpoint};
+use super::retry::Tries;
+use super::statistics::{Counters, Statistics};
+use super::wait::pause;
 use super::{ApiAnswer, ApiRequest, SendError};
 use crate::address::RemoteAddress;
+use crate::github::GitHubEndpoints;
 
-const USER_AGENT: &str = concat!("staso-rust/", env!("CARGO_PKG_VERSION"));
-
-/// A client of one API. Cheap to clone; clones share connections, cached answers and queues.
+/// A client of one GitHub. Cheap to clone; clones share connections, kept answers and queues.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
-    http: reqwest::Client,
+    wire: Wire,
     api: RemoteAddress,
+    graphql: RemoteAddress,
+    options: Arc<ClientOptions>,
+    cache: Arc<Cache>,
+    queues: Arc<Queues>,
+    counters: Arc<Counters>,
+}
+
+/// What to do about one attempt.
+enum Verdict {
+    Done(Result<ApiAnswer, SendError>),
+    /// Come again later.
+    Limited(Limit),
+    /// It may be repeated, after `pause` when the server says so; `otherwise` is what there is without.
+    Again {
+        pause: Option<Duration>,
+        otherwise: Result<ApiAnswer, SendError>,
+    },
 }
 
 impl Client {
-    /// A client of the API at `api`.
-    pub(crate) fn new(api: RemoteAddress) -> Result<Self, String> {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .connect_timeout(Duration::from_secs(10))
-            .redirect(reqwest::redirect::Policy::none())
-            .https_only(!api.is_local())
-            .http1_only()
-            .tls_backend_preconfigured(tls()?);
-        if api.is_local() {
-            builder = builder.no_proxy();
-        }
-        let http = builder.build().map_err(|_| "the HTTP client cannot be built".to_owned())?;
-        Ok(Self { http, api })
+    /// A client of the GitHub at `endpoints`.
+    pub(crate) fn new(endpoints: &GitHubEndpoints, options: ClientOptions) -> Result<Self, String> {
+        let local = endpoints.api.is_local() || endpoints.graphql.is_local();
+        Ok(Self {
+            wire: Wire::new(local, &options)?,
+            api: endpoints.api.clone(),
+            graphql: endpoints.graphql.clone(),
+            cache: Arc::new(Cache::new(options.cache_entries, options.cache_bytes)),
+            queues: Arc::new(Queues::new(options.readers)),
+            options: Arc::new(options),
+            counters: Arc::default(),
+        })
     }
 
-    /// Sends a request until there is an answer.
+    /// What was sent so far, by all clones together.
+    pub(crate) fn statistics(&self) -> Statistics {
+        self.counters.read()
+    }
+
+    /// Sends a request until there is an answer, which may have any status.
     pub(crate) async fn send(
         &self,
         request: &ApiRequest,
         caller: Caller<'_>,
         ctx: &RunContext,
     ) -> Result<ApiAnswer, SendError> {
-        let unreachable =
-            |error: reqwest::Error| SendError::Unreachable { reason: error.without_url().to_string() };
-        let mut url = reqwest::Url::parse(&format!("{}{}", self.api, request.path))
-            .map_err(|error| SendError::BadAnswer { reason: error.to_string() })?;
+        let account = self.queues.account(caller.account);
+        let _turn = account.turn(request, &self.options, ctx).await?;
+        let mut tries = Tries::default();
+        loop {
+            account.wait_out(request.endpoint, ctx).await?;
+            let attempt = self.follow(request, caller, ctx).await;
+            match verdict(request, attempt, ctx) {
+                Verdict::Done(done) => return done,
+                Verdict::Limited(limit) => limited(&account, request, limit, &mut tries, ctx)?,
+                Verdict::Again { pause: said, otherwise } => {
+                    let Some(own) = tries.after_failure(self.options.retry_delay) else { return otherwise };
+                    let delay = said.unwrap_or(own);
+                    if delay >= ctx.remaining() {
+                        return otherwise;
+                    }
+                    tracing::debug!(operation = request.operation, ?delay, "repeating a request");
+                    pause(ctx, delay).await?;
+                }
+            }
+        }
+    }
+
+    /// One attempt: the request, and the redirects that it meets.
+    async fn follow(
+        &self,
+        request: &ApiRequest,
+        caller: Caller<'_>,
+        ctx: &RunContext,
+    ) -> Result<ApiAnswer, Broken> {
+        let bad = |reason: String| Broken::Ended(SendError::BadAnswer { reason });
+        let mut trail = Trail::new(self.address(request).map_err(bad)?, request.method.clone());
+        loop {
+            let received = self.step(request, caller, &trail, ctx).await?;
+            if trail.follow(received.status, received.headers.get(LOCATION)).map_err(bad)? {
+                continue;
+            }
+            let Received { status, headers, body } = received;
+            let moved_to = trail.moved().then(|| self.place(&trail.url));
+            let asked = (request.method.clone(), request.path.clone());
+            return Ok(ApiAnswer { status, headers, body, moved_to, asked });
+        }
+    }
+
+    /// One request of a trail. An answer that has not changed since it was kept counts as received.
+    async fn step(
+        &self,
+        request: &ApiRequest,
+        caller: Caller<'_>,
+        trail: &Trail,
+        ctx: &RunContext,
+    ) -> Result<Received, Broken> {
+        let bad = |reason: &str| Broken::Ended(SendError::BadAnswer { reason: reason.to_owned() });
+        let mut headers = headers(request, &self.options).map_err(|reason| bad(&reason))?;
+        if trail.with_credential {
+            authorize(&mut headers, caller).map_err(bad)?;
+        }
+        let body =
+            request.body.as_ref().filter(|_| trail.with_body).map(|body| body.to_string().into_bytes());
+        if body.is_some() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        let key = (trail.with_credential && trail.method == Method::GET).then(|| Key {
+            account: caller.account.to_ascii_lowercase(),
+            url: trail.url.to_string(),
+            accept: request.accept,
+        });
+        if let Some(tag) = key.as_ref().and_then(|key| self.cache.tag(key)) {
+            headers.insert(IF_NONE_MATCH, tag);
+        }
+        self.counters.request();
+        let limits = (&*self.options, ctx);
+        let hop = (&trail.method, &trail.url);
+        let received = self.wire.exchange(hop, headers, body, request.max_bytes, limits).await?;
+        self.kept(key, received, request)
+    }
+
+    /// The answer, or the one that it says has not changed.
+    fn kept(&self, key: Option<Key>, received: Received, request: &ApiRequest) -> Result<Received, Broken> {
+        let Some(key) = key else { return Ok(received) };
+        if received.status != 304 {
+            if !(received.status == 200 && request.wants_json() && !is_json(&received.body)) {
+                self.cache.put(key, received.status, &received.headers, &received.body);
+            }
+            return Ok(received);
+        }
+        match self.cache.confirmed(&key, &received.headers) {
+            Some((_, body)) if body.len() > request.max_bytes => {
+                Err(Broken::Ended(SendError::TooLarge { max_bytes: request.max_bytes }))
+            }
+            Some((headers, body)) => {
+                self.counters.hit();
+                Ok(Received { status: 200, headers, body })
+            }
+            None => Ok(received),
+        }
+    }
+
+    /// Where a request goes. It cannot leave the API, whatever its path is.
+    fn address(&self, request: &ApiRequest) -> Result<Url, String> {
+        let base = match request.endpoint {
+            Endpoint::Rest => &self.api,
+            Endpoint::GraphQl => &self.graphql,
+        };
+        let text = format!("{base}{}", request.path);
+        let mut url = Url::parse(&text).map_err(|error| format!("the path cannot be sent: {error}"))?;
+        if request.endpoint == Endpoint::Rest && below(base, url.as_str()).is_none() {
+            return Err("the path leaves the API".to_owned());
+        }
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&request.query);
         }
-        let mut builder = self.http.request(request.method.clone(), url).header(ACCEPT, request.accept);
-        if let Some(bearer) = caller.bearer {
-            let mut value = HeaderValue::from_str(&format!("Bearer {}", bearer.expose_secret()))
-                .map_err(|_| SendError::BadAnswer { reason: "the token cannot be sent".to_owned() })?;
-            value.set_sensitive(true);
-            builder = builder.header(AUTHORIZATION, value);
-        }
-        if let Some(body) = &request.body {
-            builder = builder.header("content-type", "application/json").body(body.to_string());
-        }
-        let work = async {
-            let answer = builder.send().await.map_err(unreachable)?;
-            let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-            let body = answer.bytes().await.map_err(unreachable)?.to_vec();
-            Ok(ApiAnswer { status, headers, body, moved_to: None })
-        };
-        match ctx.bounded(Duration::from_secs(60), work).await {
-            Ok(answer) => answer,
-            Err(staso_core::run::Interrupted::Cancelled) => Err(SendError::Cancelled),
-            Err(staso_core::run::Interrupted::TimedOut { limit_ms }) => Err(SendError::TimedOut { limit_ms }),
-        }
+        Ok(url)
+    }
+
+    fn place(&self, url: &Url) -> String {
+        let mut url = url.clone();
+        url.set_query(None);
+        url.set_fragment(None);
+        below(&self.api, url.as_str()).unwrap_or_else(|| url.to_string())
     }
 }
 
-/// The trust roots of the operating system, so that the roots of a company network count too.
-fn tls() -> Result<rustls::ClientConfig, String> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|_| "no common version of TLS".to_owned())?
-        .with_platform_verifier()
-        .map_err(|_| "the trust roots of the system cannot be used".to_owned())?
-        .with_no_client_auth())
+fn authorize(headers: &mut HeaderMap, caller: Caller<'_>) -> Result<(), &'static str> {
+    if let Some(bearer) = caller.bearer {
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", bearer.expose_secret()))
+            .map_err(|_| "the token has characters that no token has")?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    Ok(())
+}
+
+fn verdict(request: &ApiRequest, attempt: Result<ApiAnswer, Broken>, ctx: &RunContext) -> Verdict {
+    let uncertain = |reason: String, otherwise: Result<ApiAnswer, SendError>, pause| {
+        if request.is_repeatable() {
+            Verdict::Again { pause, otherwise }
+        } else {
+            Verdict::Done(Err(SendError::Lost { reason }))
+        }
+    };
+    match attempt {
+        Err(Broken::NotSent { reason }) => {
+            Verdict::Again { pause: None, otherwise: Err(SendError::Unreachable { reason }) }
+        }
+        Err(Broken::Lost { reason }) => {
+            uncertain(reason.clone(), Err(SendError::Unreachable { reason }), None)
+        }
+        Err(Broken::Ended(SendError::TimedOut { limit_ms })) => {
+            let reason = format!("no answer within {limit_ms} ms");
+            uncertain(reason, Err(SendError::TimedOut { limit_ms }), None)
+        }
+        Err(Broken::Ended(ended)) => Verdict::Done(Err(ended)),
+        Ok(answer) => judged(request, answer, ctx, uncertain),
+    }
+}
+
+fn judged(
+    request: &ApiRequest,
+    answer: ApiAnswer,
+    ctx: &RunContext,
+    uncertain: impl Fn(String, Result<ApiAnswer, SendError>, Option<Duration>) -> Verdict,
+) -> Verdict {
+    if let Some(limit) = Limit::of(&answer, ctx.now()) {
+        return Verdict::Limited(limit);
+    }
+    match answer.status {
+        502..=504 => {
+            let reason = format!("status {}", answer.status);
+            let pause = retry_after(&answer.headers, answer.date().unwrap_or_else(|| ctx.now()));
+            uncertain(reason, Ok(answer), pause)
+        }
+        500 if !request.is_repeatable() => uncertain("status 500".to_owned(), Ok(answer), None),
+        status @ (200 | 201 | 203) if request.wants_json() && !is_json(&answer.body) => {
+            let reason = format!("status {status} with a body that is cut or no JSON");
+            uncertain(reason.clone(), Err(SendError::BadAnswer { reason }), None)
+        }
+        _ => Verdict::Done(Ok(answer)),
+    }
+}
+
+fn limited(
+    account: &Account,
+    request: &ApiRequest,
+    limit: Limit,
+    tries: &mut Tries,
+    ctx: &RunContext,
+) -> Result<(), SendError> {
+    let (wait, again) = tries.after_limit(limit.wait);
+    let until = ctx.now().saturating_add(wait);
+    account.stop(request.endpoint, limit.kind, until);
+    if again { Ok(()) } else { Err(SendError::RateLimited { kind: limit.kind, retry_at: until }) }
+}
+
+fn is_json(body: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(body).is_ok()
 }

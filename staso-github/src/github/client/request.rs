@@ -1,8 +1,10 @@
 //! What is asked.
 
+use std::fmt;
+
 use reqwest::Method;
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Whether a request may be sent again when nobody knows whether it was carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,11 +15,19 @@ pub(crate) enum Repeat {
     ReadBack,
 }
 
-/// One request. The path is below the API's address, begins with a slash and is percent-encoded.
-#[derive(Debug, Clone)]
+/// Which API is asked. Each has rate limits of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Endpoint {
+    Rest,
+    GraphQl,
+}
+
+/// One request. The path is below the address of its API, begins with a slash or is empty, and is percent-encoded.
+#[derive(Clone)]
 pub(crate) struct ApiRequest {
     /// What it is for, as errors say it.
     pub(crate) operation: &'static str,
+    pub(crate) endpoint: Endpoint,
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) query: Vec<(&'static str, String)>,
@@ -59,6 +69,13 @@ impl ApiRequest {
         Self::new(operation, method, path.into(), Some(body), repeat)
     }
 
+    /// A GraphQL document with its variables. [`Repeat::Safe`] is for queries, which count as reading.
+    pub(crate) fn graphql(operation: &'static str, document: &str, variables: Value, repeat: Repeat) -> Self {
+        let body = json!({ "query": document, "variables": variables });
+        let endpoint = Endpoint::GraphQl;
+        Self { endpoint, ..Self::new(operation, Method::POST, String::new(), Some(body), repeat) }
+    }
+
     fn new(
         operation: &'static str,
         method: Method,
@@ -66,8 +83,25 @@ impl ApiRequest {
         body: Option<Value>,
         repeat: Repeat,
     ) -> Self {
-        let query = Vec::new();
-        Self { operation, method, path, query, body, accept: JSON, repeat, max_bytes: MAX_BYTES }
+        let (endpoint, query) = (Endpoint::Rest, Vec::new());
+        Self { operation, endpoint, method, path, query, body, accept: JSON, repeat, max_bytes: MAX_BYTES }
+    }
+
+    /// Whether it changes nothing, so that it need not wait for other requests.
+    pub(super) fn is_read(&self) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD)
+            || (self.endpoint == Endpoint::GraphQl && self.repeat == Repeat::Safe)
+    }
+
+    /// Whether doing it twice is doing it once.
+    pub(super) fn is_repeatable(&self) -> bool {
+        let by_method = matches!(self.method, Method::GET | Method::HEAD | Method::PUT | Method::DELETE);
+        by_method || self.repeat == Repeat::Safe
+    }
+
+    /// Whether the answer has to be JSON: `application/vnd.github.raw+json` and its like ask for something else.
+    pub(super) fn wants_json(&self) -> bool {
+        self.accept == JSON && self.method != Method::HEAD
     }
 
     /// Adds a parameter; the value is encoded.
@@ -86,5 +120,17 @@ impl ApiRequest {
     pub(crate) const fn with_max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;
         self
+    }
+}
+
+/// Without the body, which holds texts of users.
+impl fmt::Debug for ApiRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiRequest")
+            .field("operation", &self.operation)
+            .field("method", &self.method)
+            .field("endpoint", &self.endpoint)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }

@@ -1,10 +1,11 @@
 //! A git server: `git http-backend`, the program that git ships, behind HTTP and a check of who asks.
 //!
 //! True: every byte of the git protocol, hooks, settings of the repository. Not GitHub's: the texts of 401, 403 and 404,
-//! rules for branches, which tests write as a hook. Bodies are held in memory.
+//! rules for branches, which tests write as a hook. Bodies are held in memory. What goes wrong on the way, such as 411 for
+//! chunked bodies and lost answers, is the business of a [`FaultProxy`](super::fault::FaultProxy) in front of it.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use async_trait::async_trait;
 use axum::body::Bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 
@@ -42,11 +44,25 @@ pub(crate) struct Seen {
     pub(crate) status: Option<u16>,
 }
 
-#[derive(Debug, Default)]
+/// What happens after a push before it is answered, with the directory of the repository.
+pub(crate) type AfterPush = Arc<dyn Fn(PathBuf) -> BoxFuture<'static, ()> + Send + Sync>;
+
+#[derive(Default)]
 struct State {
+    after_push: Option<AfterPush>,
     /// Accepted tokens. Without any, everyone may do everything.
     tokens: BTreeMap<String, Right>,
+    /// Where repositories have moved, by name.
+    moved: BTreeMap<String, String>,
+    /// Whether only the first version of the protocol is spoken, as by servers before git 2.18.
+    old_protocol: bool,
     seen: Vec<Seen>,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("tokens", &self.tokens.len()).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -117,6 +133,21 @@ impl GitHttp {
     /// A token that is no good any more.
     pub(crate) fn revoke(&self, token: &str) {
         self.backend.state().tokens.remove(token);
+    }
+
+    /// A repository answers with 301 to another address, as after a renaming.
+    pub(crate) fn redirect(&self, name: &str, to: &str) {
+        self.backend.state().moved.insert(name.to_owned(), to.to_owned());
+    }
+
+    /// Only the first version of the protocol is spoken: without `uploadpack.allow…SHA1InWant` commits cannot be asked for.
+    pub(crate) fn speak_old_protocol(&self) {
+        self.backend.state().old_protocol = true;
+    }
+
+    /// Something else learns of every push before the one who pushed does, such as an API of the same repositories.
+    pub(crate) fn after_push(&self, then: AfterPush) {
+        self.backend.state().after_push = Some(then);
     }
 
     /// What was asked so far.
@@ -191,7 +222,27 @@ impl Backend {
             Ok(user) => user,
             Err(refusal) => return Reply::Answer(refusal),
         };
-        Reply::Answer(self.run(request, &user).await)
+        if let Some(to) = self.moved(request) {
+            return Reply::Answer(Answer::new(301, "").with_header("location", &to));
+        }
+        let answer = self.run(request, &user).await;
+        if let Some(name) = request.path.strip_suffix("/git-receive-pack") {
+            let then = self.state().after_push.clone();
+            if let Some(then) = then {
+                then(self.root.join(format!("{}.git", name.trim_matches('/').trim_end_matches(".git"))))
+                    .await;
+            }
+        }
+        Reply::Answer(answer)
+    }
+
+    fn moved(&self, request: &Exchange) -> Option<String> {
+        let target = request.target();
+        self.state().moved.iter().find_map(|(name, to)| {
+            let rest = target.strip_prefix(&format!("/{name}"))?;
+            let rest = rest.strip_prefix(".git").unwrap_or(rest);
+            rest.starts_with('/').then(|| format!("{to}{rest}"))
+        })
     }
 
     /// Who asks, or the answer to them.
@@ -220,6 +271,7 @@ impl Backend {
     /// What `git http-backend` answers, by CGI (RFC 3875).
     async fn run(&self, request: &Exchange, user: &str) -> Answer {
         let header = |name| request.header(name).unwrap_or_default();
+        let protocol = if self.state().old_protocol { "" } else { header("git-protocol") };
         let mut command = tokio::process::Command::new("git");
         command
             .arg("http-backend")
@@ -230,7 +282,7 @@ impl Backend {
             .env("GIT_CONFIG_COUNT", "1")
             .env("GIT_CONFIG_KEY_0", "safe.directory")
             .env("GIT_CONFIG_VALUE_0", "*")
-            .env("GIT_PROTOCOL", header("git-protocol"))
+            .env("GIT_PROTOCOL", protocol)
             .env("REQUEST_METHOD", request.method.as_str())
             .env("PATH_INFO", path_info(&request.path))
             .env("QUERY_STRING", request.query.as_deref().unwrap_or_default())

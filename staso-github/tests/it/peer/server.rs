@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 
 use async_trait::async_trait;
 use axum::body::{Body, Bytes, to_bytes};
+use futures_util::StreamExt as _;
 use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
@@ -169,8 +170,13 @@ fn response(reply: Reply) -> Result<Response<Body>, io::Error> {
         Some(bytes) => {
             answer.headers.insert(CONTENT_LENGTH, HeaderValue::from(answer.body.len()));
             let start = answer.body.slice(..bytes.min(answer.body.len()));
-            let parts = [Ok(start), Err(io::Error::other("cut on purpose"))];
-            Body::from_stream(futures_util::stream::iter(parts))
+            let broken = async {
+                // The body waits once, which lets the start of it go out.
+                tokio::task::yield_now().await;
+                Err(io::Error::other("cut on purpose"))
+            };
+            let start = futures_util::stream::iter([Ok(start)]);
+            Body::from_stream(start.chain(futures_util::stream::once(broken)))
         }
     };
     let mut response = Response::new(body);

@@ -1,0 +1,150 @@
+//! Who may send when: for each account one change at a time, few readers, and pauses for all of them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use staso_core::run::RunContext;
+use staso_core::trace::Timestamp;
+use staso_core::vcs::RateLimitKind;
+use tokio::sync::{Mutex as Turns, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+
+use super::options::ClientOptions;
+use super::request::Endpoint;
+use super::wait::{pause, within};
+use super::{ApiRequest, SendError};
+
+/// Accounts that are remembered, when nobody uses them.
+const MAX_IDLE: usize = 256;
+
+/// The accounts that requests were sent for.
+#[derive(Debug)]
+pub(super) struct Queues {
+    accounts: Mutex<HashMap<String, Arc<Account>>>,
+    readers: usize,
+}
+
+/// One installation or user.
+#[derive(Debug)]
+pub(super) struct Account {
+    /// Holds when the last change ended. Whoever waits gets it in the order of asking.
+    writer: Arc<Turns<Option<Timestamp>>>,
+    readers: Arc<Semaphore>,
+    pauses: Mutex<Vec<Pause>>,
+}
+
+/// Until when nothing is sent to an API.
+#[derive(Debug, Clone, Copy)]
+struct Pause {
+    endpoint: Endpoint,
+    kind: RateLimitKind,
+    until: Timestamp,
+}
+
+/// The right to send one request. Ends when it is dropped.
+#[derive(Debug)]
+pub(super) enum Turn {
+    Read { _permit: OwnedSemaphorePermit },
+    Write { last: OwnedMutexGuard<Option<Timestamp>>, ctx: RunContext },
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Self::Write { last, ctx } = self {
+            **last = Some(ctx.now());
+        }
+    }
+}
+
+impl Queues {
+    pub(super) fn new(readers: usize) -> Self {
+        Self { accounts: Mutex::default(), readers: readers.max(1) }
+    }
+
+    /// The account of this name; capitals do not count.
+    pub(super) fn account(&self, name: &str) -> Arc<Account> {
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = name.to_ascii_lowercase();
+        if accounts.len() > MAX_IDLE && !accounts.contains_key(&name) {
+            accounts.retain(|_, account| Arc::strong_count(account) > 1 || !account.pauses().is_empty());
+        }
+        Arc::clone(accounts.entry(name).or_insert_with(|| Arc::new(Account::new(self.readers))))
+    }
+}
+
+impl Account {
+    fn new(readers: usize) -> Self {
+        let readers = Arc::new(Semaphore::new(readers.min(Semaphore::MAX_PERMITS)));
+        Self { writer: Arc::default(), readers, pauses: Mutex::default() }
+    }
+
+    fn pauses(&self) -> MutexGuard<'_, Vec<Pause>> {
+        self.pauses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the request may be sent: its turn has come, and the last change is long enough ago.
+    pub(super) async fn turn(
+        &self,
+        request: &ApiRequest,
+        options: &ClientOptions,
+        ctx: &RunContext,
+    ) -> Result<Turn, SendError> {
+        self.check(request.endpoint, ctx)?;
+        let waited = if request.is_read() { self.read(ctx).await } else { self.write(options, ctx).await };
+        // Whoever was before us may have met a limit meanwhile; that says more than "it took too long".
+        waited.map_err(|error| match error {
+            SendError::TimedOut { .. } => self.check(request.endpoint, ctx).err().unwrap_or(error),
+            other => other,
+        })
+    }
+
+    async fn read(&self, ctx: &RunContext) -> Result<Turn, SendError> {
+        let permit = within(ctx, ctx.remaining(), Arc::clone(&self.readers).acquire_owned()).await?;
+        permit.map(|permit| Turn::Read { _permit: permit }).map_err(|_| SendError::Cancelled)
+    }
+
+    async fn write(&self, options: &ClientOptions, ctx: &RunContext) -> Result<Turn, SendError> {
+        let last = within(ctx, ctx.remaining(), Arc::clone(&self.writer).lock_owned()).await?;
+        if let Some(ended) = *last {
+            let left = options.mutation_interval.saturating_sub(ctx.now().since(ended));
+            pause(ctx, left.min(ctx.remaining())).await?;
+        }
+        Ok(Turn::Write { last, ctx: ctx.clone() })
+    }
+
+    /// Stops everything that goes to an API until a moment; a secondary limit is for all of them.
+    pub(super) fn stop(&self, endpoint: Endpoint, kind: RateLimitKind, until: Timestamp) {
+        let mut pauses = self.pauses();
+        let all = [Endpoint::Rest, Endpoint::GraphQl];
+        for endpoint in all.into_iter().filter(|&of| of == endpoint || kind == RateLimitKind::Secondary) {
+            match pauses.iter_mut().find(|pause| pause.endpoint == endpoint) {
+                Some(pause) if pause.until >= until => {}
+                Some(pause) => *pause = Pause { endpoint, kind, until },
+                None => pauses.push(Pause { endpoint, kind, until }),
+            }
+        }
+    }
+
+    /// Waits until no pause is left.
+    pub(super) async fn wait_out(&self, endpoint: Endpoint, ctx: &RunContext) -> Result<(), SendError> {
+        while let Some(found) = self.check(endpoint, ctx)? {
+            tracing::info!(kind = %found.kind, until = %found.until, "waiting for a rate limit");
+            pause(ctx, found.until.since(ctx.now())).await?;
+        }
+        Ok(())
+    }
+
+    /// The pause that holds now. An error when it is longer than what is left of the run.
+    fn check(&self, endpoint: Endpoint, ctx: &RunContext) -> Result<Option<Pause>, SendError> {
+        let now = ctx.now();
+        let mut pauses = self.pauses();
+        pauses.retain(|pause| pause.until > now);
+        let found = pauses.iter().find(|pause| pause.endpoint == endpoint).copied();
+        drop(pauses);
+        match found {
+            Some(Pause { kind, until, .. }) if until.since(now) >= ctx.remaining() => {
+                Err(SendError::RateLimited { kind, retry_at: until })
+            }
+            found => Ok(found),
+        }
+    }
+}
