@@ -11,6 +11,7 @@ mod killed;
 mod mirror;
 mod official;
 mod peer;
+mod proposal_emulate;
 mod propose;
 mod resolve;
 mod speed;
