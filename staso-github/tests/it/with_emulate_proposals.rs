@@ -2,10 +2,12 @@
 //! refuses, so that the number of pull requests is only looked at where runs come one after the other.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
-use staso_core::testing::test_context;
-use staso_core::trace::SourceRevision;
+use staso_core::id::RunId;
+use staso_core::run::{Clock, RunContext, Sleep};
+use staso_core::trace::{SourceRevision, Timestamp};
 use staso_core::vcs::{
     ChangeSet, FileEdit, NewContent, Proposal, ProposalAction, ProposalState, ProposeRequest, RepositoryRef,
     VcsError, VcsProvider as _,
@@ -18,6 +20,30 @@ use crate::fixture::{GitFixture, branch, path};
 use crate::peer::emulate::{APP_ID, Emulate};
 use crate::peer::environment::say;
 use crate::peer::fault::FaultProxy;
+
+/// The time of day: emulate looks at the dates of signed requests.
+#[derive(Debug)]
+struct WallClock(Instant);
+
+impl Clock for WallClock {
+    fn now(&self) -> Timestamp {
+        #[expect(clippy::disallowed_methods, reason = "the server has the time of this machine")]
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap())
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+fn context() -> RunContext {
+    RunContext::new(RunId::from_bytes([7; 16]), Arc::new(WallClock(Instant::now())))
+}
 
 struct Bench {
     emulate: Emulate,
@@ -39,7 +65,7 @@ impl Bench {
             commit: Some(fixture.tip.clone()),
             dirty: None,
         };
-        let repository = provider.resolve(&source, &test_context()).await.unwrap().repository;
+        let repository = provider.resolve(&source, &context()).await.unwrap().repository;
         Some(Self { emulate, fixture, provider, repository })
     }
 
@@ -58,7 +84,7 @@ impl Bench {
     }
 
     async fn propose(&self, provider: &GitHub, key: &str, changes: &ChangeSet) -> Result<Proposal, VcsError> {
-        let ctx = test_context();
+        let ctx = context();
         let (base, prefix) = (branch("main"), branch(&format!("fix/staso-{key}")));
         let request = ProposeRequest::new(&self.repository, &base, &prefix, changes, key, ctx.run_id());
         provider.propose(&request, &ctx).await
@@ -78,8 +104,8 @@ fn provider(emulate: &Emulate, fixture: &GitFixture, api: &str) -> GitHub {
     let app = AppCredentials::new(APP_ID, emulate.app_key.clone().into());
     let endpoints = GitHubEndpoints::new(api, &format!("{api}/graphql"), "https://github.com").unwrap();
     let client = ClientOptions::default()
-        .with_mutation_interval(std::time::Duration::ZERO)
-        .with_retry_delay(std::time::Duration::from_millis(1));
+        .with_mutation_interval(Duration::ZERO)
+        .with_retry_delay(Duration::from_millis(1));
     GitHub::new(fixture.data(), GitHubAuth::App(app))
         .and_then(|provider| provider.with_client(client))
         .and_then(|provider| provider.with_endpoints(endpoints))
@@ -108,9 +134,9 @@ async fn case_46_a_proposal_by_api_keeps_bytes_and_modes_and_is_found_again() {
     let again = bench.propose(&bench.provider, "once", &changes).await.unwrap();
     assert_eq!(again, Proposal { action: ProposalAction::Reused, ..made.clone() });
     assert_eq!((bench.branches("once").await, bench.pulls().await.len()), (1, 1));
-    assert_eq!(bench.pulls().await[0]["labels"][0]["name"], "staso");
+    assert_eq!(bench.pulls().await[0]["labels"][0]["name"], "staso", "{:?}", made.warnings);
     let found =
-        bench.provider.proposal_status(&bench.repository, &made.branch, &test_context()).await.unwrap();
+        bench.provider.proposal_status(&bench.repository, &made.branch, &context()).await.unwrap();
     assert_eq!((found.state, found.head), (ProposalState::Draft, made.head));
     let mut other = changes;
     other.body = "What users saw, and more.".to_owned();
