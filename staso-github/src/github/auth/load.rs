@@ -107,7 +107,6 @@ impl GitHubAuth {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use secrecy::ExposeSecret as _;
 

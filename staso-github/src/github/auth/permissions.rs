@@ -100,7 +100,7 @@ mod tests {
 
     use super::*;
 
-    fn of(push: Value, private: Value, scopes: Option<&'static str>) -> Granted {
+    fn of(push: bool, private: bool, scopes: Option<&'static str>) -> Granted {
         let body = json!({ "permissions": { "push": push }, "private": private });
         let mut answer = ApiAnswer::of(200, body.to_string());
         if let Some(scopes) = scopes {
@@ -112,14 +112,14 @@ mod tests {
     #[test]
     fn what_a_personal_token_lacks_is_found_in_the_answer_about_the_repository() {
         for (granted, missing) in [
-            (of(json!(true), json!(true), None), None),
-            (of(json!(true), json!(true), Some("")), None),
-            (of(json!(true), json!(true), Some("gist, repo")), None),
-            (of(json!(true), json!(true), Some("public_repo")), Some("repo")),
-            (of(json!(true), json!(false), Some("public_repo")), None),
-            (of(json!(true), json!(false), Some("gist")), Some("public_repo")),
-            (of(json!(false), json!(false), Some("repo")), Some("contents: write")),
-            (of(json!(null), json!(null), None), None),
+            (of(true, true, None), None),
+            (of(true, true, Some("")), None),
+            (of(true, true, Some("gist, repo")), None),
+            (of(true, true, Some("public_repo")), Some("repo")),
+            (of(true, false, Some("public_repo")), None),
+            (of(true, false, Some("gist")), Some("public_repo")),
+            (of(false, false, Some("repo")), Some("contents: write")),
+            (Granted::of_answer(&ApiAnswer::of(200, "{}")), None),
             (Granted::of_answer(&ApiAnswer::of(200, "<html>")), None),
             (Granted::Unknown, None),
             (Granted::Public, Some("contents: write")),

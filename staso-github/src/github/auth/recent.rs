@@ -59,7 +59,7 @@ mod tests {
         let recent: Recent<u8, Mutex<u8>> = Recent::new(3);
         let set = |key: u8| *recent.entry(&key).lock().unwrap_or_else(PoisonError::into_inner) = key;
         let known = |key: u8| *recent.entry(&key).lock().unwrap_or_else(PoisonError::into_inner) == key;
-        [1, 2, 3, 1, 4].map(set);
+        [1, 2, 3, 1, 4].into_iter().for_each(set);
         assert!(known(1) && known(3) && known(4));
         assert!(!known(2));
         recent.retain(|key, _| *key != 4);
