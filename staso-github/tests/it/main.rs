@@ -20,4 +20,5 @@ mod remote;
 mod resolve;
 mod speed;
 mod with_emulate;
+mod with_emulate_proposals;
 mod with_prism;

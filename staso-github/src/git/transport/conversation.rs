@@ -26,6 +26,7 @@ struct State {
     asked_for_credentials: u32,
     said: Vec<u8>,
     too_large: Option<TransportError>,
+    /// Why a push ended before anything was sent: the branch is there, or nothing was to be sent.
     taken: bool,
     refused: Option<String>,
 }
@@ -107,6 +108,16 @@ impl Conversation {
         callbacks.push_update_reference(|_, status| {
             self.state().refused = status.map(str::to_owned);
             Ok(())
+        });
+        callbacks
+    }
+
+    /// Those of a push that stops as soon as the server let it in.
+    pub(super) fn preflight_callbacks(&self) -> RemoteCallbacks<'_> {
+        let mut callbacks = self.callbacks();
+        callbacks.push_negotiation(|_| {
+            self.state().taken = true;
+            Err(git2::Error::from_str("far enough"))
         });
         callbacks
     }
