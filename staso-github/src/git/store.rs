@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! <data>/commits/<repository>.git      the repository
+//! <data>/commits/<repository>.history  commits alone, as far as anyone asked for their history
 //! <data>/commits/<repository>.lock     held while something is fetched
 //! <data>/commits/<repository>.packs    shared by all who read; held alone while packs are replaced
 //! ```
@@ -254,11 +255,6 @@ impl CommitStore {
         &self.directory
     }
 
-    /// A failure of the transport, in the words of users.
-    pub(crate) fn fail(&self, operation: &'static str, error: TransportError) -> VcsError {
-        error.into_vcs(operation, &self.url)
-    }
-
     const fn remote<'a>(&'a self, credentials: Option<&'a GitCredentials>) -> Remote<'a> {
         Remote { address: &self.address, credentials }
     }
@@ -350,7 +346,7 @@ impl CommitStore {
     }
 
     /// Waits until nobody else fetches, and makes the repository ready to be fetched into.
-    async fn lock(&self, ctx: &RunContext) -> Result<File, VcsError> {
+    pub(crate) async fn lock(&self, ctx: &RunContext) -> Result<File, VcsError> {
         let store = self.clone();
         blocking::run(ctx, "waiting for another fetch", self.limits.fetch, move |stop| {
             store.make_parent()?;

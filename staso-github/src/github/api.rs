@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
-use reqwest::header::HeaderMap;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use staso_core::run::RunContext;
 use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::{Access, VcsError};
@@ -212,7 +211,7 @@ impl Api {
         let Some(token) = app.take_token(scope) else { return };
         let read = ApiRequest::get("revoking a token", "/installation/token");
         let request = ApiRequest { method: Method::DELETE, ..read };
-        let sent = self.send_with(Some(&token.secret), &token.account, &request, scope, ctx).await;
+        let sent = self.send_with(Some(&token.secret), &token.key.queue(), &request, scope, ctx).await;
         tracing::debug!(
             revoked = sent.is_ok_and(|answer| answer.is_success()),
             "write token no longer needed"
@@ -274,8 +273,22 @@ impl Api {
         ctx: &RunContext,
     ) -> Result<ApiAnswer, ApiFailure> {
         let answer = self.client.send(request, Caller { bearer, account }, ctx).await;
-        answer.map_err(|error| failure(error, request.operation, &scope.repository.url))
+        let answer = answer.map_err(|error| failure(error, request.operation, &scope.repository.url))?;
+        Ok(match bearer {
+            Some(bearer) => without(answer, bearer),
+            None => answer,
+        })
     }
+}
+
+/// An answer that is no success, without the credential: some proxies print requests into their error pages, and what
+/// a refusal says goes into errors.
+pub(crate) fn without(mut answer: ApiAnswer, secret: &SecretString) -> ApiAnswer {
+    let secret = secret.expose_secret();
+    if !answer.is_success() && !secret.is_empty() {
+        answer.body = String::from_utf8_lossy(&answer.body).replace(secret, "***").into_bytes();
+    }
+    answer
 }
 
 /// Waits for permissions to reach all of GitHub.
@@ -283,7 +296,7 @@ const LAG: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Dura
 
 fn may_be_lag(answer: &ApiAnswer) -> bool {
     let inaccessible = || {
-        let said = message(&answer.headers, &answer.body).to_ascii_lowercase();
+        let said = message(answer).to_ascii_lowercase();
         said.contains("resource not accessible") || said.contains("not found")
     };
     answer.status == 401 || (answer.status == 403 && inaccessible())
@@ -306,8 +319,9 @@ fn revoked(scope: Scope<'_>) -> ApiFailure {
     VcsError::CredentialRevoked { url: scope.repository.url.clone() }.into()
 }
 
-pub(crate) fn message(_: &HeaderMap, body: &[u8]) -> String {
-    let parsed: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+/// What GitHub says, for people; empty when it says nothing.
+pub(crate) fn message(answer: &ApiAnswer) -> String {
+    let parsed: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
     let text = parsed.as_ref().and_then(|body| body.get("message")?.as_str()).unwrap_or_default();
     readable(text)
 }

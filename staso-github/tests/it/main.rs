@@ -1,18 +1,26 @@
 //! Repositories through the public API, on real git repositories.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod cases;
 mod checkout;
 mod conformance;
 mod fault;
 mod fixture;
 mod git_http;
+#[cfg(feature = "github")]
+mod github_reading;
 mod hostile;
 mod killed;
+mod killed_remote;
 mod mirror;
 mod official;
 mod peer;
 mod propose;
+mod remote;
 mod resolve;
 mod speed;
 #[cfg(feature = "github")]
 mod webhook;
+mod with_emulate;
+mod with_emulate_proposals;
+mod with_prism;

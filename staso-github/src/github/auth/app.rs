@@ -55,7 +55,12 @@ impl App {
             let fetch = mint(&self.identity, &key, installation, repository, ctx);
             match self.tokens.entry(&key).get(ctx, lasts, fetch).await {
                 Ok(token) => return Ok(token),
-                Err(MintError::Failed(error)) => return Err(error),
+                Err(MintError::Failed(error)) => {
+                    if matches!(error, VcsError::Suspended { .. }) {
+                        self.forget_lookup(repository, &lookup);
+                    }
+                    return Err(error);
+                }
                 Err(_) if !looked_again => self.forget_lookup(repository, &lookup),
                 Err(MintError::NotPermitted) => return Err(missing(installation, scope)),
                 Err(MintError::Stale) => return Err(not_granted(installation, repository)),

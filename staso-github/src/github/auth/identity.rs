@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::UNIX_EPOCH;
 
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -15,10 +14,12 @@ use super::jwt;
 use super::key::{RsaKey, bad_key};
 use super::signer::JwtSigner;
 use super::single::Single;
-use crate::github::api::{failure, message, readable};
+use crate::github::api::{failure, message, readable, without};
 use crate::github::client::{ApiAnswer, ApiRequest, Caller, Client};
 use crate::github::endpoints::GitHubEndpoints;
 
+/// The queue of what an app finds out.
+pub(crate) const LOOKUPS: &str = "app";
 /// Seconds that a JWT must still be valid to be sent once more.
 const LEFT: i64 = 120;
 const NANOS: i64 = 1_000_000_000;
@@ -29,7 +30,6 @@ pub(crate) struct AppIdentity {
     client: Client,
     endpoints: GitHubEndpoints,
     id: String,
-    account: String,
     signer: Arc<dyn JwtSigner>,
     /// Seconds that this machine is ahead of the forge.
     ahead: AtomicI64,
@@ -56,9 +56,8 @@ impl AppIdentity {
             AppKey::Pem(text) => Arc::new(RsaKey::from_pem(text)?),
             AppKey::Signer(signer) => Arc::clone(signer),
         };
-        let account = format!("app/{id}");
         let (ahead, signed, install_url) = (AtomicI64::new(0), Mutex::new(None), Single::default());
-        Ok(Self { client, endpoints, id, account, signer, ahead, signed, install_url })
+        Ok(Self { client, endpoints, id, signer, ahead, signed, install_url })
     }
 
     /// The time by the forge's clock, as far as it is known.
@@ -67,24 +66,27 @@ impl AppIdentity {
         Timestamp::from_nanos(ctx.now().as_nanos().saturating_sub(ahead))
     }
 
-    /// Sends a request as the app. A clock that is off is made up for once, and remembered.
+    /// Sends a request as the app, in the queue of `account`. A clock that is off is made up for once, and remembered.
     ///
     /// # Errors
     /// [`VcsError::BadAppKey`], [`VcsError::ClockSkew`], and what keeps an answer away. Any status but 401 is an answer.
     pub(crate) async fn send(
         &self,
         request: &ApiRequest,
+        account: &str,
         url: &RepositoryUrl,
         ctx: &RunContext,
     ) -> Result<ApiAnswer, VcsError> {
         let mut corrected = false;
         loop {
             let bearer = self.jwt(ctx).await?;
-            let caller = Caller { bearer: Some(&bearer), account: &self.account };
+            let caller = Caller { bearer: Some(&bearer), account };
             let answer = self.client.send(request, caller, ctx).await;
             let answer = answer.map_err(|error| VcsError::from(failure(error, request.operation, url)))?;
-            let said = message(&answer.headers, &answer.body);
+            let answer = without(answer, &bearer);
+            let said = message(&answer);
             match answer.status {
+                401 if said.is_empty() => return Err(bad_key("GitHub refuses it without a word")),
                 401 if !names_the_time(&said) => return Err(bad_key(format!("GitHub says: {said}"))),
                 401 => {
                     let seconds = seconds_ahead(&answer, request.operation, ctx)?;
@@ -114,10 +116,11 @@ impl AppIdentity {
     ) -> Result<String, VcsError> {
         const OPERATION: &str = "finding the page of the app";
         let fetch = async {
-            let answer = self.send(&ApiRequest::get(OPERATION, "/app"), url, ctx).await?;
-            let page = answer.json::<AppAnswer>(OPERATION)?.html_url;
-            if page.starts_with(self.endpoints.git.as_str()) {
-                return Ok(format!("{}/installations/new", readable(&page)));
+            let answer = self.send(&ApiRequest::get(OPERATION, "/app"), LOOKUPS, url, ctx).await?;
+            let page = readable(&answer.json::<AppAnswer>(OPERATION)?.html_url);
+            let rest = page.strip_prefix(self.endpoints.git.as_str()).unwrap_or_default();
+            if rest.starts_with('/') {
+                return Ok(format!("{page}/installations/new"));
             }
             Err(VcsError::BadAnswer { operation: OPERATION, reason: "its page is elsewhere".to_owned() })
         };
@@ -129,7 +132,7 @@ impl AppIdentity {
     }
 
     async fn jwt(&self, ctx: &RunContext) -> Result<SecretString, VcsError> {
-        let now = self.now(ctx).as_nanos().div_euclid(NANOS);
+        let now = seconds(self.now(ctx));
         let signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((jwt, at)) = signed
             && (at..at + jwt::LIFETIME - LEFT).contains(&now)
@@ -153,13 +156,13 @@ fn names_the_time(said: &str) -> bool {
 }
 
 fn seconds_ahead(answer: &ApiAnswer, operation: &'static str, ctx: &RunContext) -> Result<i64, VcsError> {
-    let date =
-        answer.headers.get("date").and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
-    let theirs = date.and_then(|date| date.duration_since(UNIX_EPOCH).ok());
-    let theirs = theirs.and_then(|theirs| i64::try_from(theirs.as_secs()).ok());
-    let theirs = theirs.ok_or_else(|| VcsError::BadAnswer {
+    let theirs = answer.date().ok_or_else(|| VcsError::BadAnswer {
         operation,
         reason: "it refuses the time of the request, but does not say what time it is".to_owned(),
     })?;
-    Ok(ctx.now().as_nanos().div_euclid(NANOS).saturating_sub(theirs))
+    Ok(seconds(ctx.now()).saturating_sub(seconds(theirs)))
+}
+
+const fn seconds(time: Timestamp) -> i64 {
+    time.as_nanos().div_euclid(NANOS)
 }

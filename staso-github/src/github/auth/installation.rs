@@ -8,7 +8,7 @@ use staso_core::run::RunContext;
 use staso_core::trace::Timestamp;
 use staso_core::vcs::VcsError;
 
-use super::identity::AppIdentity;
+use super::identity::{AppIdentity, LOOKUPS};
 use crate::github::api::{RepositoryName, readable, refusal, segment};
 use crate::github::client::{ApiAnswer, ApiRequest};
 
@@ -116,7 +116,7 @@ pub(crate) async fn look_up(
 ) -> Result<Standing, VcsError> {
     let ask = async |path: String| {
         let request = ApiRequest::get(OPERATION, path);
-        let answer = identity.send(&request, &repository.url, ctx).await?;
+        let answer = identity.send(&request, LOOKUPS, &repository.url, ctx).await?;
         if answer.is_success() || answer.status == 404 {
             return Ok(answer);
         }

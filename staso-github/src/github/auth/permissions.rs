@@ -39,7 +39,7 @@ pub(crate) enum Granted {
         /// Whether its owner may push.
         push: Option<bool>,
         /// The scopes of a classic token. Fine-grained ones have none, and do not say what they are allowed.
-        scopes: Option<BTreeSet<String>>,
+        scopes: BTreeSet<String>,
         /// Whether the repository is private.
         private: bool,
     },
@@ -54,12 +54,10 @@ impl Granted {
     pub(crate) fn of_answer(answer: &ApiAnswer) -> Self {
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let scopes = answer.headers.get("x-oauth-scopes").and_then(|scopes| scopes.to_str().ok());
-        let scopes = scopes.map(|scopes| {
-            scopes.split(',').map(|scope| scope.trim().to_owned()).filter(|scope| !scope.is_empty()).collect()
-        });
+        let scopes = scopes.unwrap_or_default().split(',').map(str::trim).filter(|scope| !scope.is_empty());
         Self::Personal {
             push: body.pointer("/permissions/push").and_then(Value::as_bool),
-            scopes,
+            scopes: scopes.map(str::to_owned).collect(),
             private: body.get("private").and_then(Value::as_bool).unwrap_or(true),
         }
     }
@@ -68,14 +66,11 @@ impl Granted {
     pub(crate) fn missing(&self, access: Access) -> Option<String> {
         let missing = match self {
             Self::Installation { permissions, .. } => return first_missing(permissions, access),
-            Self::Personal { scopes: Some(scopes), private, .. }
-                if !scopes.contains("repo") && (*private || !scopes.contains("public_repo")) =>
-            {
-                (access == Access::Propose).then_some("repo")
-            }
-            Self::Personal { push: Some(false), .. } | Self::Public => {
-                (access == Access::Propose).then_some("contents: write")
-            }
+            _ if access == Access::Read => None,
+            Self::Personal { push: Some(false), .. } | Self::Public => Some("contents: write"),
+            Self::Personal { scopes, .. } if scopes.is_empty() || scopes.contains("repo") => None,
+            Self::Personal { private: true, .. } => Some("repo"),
+            Self::Personal { scopes, .. } if !scopes.contains("public_repo") => Some("public_repo"),
             Self::Personal { .. } | Self::Unknown => None,
         };
         missing.map(str::to_owned)
@@ -96,4 +91,61 @@ impl Granted {
 /// What an administrator does about one that is missing.
 pub(crate) fn remedy(settings_url: &str) -> String {
     format!("add it in the settings of the app, then have it accepted at {settings_url}")
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+    use serde_json::json;
+
+    use super::*;
+
+    fn of(push: bool, private: bool, scopes: Option<&'static str>) -> Granted {
+        let body = json!({ "permissions": { "push": push }, "private": private });
+        let mut answer = ApiAnswer::of(200, body.to_string());
+        if let Some(scopes) = scopes {
+            answer.headers.insert("x-oauth-scopes", HeaderValue::from_static(scopes));
+        }
+        Granted::of_answer(&answer)
+    }
+
+    #[test]
+    fn what_a_personal_token_lacks_is_found_in_the_answer_about_the_repository() {
+        for (granted, missing) in [
+            (of(true, true, None), None),
+            (of(true, true, Some("")), None),
+            (of(true, true, Some("gist, repo")), None),
+            (of(true, true, Some("public_repo")), Some("repo")),
+            (of(true, false, Some("public_repo")), None),
+            (of(true, false, Some("gist")), Some("public_repo")),
+            (of(false, false, Some("repo")), Some("contents: write")),
+            (Granted::of_answer(&ApiAnswer::of(200, "{}")), None),
+            (Granted::of_answer(&ApiAnswer::of(200, "<html>")), None),
+            (Granted::Unknown, None),
+            (Granted::Public, Some("contents: write")),
+        ] {
+            assert_eq!(granted.missing(Access::Propose).as_deref(), missing, "{granted:?}");
+            assert_eq!(granted.missing(Access::Read), None);
+        }
+    }
+
+    #[test]
+    fn levels_of_an_installation_include_the_lower_ones() {
+        let granted = |contents: &str| Granted::Installation {
+            permissions: [("contents", contents), ("metadata", "read"), ("pull_requests", "write")]
+                .map(|(name, level)| (name.to_owned(), level.to_owned()))
+                .into(),
+            settings_url: "https://github.com/settings/installations/1".to_owned(),
+        };
+        for (level, read, write) in [
+            ("admin", None, None),
+            ("write", None, None),
+            ("read", None, Some("contents: write")),
+            ("none", Some("contents: read"), Some("contents: write")),
+        ] {
+            assert_eq!(granted(level).missing(Access::Read).as_deref(), read);
+            assert_eq!(granted(level).missing(Access::Propose).as_deref(), write);
+        }
+        assert!(granted("read").remedy().ends_with("https://github.com/settings/installations/1"));
+    }
 }

@@ -71,3 +71,68 @@ impl Trail {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn step(trail: &mut Trail, status: u16, to: &str) -> Result<bool, String> {
+        trail.follow(status, Some(&HeaderValue::from_str(to).map_err(|error| error.to_string())?))
+    }
+
+    fn trail(method: Method) -> Trail {
+        Trail::new(Url::parse("https://api.github.com/repos/acme/support").unwrap(), method)
+    }
+
+    #[test]
+    fn from_https_there_is_no_way_to_http() {
+        for to in ["http://api.github.com/x", "http://127.0.0.1/x", "http://localhost:1/", "//@/", "data:,x"]
+        {
+            assert!(step(&mut trail(Method::GET), 301, to).is_err(), "{to}");
+        }
+    }
+
+    #[test]
+    fn another_port_or_host_is_another_origin() {
+        for (to, kept) in [
+            ("https://api.github.com:443/x", true),
+            ("/x", true),
+            ("https://api.github.com:8443/x", false),
+            ("https://codeload.github.com/x", false),
+            ("//evil.example/x", false),
+            ("https://api.github.com.evil.example/x", false),
+        ] {
+            let mut trail = trail(Method::GET);
+            assert_eq!(step(&mut trail, 302, to), Ok(true), "{to}");
+            assert_eq!(trail.with_credential, kept, "{to}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_chain_takes_the_credential_to_another_origin(
+            steps in proptest::collection::vec((
+                prop::sample::select(vec![200_u16, 301, 302, 303, 304, 307, 308]),
+                "(https?:)?(//)?(api\\.github\\.com|evil\\.example|127\\.0\\.0\\.1|a@b)?(:[0-9]{1,5})?[/?@\\\\.a]{0,4}",
+            ), 0..8),
+            post in any::<bool>(),
+        ) {
+            let mut trail = trail(if post { Method::POST } else { Method::GET });
+            let home = trail.url.origin();
+            for (status, to) in steps {
+                let before = trail.clone();
+                match step(&mut trail, status, &to) {
+                    Ok(true) => {}
+                    Ok(false) => prop_assert_eq!(&before.url, &trail.url),
+                    Err(_) => break,
+                }
+                prop_assert_eq!(trail.url.scheme(), "https");
+                prop_assert!(!trail.with_credential || trail.url.origin() == home);
+                prop_assert!(before.with_credential || !trail.with_credential);
+                prop_assert!(trail.hops <= MAX_REDIRECTS);
+            }
+        }
+    }
+}

@@ -7,10 +7,10 @@ use staso_core::run::{Clock, Sleep};
 use staso_core::trace::Timestamp;
 
 /// Stands at 2016-07-11T21:14:10Z until it is moved. Short waits move it, and are over at once; long ones, the limits of
-/// operations, pass in real time.
+/// operations, pass in real time. Only waits are counted against the run.
 #[derive(Debug, Default)]
 pub(super) struct JumpClock {
-    passed: Mutex<Duration>,
+    moved: Mutex<Duration>,
     waits: Mutex<Vec<Duration>>,
 }
 
@@ -19,7 +19,7 @@ const SHORT: Duration = Duration::from_secs(5);
 
 impl JumpClock {
     pub(super) fn pass(&self, time: Duration) {
-        *self.passed.lock().unwrap() += time;
+        *self.moved.lock().unwrap() += time;
     }
 
     /// The short waits so far, in seconds.
@@ -30,19 +30,21 @@ impl JumpClock {
 
 impl Clock for JumpClock {
     fn now(&self) -> Timestamp {
-        START.parse::<Timestamp>().unwrap().saturating_add(self.monotonic())
+        START.parse::<Timestamp>().unwrap().saturating_add(*self.moved.lock().unwrap())
     }
 
     fn monotonic(&self) -> Duration {
-        *self.passed.lock().unwrap()
+        self.waits.lock().unwrap().iter().sum()
     }
 
     fn sleep(&self, duration: Duration) -> Sleep {
         if duration > SHORT {
             return Box::pin(tokio::time::sleep(duration));
         }
-        self.waits.lock().unwrap().push(duration);
-        self.pass(duration);
+        if !duration.is_zero() {
+            self.waits.lock().unwrap().push(duration);
+            self.pass(duration);
+        }
         Box::pin(std::future::ready(()))
     }
 }

@@ -2,7 +2,7 @@
 
 mod permission;
 #[cfg(test)]
-mod table;
+mod tests;
 mod text;
 
 use reqwest::{Method, Url};

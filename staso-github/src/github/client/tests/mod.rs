@@ -6,6 +6,7 @@ mod lists;
 mod redirects;
 mod retries;
 mod secrets;
+mod table;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,8 @@ use super::{ApiAnswer, ApiRequest, Caller, Client, ClientOptions, Repeat, SendEr
 use crate::github::GitHubEndpoints;
 use crate::peer::script::{Reply, ScriptServer, Turn};
 
-/// An example of GitHub's documentation of its REST API: the message of an API root.
+/// What GitHub says of an address that it does not know. Here it stands for a body that nobody looks into, whatever the
+/// status.
 const OFFICIAL: &str = r#"{"message":"Not Found","documentation_url":"https://docs.github.com/rest"}"#;
 
 fn options() -> ClientOptions {
@@ -29,8 +31,11 @@ fn options() -> ClientOptions {
 }
 
 fn client(server: &ScriptServer, options: ClientOptions) -> Client {
-    let (url, graphql) = (server.url(), format!("{}/graphql", server.url()));
-    Client::new(&GitHubEndpoints::new(&url, &graphql, &url).unwrap(), options).unwrap()
+    client_of(&server.url(), options)
+}
+
+fn client_of(url: &str, options: ClientOptions) -> Client {
+    Client::new(&GitHubEndpoints::new(url, &format!("{url}/graphql"), url).unwrap(), options).unwrap()
 }
 
 fn context() -> (RunContext, Arc<JumpClock>) {
@@ -62,7 +67,6 @@ async fn send(client: &Client, request: &ApiRequest, ctx: &RunContext) -> Result
     client.send(request, Caller { bearer: Some(&bearer), account: "acme" }, ctx).await
 }
 
-/// The words of an answer of an API with this status.
 fn said(status: u16) -> Reply {
     Reply::json(status, OFFICIAL)
 }
