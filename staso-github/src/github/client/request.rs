@@ -99,11 +99,9 @@ impl ApiRequest {
         by_method || self.repeat == Repeat::Safe
     }
 
-    /// Whether the answer has to be JSON. `application/vnd.github.raw+json` and its like ask for something else.
+    /// Whether the answer has to be JSON: `application/vnd.github.raw+json` and its like ask for something else.
     pub(super) fn wants_json(&self) -> bool {
-        let other =
-            [".raw", ".html", ".diff", ".patch", ".sha"].iter().any(|form| self.accept.contains(form));
-        self.accept.contains("json") && !other && self.method != Method::HEAD
+        self.accept == JSON && self.method != Method::HEAD
     }
 
     /// Adds a parameter; the value is encoded.
