@@ -38,6 +38,14 @@ pub trait CredentialSource: Debug + Send + Sync + 'static {
     /// The credentials for the next operation; `None` for none.
     async fn credentials(&self, access: Access, ctx: &RunContext)
     -> Result<Option<GitCredentials>, VcsError>;
+
+    /// Told that the server did not accept credentials of this source. Returns whether asking again is worth it: a source
+    /// of short-lived tokens forgets this one, and waits while a new one is not known everywhere yet. Asked at most four
+    /// times for one operation. Default: it is not.
+    async fn refused(&self, credentials: &GitCredentials, ctx: &RunContext) -> bool {
+        let _ = (credentials, ctx);
+        false
+    }
 }
 
 #[async_trait]

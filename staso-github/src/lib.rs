@@ -1,10 +1,12 @@
 //! Repositories for Staso: checkouts per commit, fixes as branches and proposals.
 //!
-//! [`LocalGit`] is the provider for repositories on this machine and for plain git remotes. Nothing here runs code of a
+//! [`LocalGit`] is the provider for repositories on this machine and mirrors of remotes that are only read, [`GitRemote`]
+//! for a repository on any git server. Nothing here runs code of a
 //! repository: no hook, filter, submodule, diff driver or LFS client, and nobody's working tree is ever touched.
 
 mod address;
 mod blocking;
+mod compare_link;
 mod credentials;
 mod environment;
 mod error;
@@ -17,10 +19,17 @@ mod local;
 #[path = "../tests/it/peer/mod.rs"]
 mod peer;
 mod publish;
+mod remote;
+mod shell;
 
 pub use address::{RemoteAddress, RemoteAddressError};
+pub use compare_link::CompareLink;
 pub use credentials::{CredentialSource, GitCredentials, NoCredentials};
 #[cfg(feature = "github")]
-pub use github::{AppCredentials, ClientOptions, CredentialsError, GitHubAuth, GitHubEndpoints, JwtSigner};
+pub use github::{
+    AppCredentials, ClientOptions, CodeAccess, CommitMode, CredentialsError, GitHub, GitHubAuth,
+    GitHubEndpoints, GitHubOptions, JwtSigner,
+};
 pub use limits::GitLimits;
 pub use local::LocalGit;
+pub use remote::GitRemote;

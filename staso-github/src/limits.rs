@@ -16,6 +16,8 @@ pub struct GitLimits {
     pub cache_bytes: u64,
     /// Bytes of one mirror of a remote repository. Default 5 GiB.
     pub mirror_bytes: u64,
+    /// Commits of a remote's history that are looked through for a commit. Default 1,000.
+    pub history_commits: u32,
     /// Files of one proposal. Default 100.
     pub proposal_files: usize,
     /// Bytes of all new content of one proposal. Default 8 MiB.
@@ -36,6 +38,7 @@ impl Default for GitLimits {
             file_bytes: 256 << 20,
             cache_bytes: 10 << 30,
             mirror_bytes: 5 << 30,
+            history_commits: 1000,
             proposal_files: 100,
             proposal_bytes: 8 << 20,
             text_bytes: 256 << 10,
@@ -78,6 +81,27 @@ impl GitLimits {
     #[must_use]
     pub const fn with_mirror_bytes(mut self, bytes: u64) -> Self {
         self.mirror_bytes = bytes;
+        self
+    }
+
+    /// Sets how many commits of a remote's history are looked through for a commit.
+    #[must_use]
+    pub const fn with_history_commits(mut self, commits: u32) -> Self {
+        self.history_commits = commits;
+        self
+    }
+
+    /// Sets how many files one proposal may have.
+    #[must_use]
+    pub const fn with_proposal_files(mut self, files: usize) -> Self {
+        self.proposal_files = files;
+        self
+    }
+
+    /// Sets how many bytes the new content of one proposal may have.
+    #[must_use]
+    pub const fn with_proposal_bytes(mut self, bytes: u64) -> Self {
+        self.proposal_bytes = bytes;
         self
     }
 

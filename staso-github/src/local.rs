@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use staso_core::code::RepoPath;
 use staso_core::id::{BranchName, CommitId};
 use staso_core::run::RunContext;
-use staso_core::trace::{RepositoryUrl, SourceRevision, Timestamp};
+use staso_core::trace::{RepositoryUrl, SourceRevision};
 use staso_core::vcs::{
     Access, Checkout, FileContent, Proposal, ProposeRequest, RepositoryRef, ResolvedSource, Tree, VcsError,
     VcsProvider,
@@ -16,8 +15,9 @@ use staso_core::vcs::{
 
 use crate::blocking::{self, Stop};
 use crate::error::PROVIDER;
-use crate::git::{self, CheckoutCache, GitRepository, Mirror, MirrorLock, Publication};
+use crate::git::{self, CheckoutCache, GitRepository, Mirror, MirrorLock};
 use crate::limits::GitLimits;
+use crate::publish::Publication;
 
 /// Serves repositories that are on this machine: bare ones, clones, linked working trees.
 ///
@@ -281,7 +281,7 @@ impl VcsProvider for LocalGit {
         ctx: &RunContext,
     ) -> Result<Checkout, VcsError> {
         let cache = CheckoutCache::new(self.data.clone(), self.limits.clone());
-        let (commit, now) = (commit.clone(), system_time(ctx.now()));
+        let (commit, now) = (commit.clone(), git::system_time(ctx.now()));
         self.with(&repository.url, "checking out", ctx, move |repository, stop| {
             cache.acquire(repository, &commit, now, stop)
         })
@@ -298,14 +298,7 @@ impl VcsProvider for LocalGit {
             Place::Mirror(mirror) => Some(mirror.update(ctx).await?),
             Place::Local(_) => None,
         };
-        let publication = Publication {
-            base: request.base_branch.clone(),
-            prefix: request.branch_prefix.clone(),
-            changes: request.changes.clone(),
-            key: request.idempotency_key.to_owned(),
-            run_id: request.run_id,
-            now: ctx.now(),
-        };
+        let publication = Publication::new(request, ctx);
         let limits = self.limits.clone();
         self.work(&place, url, "proposing a fix", lock, ctx, move |repository, stop| {
             git::check_writable(repository)?;
@@ -326,9 +319,4 @@ impl VcsProvider for LocalGit {
         })
         .await
     }
-}
-
-fn system_time(time: Timestamp) -> SystemTime {
-    let nanos = u64::try_from(time.as_nanos()).unwrap_or(0);
-    SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos)
 }

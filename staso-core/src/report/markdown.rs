@@ -34,8 +34,10 @@ pub(super) fn link(label: &str, address: &str) -> Option<String> {
     (scheme && plain && address.len() <= 2_048).then(|| format!("[{}]({address})", neutralise::cell(label)))
 }
 
-/// At most `max` bytes of a Markdown text, cut at a line; what is open at the cut is closed and the cut is said.
-pub(super) fn cut_at_line(text: &str, max: usize, note: &str) -> String {
+/// At most `max` bytes of a Markdown text, cut at a line; fences and `<details>` that are open at the cut are closed, and
+/// `note` says that it was cut. A text that fits is given back as it is.
+#[must_use]
+pub fn cut_at_line(text: &str, max: usize, note: &str) -> String {
     if text.len() <= max {
         return text.to_owned();
     }

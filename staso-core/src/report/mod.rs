@@ -14,5 +14,6 @@ mod pull_request;
 mod wording;
 
 pub use card::{CardStyle, card};
+pub use markdown::cut_at_line;
 pub use proof::proof_table;
 pub use pull_request::{MAX_BODY_BYTES, MAX_TITLE_CHARS, PullRequestOptions, PullRequestText, pull_request};

@@ -239,7 +239,7 @@ impl MemoryRepository {
             state,
             action,
             signature: None,
-            warnings: Vec::new(),
+            warnings: title_warning(&made.changes.title).into_iter().collect(),
         })
     }
 
@@ -251,7 +251,7 @@ impl MemoryRepository {
         if self.archived {
             return Err(VcsError::Archived { url: self.url.clone() });
         }
-        self.found(&request.changes.base)?;
+        let base = self.found(&request.changes.base)?;
         let own = self.proposals.iter().find(|(_, made)| {
             made.idempotency_key == request.idempotency_key
                 && made.changes.edits == request.changes.edits
@@ -262,6 +262,9 @@ impl MemoryRepository {
         }
         let tip = self.branches.get(request.base_branch).cloned();
         let tip = tip.ok_or_else(|| invalid(format!("the base branch {} is gone", request.base_branch)))?;
+        if request.changes.base != tip {
+            changed(&base.files, request)?;
+        }
         let files = changed(&self.found(&tip)?.files, request)?;
         let free = (1..=u32::MAX).find_map(|number| {
             let branch = BranchName::new(format!("{}-{number}", request.branch_prefix)).ok()?;
@@ -281,6 +284,11 @@ impl MemoryRepository {
         self.proposals.insert(branch.clone(), made);
         self.proposal(&branch, ProposalAction::Created)
     }
+}
+
+/// Nothing is cut here, but what is too long for others is said.
+fn title_warning(title: &str) -> Option<String> {
+    (title.chars().count() > 72).then(|| "the title is longer than 72 characters".to_owned())
 }
 
 fn changed(base: &MemoryFiles, request: &ProposeRequest<'_>) -> Result<MemoryFiles, VcsError> {

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use staso_core::code::RepoPath;
-use staso_core::conformance::vcs::{self, VcsFixture};
+use staso_core::conformance::vcs::{self, OddFiles, VcsFixture};
 use staso_core::id::{BranchName, CommitId};
 use staso_core::run::RunContext;
 use staso_core::testing::{MemoryRepository, MemoryVcs, memory_commit, test_context};
 use staso_core::trace::{RepositoryUrl, SourceRevision};
-use staso_core::vcs::{NewContent, VcsError, VcsProvider};
+use staso_core::vcs::{FileContent, NewContent, VcsError, VcsProvider};
 
 #[derive(Debug)]
 struct Fixture {
@@ -38,6 +38,10 @@ fn fixture(test: &str) -> Fixture {
     let mut repository = MemoryRepository::new(url(), main());
     repository.commit(memory_commit(1), main(), [(RepoPath::new("README").unwrap(), "hello\n")]);
     repository.commit_files(memory_commit(2), main(), files.clone());
+    let odd = BranchName::new("odd").unwrap();
+    let long = "x".repeat(4097);
+    let texts = [("nul", "a\0b"), ("long", &*long)].map(|(at, text)| (RepoPath::new(at).unwrap(), text));
+    repository.commit(memory_commit(3), odd, texts);
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("memory-vcs").join(test);
     if root.exists() {
         fs::remove_dir_all(&root).unwrap();
@@ -97,15 +101,35 @@ impl VcsFixture for Fixture {
         self.vcs.repository(&url()).unwrap().branch(branch).cloned()
     }
 
-    async fn commit_on_default(&self, path: &RepoPath, text: &str) -> CommitId {
+    async fn commit_on(&self, branch: &BranchName, path: &RepoPath, text: &str) -> Option<CommitId> {
         let repository = self.vcs.repository(&url()).unwrap();
-        let tip = repository.branch(&main()).unwrap();
+        let tip = repository.branch(branch).unwrap();
         let mut files = repository.files(tip).unwrap().clone();
         let executable = files.get(path).is_some_and(|file| file.executable);
         files.insert(path.clone(), NewContent { bytes: text.as_bytes().to_vec(), executable });
         let number = 100 + u32::try_from(text.len() + path.as_str().len() * 1000).unwrap();
-        self.vcs.change(&url(), |repository| repository.commit_files(memory_commit(number), main(), files));
-        memory_commit(number)
+        self.vcs.change(&url(), |repository| {
+            repository.commit_files(memory_commit(number), branch.clone(), files);
+        });
+        Some(memory_commit(number))
+    }
+
+    async fn commit_on_default(&self, path: &RepoPath, text: &str) -> CommitId {
+        self.commit_on(&main(), path, text).await.unwrap()
+    }
+
+    fn odd_files(&self) -> Option<OddFiles> {
+        let branch = BranchName::new("odd").unwrap();
+        let files = BTreeMap::from([
+            (RepoPath::new("nul").unwrap(), FileContent::Binary { size_bytes: 3 }),
+            (RepoPath::new("long").unwrap(), FileContent::TooLarge { size_bytes: 4097 }),
+        ]);
+        Some(OddFiles { branch, commit: memory_commit(3), files })
+    }
+
+    async fn archive(&self) -> bool {
+        self.vcs.change(&url(), MemoryRepository::archive);
+        true
     }
 
     async fn merge(&self, commit: &CommitId) {

@@ -17,10 +17,11 @@ use std::fs::{self, File, FileTimes, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use staso_core::id::{CommitId, Digest};
+use staso_core::trace::Timestamp;
 use staso_core::vcs::{Checkout, VcsError};
 
 use super::checkout::{remove_tree, write_tree};
@@ -92,7 +93,7 @@ impl CheckoutCache {
         stop: &Stop,
     ) -> Result<Checkout, VcsError> {
         // Also for a kept one: who cannot read the commit gets no checkout of it.
-        let tree = repository.commit(commit)?.tree_id();
+        let tree = repository.tree(commit)?.id();
         let key = Key::new(&repository.id(), commit);
         let entry = self.checkouts().join(&key.name);
         for directory in ["locks", "checkouts"] {
@@ -241,6 +242,12 @@ impl Kept {
         let bytes = read_complete(&path).map_or(0, |complete| complete.bytes);
         Some(Self { path, stripe, bytes, used })
     }
+}
+
+/// A time of the run's clock as file systems have it.
+pub(crate) fn system_time(time: Timestamp) -> SystemTime {
+    let nanos = u64::try_from(time.as_nanos()).unwrap_or(0);
+    SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos)
 }
 
 fn checkout(entry: &Path, commit: &CommitId, lease: Lease) -> Checkout {

@@ -6,9 +6,10 @@ use std::path::Path;
 use git2::build::TreeUpdateBuilder;
 use git2::{ErrorCode, FileMode, Oid, Tree};
 use staso_core::code::RepoPath;
-use staso_core::id::BranchName;
+use staso_core::id::{BranchName, CommitId};
 use staso_core::vcs::{ChangeSet, FileEdit, TreeEntryKind, VcsError};
 
+use super::read::is_lfs_pointer;
 use super::repository::GitRepository;
 use super::walk::kind;
 use crate::limits::GitLimits;
@@ -59,47 +60,75 @@ pub(crate) fn check(changes: &ChangeSet, limits: &GitLimits) -> Result<(), VcsEr
     Ok(())
 }
 
-/// The tree that the changes make of `base`, the newest commit of `branch`.
+/// Checks that the changes fit a commit, where `branch` is what they are for. Writes nothing.
+pub(crate) fn check_fit(
+    repository: &GitRepository,
+    commit: &CommitId,
+    branch: &BranchName,
+    changes: &ChangeSet,
+) -> Result<(), VcsError> {
+    open_edits(repository, &tree_of(repository, commit)?, branch, changes).map(drop)
+}
+
+/// The tree that the changes make of `parent`, the newest commit of `branch`.
 pub(crate) fn apply(
     repository: &GitRepository,
-    base: &Tree<'_>,
+    parent: &CommitId,
     branch: &BranchName,
     changes: &ChangeSet,
 ) -> Result<Oid, VcsError> {
-    let mut open = Vec::new();
-    let mut conflicts = Vec::new();
-    for edit in &changes.edits {
-        match fit(repository, base, edit)? {
-            Fit::Applies => open.push(edit),
-            Fit::Done => {}
-            Fit::Conflicts => conflicts.push(edit.path.clone()),
-        }
-    }
-    if !conflicts.is_empty() {
-        return Err(VcsError::Conflict { branch: branch.clone(), paths: conflicts });
-    }
-    let tree = update(repository, base, &open)?;
-    if tree == base.id() { Err(VcsError::NothingToPropose) } else { Ok(tree) }
+    let tree = tree_of(repository, parent)?;
+    let edits = open_edits(repository, &tree, branch, changes)?;
+    update(repository, &tree, &edits)
 }
 
-/// Whether `commit` does to its parent what the changes want.
-pub(crate) fn is_made_by(
+/// Whether `commit` does to `parent` what the changes want.
+pub(crate) fn is_made_between(
     repository: &GitRepository,
-    commit: &git2::Commit<'_>,
+    parent: &CommitId,
+    commit: &CommitId,
     changes: &ChangeSet,
 ) -> Result<bool, VcsError> {
-    let fail = |error| repository.fail("reading a commit", error);
-    let parent = commit.parent(0).and_then(|parent| parent.tree()).map_err(fail)?;
+    let (before, after) = (tree_of(repository, parent)?, tree_of(repository, commit)?);
     let mut edits = Vec::new();
     for edit in &changes.edits {
-        match fit(repository, &parent, edit) {
+        match fit(repository, &before, edit) {
             Ok(Fit::Applies) => edits.push(edit),
             Ok(Fit::Done) => {}
             Ok(Fit::Conflicts) | Err(VcsError::InvalidChange { .. }) => return Ok(false),
             Err(error) => return Err(error),
         }
     }
-    Ok(update(repository, &parent, &edits)? == commit.tree_id())
+    Ok(update(repository, &before, &edits)? == after.id())
+}
+
+/// The edits that a tree does not have yet.
+fn open_edits<'a>(
+    repository: &GitRepository,
+    tree: &Tree<'_>,
+    branch: &BranchName,
+    changes: &'a ChangeSet,
+) -> Result<Vec<&'a FileEdit>, VcsError> {
+    let mut open = Vec::new();
+    let mut conflicts = Vec::new();
+    for edit in &changes.edits {
+        match fit(repository, tree, edit)? {
+            Fit::Applies => open.push(edit),
+            Fit::Done => {}
+            Fit::Conflicts => conflicts.push(edit.path.clone()),
+        }
+    }
+    if !conflicts.is_empty() {
+        Err(VcsError::Conflict { branch: branch.clone(), paths: conflicts })
+    } else if open.is_empty() {
+        Err(VcsError::NothingToPropose)
+    } else {
+        Ok(open)
+    }
+}
+
+fn tree_of<'a>(repository: &'a GitRepository, commit: &CommitId) -> Result<Tree<'a>, VcsError> {
+    repository.commit(commit)?.tree().map_err(|error| repository.fail("reading a tree", error))
 }
 
 fn update(repository: &GitRepository, base: &Tree<'_>, edits: &[&FileEdit]) -> Result<Oid, VcsError> {
@@ -138,14 +167,15 @@ fn fit(repository: &GitRepository, tree: &Tree<'_>, edit: &FileEdit) -> Result<F
     })
 }
 
-/// The content and executable flag of a regular file; `None` when there is nothing.
+/// The content and executable flag of a regular file; `None` when there is nothing. A pointer to Git LFS is no such file:
+/// the content that it stands for is not here.
 fn current(
     repository: &GitRepository,
     tree: &Tree<'_>,
     path: &RepoPath,
 ) -> Result<Option<(Oid, bool)>, VcsError> {
     let refuse = |path: &str, what: &str| {
-        Err(VcsError::InvalidChange { reason: format!("{path} is {what}, not a file") })
+        Err(VcsError::InvalidChange { reason: format!("{path} is {what}, not a file that can be edited") })
     };
     for ancestor in ancestors(path.as_str()) {
         match lookup(repository, tree, ancestor)?.map(|entry| kind(&entry)) {
@@ -157,6 +187,9 @@ fn current(
     }
     let Some(entry) = lookup(repository, tree, path.as_str())? else { return Ok(None) };
     match kind(&entry) {
+        Some(TreeEntryKind::File | TreeEntryKind::Executable) if is_lfs_pointer(repository, entry.id())? => {
+            refuse(path.as_str(), "kept by Git LFS")
+        }
         Some(TreeEntryKind::File) => Ok(Some((entry.id(), false))),
         Some(TreeEntryKind::Executable) => Ok(Some((entry.id(), true))),
         Some(TreeEntryKind::Symlink) => refuse(path.as_str(), "a symbolic link"),

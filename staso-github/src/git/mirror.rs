@@ -14,7 +14,9 @@ use staso_core::vcs::VcsError;
 
 use super::checkout::remove_tree;
 use super::data::{self, Hold};
-use super::transport::{self, GitAnswer, GitCall};
+use super::leftovers::remove_leftovers;
+use super::transport::{CliTransport, Fetch, GitTransport as _, Remote, TransportError, Wanted, check_size};
+use crate::address::RemoteAddress;
 use crate::blocking::Stop;
 use crate::limits::GitLimits;
 use crate::{blocking, error};
@@ -57,26 +59,13 @@ impl Mirror {
     /// Fetches all branches.
     pub(crate) async fn update(&self, ctx: &RunContext) -> Result<MirrorLock, VcsError> {
         let lock = self.lock(ctx).await?;
-        let answer = self.git(&["ls-remote", "--symref", "--", self.remote.as_str(), "HEAD"], ctx).await?;
-        self.accept(&answer)?;
-        let default = default_branch(&answer.output);
-        let fetch = [
-            "fetch",
-            "--quiet",
-            "--no-tags",
-            "--prune",
-            "--force",
-            "--no-recurse-submodules",
-            "--no-write-fetch-head",
-            "--",
-            self.remote.as_str(),
-            "+refs/heads/*:refs/heads/*",
-            "^refs/heads/fix/staso-*",
-        ];
-        self.accept(&self.git(&fetch, ctx).await?)?;
+        let address = self.address()?;
+        let (git, remote) = (self.git(), Remote { address: &address, credentials: None });
+        let listed = git.list(&remote, &["HEAD".to_owned()], ctx).await.map_err(|error| self.fail(error))?;
+        git.mirror(&remote, &self.directory, ctx).await.map_err(|error| self.fail(error))?;
         self.repack(ctx).await?;
         let mirror = self.clone();
-        blocking::run(ctx, "updating a mirror", self.limits.operation, move |_| mirror.finish(default))
+        blocking::run(ctx, "updating a mirror", self.limits.operation, move |_| mirror.finish(listed.head))
             .await?;
         Ok(lock)
     }
@@ -84,13 +73,16 @@ impl Mirror {
     /// Fetches a commit that no branch holds any more; servers may refuse.
     pub(crate) async fn fetch_commit(&self, commit: &CommitId, ctx: &RunContext) -> Result<(), VcsError> {
         let _lock = self.lock(ctx).await?;
-        let refspec = format!("{commit}:refs/staso/commits/{commit}");
-        let fetch =
-            ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", self.remote.as_str(), &refspec];
-        if self.git(&fetch, ctx).await?.success {
-            Ok(())
-        } else {
-            Err(VcsError::CommitNotFound { commit: commit.clone(), url: self.remote.clone() })
+        let address = self.address()?;
+        let remote = Remote { address: &address, credentials: None };
+        let fetch = Fetch { wanted: Wanted::Commits(std::slice::from_ref(commit)), depth: None };
+        match self.git().fetch(&remote, &self.directory, &fetch, ctx).await {
+            Err(error @ (TransportError::Cancelled | TransportError::TimedOut { .. })) => {
+                Err(self.fail(error))
+            }
+            Err(error @ TransportError::TooLarge { .. }) => Err(self.fail(error)),
+            Err(_) => Err(VcsError::CommitNotFound { commit: commit.clone(), url: self.remote.clone() }),
+            Ok(()) => Ok(()),
         }
     }
 
@@ -119,8 +111,7 @@ impl Mirror {
         let lock = data::try_lock(&self.directory.with_extension("packs"), Hold::Alone)
             .map_err(|error| error::backend("locking a mirror", error))?;
         match lock {
-            // What no branch holds any more stays: a trace may name it.
-            Some(_lock) => self.accept(&self.git(&["repack", "-a", "-d", "-k", "-q"], ctx).await?),
+            Some(_lock) => self.git().compact(&self.directory, ctx).await.map_err(|error| self.fail(error)),
             None => Ok(()),
         }
     }
@@ -148,85 +139,27 @@ impl Mirror {
         if let Some(default) = default {
             repo.set_head(&format!("refs/heads/{default}")).map_err(fail)?;
         }
-        self.check_size()?;
+        check_size(&self.directory, &self.limits).map_err(|error| self.fail(error))?;
         fs::write(self.directory.join("fetched"), [])
             .map_err(|error| error::backend("updating a mirror", error))
     }
 
-    async fn git(&self, arguments: &[&str], ctx: &RunContext) -> Result<GitAnswer, VcsError> {
-        let protocol = if self.remote.local_path().is_some() { "file" } else { "https" };
-        let call = GitCall {
-            operation: "fetching from a remote",
-            protocol,
-            arguments: arguments.to_vec(),
-            limit: self.limits.fetch,
-        };
-        transport::run(&call, &self.directory, ctx, || self.check_size()).await
+    fn packs(&self) -> impl Iterator<Item = fs::DirEntry> {
+        fs::read_dir(self.directory.join("objects/pack")).into_iter().flatten().filter_map(Result::ok)
     }
 
-    fn check_size(&self) -> Result<(), VcsError> {
-        let bytes: u64 = self.packs().map(|found| found.len()).sum();
-        if bytes <= self.limits.mirror_bytes {
-            return Ok(());
-        }
-        let limit = format!("{} bytes", self.limits.mirror_bytes);
-        Err(VcsError::TooLarge { what: format!("the mirror of {}", self.remote), limit })
+    fn git(&self) -> CliTransport {
+        CliTransport::new(self.limits.clone())
     }
 
-    fn packs(&self) -> impl Iterator<Item = fs::Metadata> {
-        let entries = fs::read_dir(self.directory.join("objects/pack")).into_iter().flatten();
-        entries.filter_map(|entry| entry.ok()?.metadata().ok())
+    fn address(&self) -> Result<RemoteAddress, VcsError> {
+        self.remote
+            .as_str()
+            .parse()
+            .map_err(|_| VcsError::Unsupported { url: self.remote.clone(), provider: error::PROVIDER })
     }
 
-    fn accept(&self, answer: &GitAnswer) -> Result<(), VcsError> {
-        if answer.success {
-            return Ok(());
-        }
-        let says = |words: &[&str]| words.iter().any(|word| answer.complaint.contains(word));
-        let url = self.remote.clone();
-        if says(&["could not read Username", "Authentication failed", "terminal prompts disabled"]) {
-            let remedy = "it is private or does not exist; give a local clone of it".to_owned();
-            Err(VcsError::PermissionDenied { operation: "read", url, remedy })
-        } else if says(&["not found", "does not appear to be a git repository", "does not exist"]) {
-            Err(VcsError::RepositoryNotFound { url })
-        } else if says(&["unable to access", "Could not resolve host", "Connection refused"]) {
-            Err(VcsError::Unreachable { url, reason: answer.complaint.clone() })
-        } else {
-            Err(error::backend("fetching from a remote", answer.complaint.clone()))
-        }
-    }
-}
-
-/// Reads `ref: refs/heads/main<TAB>HEAD`.
-fn default_branch(listing: &str) -> Option<BranchName> {
-    let (target, _) = listing.lines().find_map(|line| line.strip_prefix("ref: ")?.split_once('\t'))?;
-    BranchName::new(target.strip_prefix("refs/heads/")?).ok()
-}
-
-/// Lock files and half-received packs.
-fn remove_leftovers(directory: &Path) -> io::Result<()> {
-    let mut pending = vec![directory.join("refs"), directory.join("objects/pack")];
-    for name in ["HEAD.lock", "packed-refs.lock", "shallow.lock", "config.lock"] {
-        remove_if_there(&directory.join(name))?;
-    }
-    while let Some(parent) = pending.pop() {
-        for entry in fs::read_dir(parent)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            if entry.file_type()?.is_dir() {
-                pending.push(entry.path());
-            } else if name.ends_with(".lock") || name.starts_with("tmp_") {
-                remove_if_there(&entry.path())?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
+    fn fail(&self, error: TransportError) -> VcsError {
+        error.into_vcs("fetching from a remote", &self.remote)
     }
 }

@@ -4,10 +4,13 @@
 //! beyond their data.
 
 mod access;
+mod ancestry;
 mod cache;
-mod change;
+pub(crate) mod change;
 mod checkout;
+pub(crate) mod commit;
 mod data;
+mod leftovers;
 mod mirror;
 mod proposal;
 mod read;
@@ -15,14 +18,18 @@ mod record;
 mod repository;
 mod revision;
 mod store;
-mod transport;
+pub(crate) mod transport;
 mod walk;
 
 pub(crate) use access::check_writable;
-pub(crate) use cache::CheckoutCache;
+pub(crate) use ancestry::Ancestry;
+pub(crate) use cache::{CheckoutCache, system_time};
+pub(crate) use data::{PRIVATE, make_directory};
 pub(crate) use mirror::{Mirror, MirrorLock};
-pub(crate) use proposal::{Publication, propose, status};
-pub(crate) use read::{list_tree, read_file};
+pub(crate) use proposal::{propose, status};
+pub(crate) use read::{FoundFile, list_tree, read_file};
+pub(crate) use record::ProposalRecord;
 pub(crate) use repository::GitRepository;
-pub(crate) use revision::resolve;
+pub(crate) use revision::{gone_note, resolve};
 pub(crate) use store::CommitStore;
+pub(crate) use walk::kind_of;

@@ -18,10 +18,49 @@ const LFS_HEADER: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
 /// Largest pointer file, by the same.
 const LFS_MAX_BYTES: usize = 1024;
 /// Longest target of a symbolic link that is shown.
-const LINK_MAX_BYTES: usize = 4096;
+const LINK_MAX_BYTES: u64 = 4096;
 
 /// Directories that a listing may pass for each file it returns, so that a tree of empty directories ends.
 const DIRECTORIES_PER_ENTRY: usize = 4;
+
+/// A file of a tree whose content was not read yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FoundFile {
+    pub(crate) kind: TreeEntryKind,
+    pub(crate) blob: BlobId,
+    /// Size in bytes; zero for a submodule, which has no content here.
+    pub(crate) size_bytes: u64,
+}
+
+impl FoundFile {
+    /// What can be said without the content; `None` when it has to be read.
+    pub(crate) fn unread(&self, max_bytes: u64) -> Option<FileContent> {
+        let max_bytes = if self.kind == TreeEntryKind::Symlink { LINK_MAX_BYTES } else { max_bytes };
+        match self.kind {
+            TreeEntryKind::Submodule => Some(FileContent::Submodule),
+            _ if self.size_bytes > max_bytes => Some(FileContent::TooLarge { size_bytes: self.size_bytes }),
+            _ => None,
+        }
+    }
+
+    /// What the content is.
+    pub(crate) fn read(self, bytes: &[u8]) -> FileContent {
+        if self.kind == TreeEntryKind::Symlink {
+            return FileContent::Symlink { target: String::from_utf8_lossy(bytes).into_owned() };
+        }
+        if bytes.len() <= LFS_MAX_BYTES && bytes.starts_with(LFS_HEADER) {
+            return FileContent::LfsPointer;
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) if !bytes.contains(&0) => FileContent::Text {
+                text: Arc::from(text),
+                blob: self.blob,
+                executable: self.kind == TreeEntryKind::Executable,
+            },
+            _ => FileContent::Binary { size_bytes: self.size_bytes },
+        }
+    }
+}
 
 /// Reads a file at a commit.
 pub(crate) fn read_file(
@@ -31,45 +70,33 @@ pub(crate) fn read_file(
     max_bytes: u64,
 ) -> Result<FileContent, VcsError> {
     let missing = || VcsError::FileNotFound { path: path.clone(), commit: commit.clone() };
-    let found = repository.commit(commit)?;
-    let tree = found.tree().map_err(|error| repository.fail("reading a tree", error))?;
+    let tree = repository.tree(commit)?;
     let entry = tree.get_path(Path::new(path.as_str())).map_err(|error| match error.code() {
         ErrorCode::NotFound => missing(),
         _ => repository.fail("reading a tree", error),
     })?;
-    let Some(kind) = kind(&entry) else { return Err(missing()) };
-    if kind == TreeEntryKind::Submodule {
-        return Ok(FileContent::Submodule);
-    }
-    let size_bytes = blob_size(repository, entry.id())?;
-    if kind == TreeEntryKind::Symlink {
-        return link(repository, entry.id(), size_bytes);
-    }
-    if size_bytes > max_bytes {
-        return Ok(FileContent::TooLarge { size_bytes });
+    let kind = kind(&entry).ok_or_else(missing)?;
+    let size_bytes = if kind == TreeEntryKind::Submodule { 0 } else { blob_size(repository, entry.id())? };
+    let found = FoundFile { kind, blob: blob_id(entry.id())?, size_bytes };
+    if let Some(content) = found.unread(max_bytes) {
+        return Ok(content);
     }
     let blob =
         repository.git().find_blob(entry.id()).map_err(|error| repository.fail("reading a file", error))?;
-    let bytes = blob.content();
-    if bytes.len() <= LFS_MAX_BYTES && bytes.starts_with(LFS_HEADER) {
-        return Ok(FileContent::LfsPointer);
-    }
-    match std::str::from_utf8(bytes) {
-        Ok(text) if !bytes.contains(&0) => Ok(FileContent::Text {
-            text: Arc::from(text),
-            blob: blob_id(entry.id())?,
-            executable: kind == TreeEntryKind::Executable,
-        }),
-        _ => Ok(FileContent::Binary { size_bytes }),
-    }
+    Ok(found.read(blob.content()))
 }
 
-fn link(repository: &GitRepository, oid: Oid, size_bytes: u64) -> Result<FileContent, VcsError> {
-    if size_bytes > LINK_MAX_BYTES as u64 {
-        return Ok(FileContent::TooLarge { size_bytes });
+/// Whether a file is a pointer to content that Git LFS keeps elsewhere.
+pub(crate) fn is_lfs_pointer(repository: &GitRepository, oid: Oid) -> Result<bool, VcsError> {
+    if blob_size(repository, oid)? > LFS_MAX_BYTES as u64 {
+        return Ok(false);
     }
-    let blob = repository.git().find_blob(oid).map_err(|error| repository.fail("reading a link", error))?;
-    Ok(FileContent::Symlink { target: String::from_utf8_lossy(blob.content()).into_owned() })
+    let blob = repository.git().find_blob(oid).map_err(|error| repository.fail("reading a file", error))?;
+    Ok(is_pointer(blob.content()))
+}
+
+fn is_pointer(bytes: &[u8]) -> bool {
+    bytes.len() <= LFS_MAX_BYTES && bytes.starts_with(LFS_HEADER)
 }
 
 /// Lists the files of a commit.
@@ -79,7 +106,7 @@ pub(crate) fn list_tree(
     max_entries: usize,
     stop: &Stop,
 ) -> Result<Tree, VcsError> {
-    let root = repository.commit(commit)?.tree_id();
+    let root = repository.tree(commit)?.id();
     let mut entries = Vec::new();
     let limit = max_entries.saturating_mul(1 + DIRECTORIES_PER_ENTRY).saturating_add(1000);
     let walked = walk(repository, root, limit, stop, &mut |met| {

@@ -8,6 +8,7 @@ use staso_core::vcs::VcsError;
 
 use super::repository::GitRepository;
 use crate::error;
+use crate::publish::{CommitMessage, Publication, Published};
 
 /// Version of [`ProposalRecord`] as it is written.
 const SCHEMA_VERSION: u32 = 1;
@@ -34,6 +35,25 @@ pub(crate) struct ProposalRecord {
 
 impl ProposalRecord {
     pub(crate) const SCHEMA_VERSION: u32 = SCHEMA_VERSION;
+
+    /// The record of a branch that was published.
+    pub(crate) fn new(publication: &Publication, message: CommitMessage, made: &Published) -> Self {
+        let changes = &publication.changes;
+        Self {
+            schema_version: SCHEMA_VERSION,
+            branch: made.branch.clone(),
+            base: made.base.clone(),
+            base_tip: made.base_tip.clone(),
+            head: made.head.clone(),
+            key: message.key,
+            run_id: publication.run_id,
+            created_at: publication.now,
+            draft: changes.draft,
+            labels: changes.labels.clone(),
+            title: message.title,
+            body: changes.body.clone(),
+        }
+    }
 
     /// Reads the record of a branch, and the blob that holds it.
     pub(crate) fn read(

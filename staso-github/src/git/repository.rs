@@ -73,10 +73,32 @@ impl GitRepository {
         })
     }
 
+    /// The files of a commit. The commit itself need not be here when its tree was [kept](Self::keep_tree).
+    pub(crate) fn tree(&self, id: &CommitId) -> Result<git2::Tree<'_>, VcsError> {
+        match self.commit(id) {
+            Ok(commit) => commit.tree().map_err(|error| self.fail("reading a tree", error)),
+            Err(error) => self.kept_tree(id).ok_or(error),
+        }
+    }
+
+    fn kept_tree(&self, id: &CommitId) -> Option<git2::Tree<'_>> {
+        self.repo.find_reference(&kept_tree_name(id)).ok()?.peel_to_tree().ok()
+    }
+
+    /// Notes that these are the files of a commit which itself is not here.
+    pub(crate) fn keep_tree(&self, id: &CommitId, tree: Oid) -> Result<(), VcsError> {
+        let kept = self.repo.reference(&kept_tree_name(id), tree, true, "kept without its commit");
+        kept.map(drop).map_err(|error| self.fail("keeping a tree", error))
+    }
+
     /// The failure of `operation` on this repository.
     pub(crate) fn fail(&self, operation: &'static str, error: git2::Error) -> VcsError {
         error::git(operation, &self.url, error)
     }
+}
+
+fn kept_tree_name(id: &CommitId) -> String {
+    format!("refs/staso/trees/{id}")
 }
 
 /// The id of a commit as core names it.

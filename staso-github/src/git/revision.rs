@@ -29,10 +29,7 @@ pub(crate) fn resolve(
         Some(name) => match find_branch(repository, name)? {
             Some(branch) => branch,
             None => {
-                notes.push(format!(
-                    "the recorded branch {name} is gone; the fix is for {} instead",
-                    default.name
-                ));
+                notes.push(gone_note(name, &default.name));
                 Branch { name: default.name.clone(), tip: default.tip }
             }
         },
@@ -53,6 +50,11 @@ pub(crate) fn resolve(
         base_branch: base.name,
         notes,
     })
+}
+
+/// What is said of a recorded branch that is not there any more.
+pub(crate) fn gone_note(recorded: &BranchName, instead: &BranchName) -> String {
+    format!("the recorded branch {recorded} is gone; the fix is for {instead} instead")
 }
 
 fn unreachable_note(repository: &GitRepository, commit: &CommitId, branch: &BranchName) -> String {

@@ -1,6 +1,6 @@
 //! Walking through the tree of a commit.
 
-use git2::{ObjectType, Oid, Tree};
+use git2::{Oid, Tree};
 use staso_core::code::RepoPath;
 use staso_core::vcs::{TreeEntryKind, VcsError};
 
@@ -105,11 +105,16 @@ fn path(prefix: &str, name: &[u8]) -> Option<RepoPath> {
 
 /// `None` for a directory.
 pub(crate) fn kind(entry: &git2::TreeEntry<'_>) -> Option<TreeEntryKind> {
-    match entry.kind() {
-        Some(ObjectType::Tree) => None,
-        Some(ObjectType::Commit) => Some(TreeEntryKind::Submodule),
-        _ if entry.filemode_raw() & 0o170_000 == 0o120_000 => Some(TreeEntryKind::Symlink),
-        _ if entry.filemode_raw() & 0o111 != 0 => Some(TreeEntryKind::Executable),
+    kind_of(entry.filemode_raw())
+}
+
+/// What a mode says of its entry; `None` for a directory.
+pub(crate) const fn kind_of(mode: i32) -> Option<TreeEntryKind> {
+    match mode & 0o170_000 {
+        0o040_000 => None,
+        0o160_000 => Some(TreeEntryKind::Submodule),
+        0o120_000 => Some(TreeEntryKind::Symlink),
+        _ if mode & 0o111 != 0 => Some(TreeEntryKind::Executable),
         _ => Some(TreeEntryKind::File),
     }
 }

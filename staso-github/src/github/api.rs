@@ -211,7 +211,7 @@ impl Api {
         let Some(token) = app.take_token(scope) else { return };
         let read = ApiRequest::get("revoking a token", "/installation/token");
         let request = ApiRequest { method: Method::DELETE, ..read };
-        let sent = self.send_with(Some(&token.secret), &token.account, &request, scope, ctx).await;
+        let sent = self.send_with(Some(&token.secret), &token.key.queue(), &request, scope, ctx).await;
         tracing::debug!(
             revoked = sent.is_ok_and(|answer| answer.is_success()),
             "write token no longer needed"

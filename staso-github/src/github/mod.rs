@@ -3,8 +3,20 @@
 mod api;
 mod auth;
 mod client;
+mod contents;
 mod endpoints;
+mod name;
+mod no_git;
+mod options;
+mod parts;
+mod preflight;
+mod proposal;
+mod provider;
+mod remembered;
+mod resolve;
 
 pub use auth::{AppCredentials, CredentialsError, GitHubAuth, JwtSigner};
 pub use client::ClientOptions;
 pub use endpoints::GitHubEndpoints;
+pub use options::{CodeAccess, CommitMode, GitHubOptions};
+pub use provider::GitHub;

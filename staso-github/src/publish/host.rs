@@ -21,9 +21,9 @@ pub(crate) struct StandingBranch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CommitFacts {
     pub(crate) message: String,
-    /// Its parent, when it has exactly one.
+    /// Its first parent.
     pub(crate) parent: Option<CommitId>,
-    /// Whether it does to its parent exactly what the change set wants.
+    /// Whether it has one parent, and does to it exactly what the change set wants.
     pub(crate) makes_the_change: bool,
     pub(crate) signature: Option<CommitSignature>,
 }
@@ -49,6 +49,8 @@ pub(crate) struct Prepared {
 }
 
 /// How making a branch ended.
+///
+/// Who makes the same commit twice at the same time may be told [`Created`](Self::Created) twice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum MadeBranch {
     /// It is there, at our commit.
@@ -76,6 +78,18 @@ pub(crate) trait BranchHost: Debug + Send + Sync {
         changes: &ChangeSet,
         ctx: &RunContext,
     ) -> Result<CommitFacts, VcsError>;
+
+    /// Checks that the change fits a commit. Makes nothing.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare), and [`VcsError::CommitNotFound`] without the commit.
+    async fn check(
+        &self,
+        commit: &CommitId,
+        base: &BranchName,
+        changes: &ChangeSet,
+        ctx: &RunContext,
+    ) -> Result<(), VcsError>;
 
     /// Checks that the change fits `parent` and makes the commit, as far as that can be done unseen.
     ///

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::net::TcpStream;
+use axum::body::Body;
+use hyper::Method;
+use hyper::header::HeaderMap;
 
+use crate::peer::ask::ask;
 use crate::peer::fault::{Fault, FaultProxy, Gate, Plan, bad_gateway, limited};
 use crate::peer::recorded::Recorded;
 use crate::peer::server::{Answer, Exchange, Handler, Reply, Server};
@@ -23,33 +26,16 @@ impl Handler for Echo {
     }
 }
 
-/// One request over a connection of its own: status, head and body, or nothing.
-async fn ask(
-    url: &str,
-    method: &str,
-    path: &str,
-    body: &'static str,
-    chunked: bool,
-) -> Option<(u16, String, String)> {
+/// Status, head and body of an answer, or nothing.
+async fn send(url: &str, method: Method, path: &str, body: Body) -> Option<(u16, String, String)> {
     let host = url.strip_prefix("http://").unwrap();
-    let stream = TcpStream::connect(host).await.unwrap();
-    let io = hyper_util::rt::TokioIo::new(stream);
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
-    drop(tokio::spawn(connection));
-    let body = if chunked {
-        let parts = [Ok::<_, std::io::Error>(body)];
-        axum::body::Body::from_stream(futures_util::stream::iter(parts))
-    } else {
-        axum::body::Body::from(body)
-    };
-    let request = hyper::Request::builder().method(method).uri(path).header("host", host).body(body).unwrap();
-    let (head, body) = sender.send_request(request).await.ok()?.into_parts();
-    let body = axum::body::to_bytes(axum::body::Body::new(body), 1 << 20).await.ok()?;
-    Some((head.status.as_u16(), format!("{:?}", head.headers), String::from_utf8_lossy(&body).into_owned()))
+    let answer = ask(host, &method, path, HeaderMap::new(), body).await?;
+    let text = String::from_utf8_lossy(&answer.body).into_owned();
+    Some((answer.status, format!("{:?}", answer.headers), text))
 }
 
 async fn get(url: &str, path: &str) -> Option<(u16, String, String)> {
-    ask(url, "GET", path, "", false).await
+    send(url, Method::GET, path, Body::empty()).await
 }
 
 #[tokio::test]
@@ -66,7 +52,7 @@ async fn faults_hit_the_requests_they_are_meant_for() {
     proxy.clear();
     let limit = limited(429, "Slow down", &[("retry-after", "7")]);
     proxy.inject(Plan::new(Fault::Replace(limit)).to("POST", ""));
-    let (status, head, _) = ask(&url, "POST", "/c", "1234", false).await.unwrap();
+    let (status, head, _) = send(&url, Method::POST, "/c", "1234".into()).await.unwrap();
     assert!(status == 429 && head.contains("\"retry-after\": \"7\""), "{head}");
     proxy.inject(Plan::new(Fault::Lose));
     assert!(get(&url, "/lost").await.is_none());
@@ -84,8 +70,9 @@ async fn faults_hit_the_requests_they_are_meant_for() {
     assert!(get(&url, "/late").await.unwrap().1.contains("15:58:30 GMT"));
     proxy.clear();
     proxy.inject(Plan::new(Fault::RefuseChunked).times(9));
-    assert_eq!(ask(&url, "POST", "/push", "1234", true).await.unwrap().0, 411);
-    assert_eq!(ask(&url, "POST", "/push", "1234", false).await.unwrap().2, "POST /push 4");
+    let parts = futures_util::stream::iter([Ok::<_, std::io::Error>("1234")]);
+    assert_eq!(send(&url, Method::POST, "/push", Body::from_stream(parts)).await.unwrap().0, 411);
+    assert_eq!(send(&url, Method::POST, "/push", "1234".into()).await.unwrap().2, "POST /push 4");
     let log = proxy.log();
     let of = |target: &str| log.iter().find(|passed| passed.target == target).unwrap();
     assert_eq!(

@@ -8,14 +8,14 @@ use std::process::Command;
 
 use async_trait::async_trait;
 use staso_core::code::RepoPath;
-use staso_core::conformance::vcs::VcsFixture;
+use staso_core::conformance::vcs::{OddFiles, VcsFixture};
 use staso_core::id::{BlobId, BranchName, CommitId};
 use staso_core::run::RunContext;
 use staso_core::testing::test_context;
 use staso_core::trace::{RepositoryUrl, SourceRevision};
 use staso_core::vcs::{
     ChangeSet, FileContent, FileEdit, NewContent, Proposal, ProposeRequest, RepositoryRef, VcsError,
-    VcsProvider as _,
+    VcsProvider,
 };
 use staso_github::LocalGit;
 use tempfile::TempDir;
@@ -29,6 +29,7 @@ pub(crate) struct GitFixture {
     pub(crate) previous: CommitId,
     pub(crate) tip: CommitId,
     url: RepositoryUrl,
+    odd: Option<OddFiles>,
 }
 
 /// Runs git and gives what it printed.
@@ -104,7 +105,7 @@ impl GitFixture {
         git(&repository, &["commit", "-qm", "second"]);
         let tip = commit_id(&git(&repository, &["rev-parse", "HEAD"]));
         let url = url_of(&repository);
-        Self { directory, repository, previous, tip, url }
+        Self { directory, repository, previous, tip, url, odd: None }
     }
 
     /// The same, bare.
@@ -118,12 +119,61 @@ impl GitFixture {
         fixture
     }
 
+    /// With a branch `odd` of files that are not plain text.
+    pub(crate) fn with_odd_files(mut self) -> Self {
+        let at = self.clone_of("main");
+        let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
+        for (path, bytes) in [
+            ("model.bin", pointer.as_bytes()),
+            ("nul", b"a\0b"),
+            ("latin1", b"\xe4"),
+            ("long.txt", &[b'x'; 4097]),
+        ] {
+            write(&at, path, bytes);
+        }
+        std::os::unix::fs::symlink("/etc/passwd", at.join("link")).unwrap();
+        git(&at, &["add", "-A"]);
+        git(&at, &["update-index", "--add", "--cacheinfo", &format!("160000,{},lib/dep", self.previous)]);
+        git(&at, &["commit", "-qm", "odd"]);
+        let commit = self.push(&at, "odd");
+        let files = BTreeMap::from([
+            (path("model.bin"), FileContent::LfsPointer),
+            (path("nul"), FileContent::Binary { size_bytes: 3 }),
+            (path("latin1"), FileContent::Binary { size_bytes: 1 }),
+            (path("long.txt"), FileContent::TooLarge { size_bytes: 4097 }),
+            (path("link"), FileContent::Symlink { target: "/etc/passwd".to_owned() }),
+            (path("lib/dep"), FileContent::Submodule),
+        ]);
+        self.odd = Some(OddFiles { branch: branch("odd"), commit, files });
+        self
+    }
+
+    /// Someone else's clone, at a branch.
+    pub(crate) fn clone_of(&self, branch: &str) -> PathBuf {
+        let other = self.directory.path().join("other clone");
+        if other.exists() {
+            fs::remove_dir_all(&other).unwrap();
+        }
+        let from = self.repository.to_string_lossy();
+        git(self.root(), &["clone", "-q", "-b", branch, &from, "other clone"]);
+        other
+    }
+
+    /// Makes the newest commit of a clone that of a branch, whether or not a working tree is at it.
+    pub(crate) fn push(&self, clone: &Path, branch: &str) -> CommitId {
+        git(clone, &["push", "-q", "--force", "origin", "HEAD:refs/staso-test/push"]);
+        let commit = commit_id(&git(clone, &["rev-parse", "HEAD"]));
+        self.git(&["update-ref", &format!("refs/heads/{branch}"), commit.as_str()]);
+        self.git(&["update-ref", "-d", "refs/staso-test/push"]);
+        commit
+    }
+
     /// One that someone else made and removes, with the files of [`files`] at `tip`.
     pub(crate) fn existing(repository: PathBuf, tip: CommitId) -> Self {
         let url = url_of(&repository);
         let beside = repository.parent().expect("a directory of the maker's");
         let directory = tempfile::tempdir_in(beside).expect("a temporary directory");
-        Self { directory, repository, previous: tip.clone(), tip, url }
+        Self { directory, repository, previous: tip.clone(), tip, url, odd: None }
     }
 
     /// Under another address than its path.
@@ -175,7 +225,7 @@ impl GitFixture {
     /// Proposes to give files of `main` another text.
     pub(crate) async fn propose(
         &self,
-        provider: &LocalGit,
+        provider: &dyn VcsProvider,
         name: &str,
         texts: &[(&str, &str)],
     ) -> Result<Proposal, VcsError> {
@@ -196,7 +246,7 @@ impl GitFixture {
 
     pub(crate) async fn propose_change(
         &self,
-        provider: &LocalGit,
+        provider: &dyn VcsProvider,
         name: &str,
         changes: &ChangeSet,
     ) -> Result<Proposal, VcsError> {
@@ -266,17 +316,19 @@ impl VcsFixture for GitFixture {
     }
 
     async fn commit_on_default(&self, path: &RepoPath, text: &str) -> CommitId {
-        let other = self.directory.path().join("other clone");
-        if other.exists() {
-            fs::remove_dir_all(&other).unwrap();
-        }
-        git(self.root(), &["clone", "-q", "-b", "main", &self.repository.to_string_lossy(), "other clone"]);
+        self.commit_on(&branch("main"), path, text).await.unwrap()
+    }
+
+    async fn commit_on(&self, branch: &BranchName, path: &RepoPath, text: &str) -> Option<CommitId> {
+        let other = self.clone_of(branch.as_str());
         write(&other, path.as_str(), text.as_bytes());
-        git(&other, &["commit", "-qam", "someone else"]);
-        git(&other, &["push", "-q", "origin", "HEAD:refs/staso-test/push"]);
-        let commit = commit_id(&git(&other, &["rev-parse", "HEAD"]));
-        self.git(&["update-ref", "refs/heads/main", commit.as_str()]);
-        commit
+        git(&other, &["add", "-A"]);
+        git(&other, &["commit", "-qm", "someone else"]);
+        Some(self.push(&other, branch.as_str()))
+    }
+
+    fn odd_files(&self) -> Option<OddFiles> {
+        self.odd.clone()
     }
 
     async fn merge(&self, commit: &CommitId) {

@@ -6,6 +6,8 @@ mod conformance;
 mod fault;
 mod fixture;
 mod git_http;
+#[cfg(feature = "github")]
+mod github_reading;
 mod hostile;
 mod killed;
 mod mirror;
@@ -14,3 +16,5 @@ mod peer;
 mod propose;
 mod resolve;
 mod speed;
+mod with_emulate;
+mod with_prism;

@@ -1,154 +1,265 @@
-//! The git program, for the network alone.
-//!
-//! It runs without the user's and the system's configuration, without hooks, helpers, prompts, submodules and LFS, may
-//! speak one protocol, and dies with all its children when nobody waits for it any more.
+//! The network side of git with the git program.
 
-use std::io;
+use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
-use std::process::Stdio;
-use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use async_trait::async_trait;
+use staso_core::id::{BranchName, CommitId};
 use staso_core::run::RunContext;
-use staso_core::vcs::VcsError;
-use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::process::{Child, Command};
 
-use crate::{blocking, environment, error};
+use super::program::{self, GitAnswer, GitCall};
+use super::{Advertised, Fetch, GitTransport, Pushed, Remote, TransportError, Wanted};
+use crate::limits::GitLimits;
 
-/// Output that is kept of one call, in bytes.
-const OUTPUT_BYTES: u64 = 1 << 20;
-/// Characters of git's own words in an error.
-const MESSAGE_CHARS: usize = 500;
+/// What a pack takes beside the new content: trees, headers, and what does not compress.
+const PACK_OVERHEAD_BYTES: u64 = 8 << 20;
+/// All of the history: git's own word for it, which also holds for repositories that are complete.
+const ALL_HISTORY: u32 = 0x7fff_ffff;
 
-/// Settings that hold for every call, over those of the mirror.
-const SETTINGS: [&str; 12] = [
-    "core.hooksPath=/dev/null",
-    "core.fsmonitor=false",
-    "core.askPass=",
-    "core.sshCommand=false",
-    "credential.helper=",
-    "fetch.recurseSubmodules=false",
-    "submodule.recurse=false",
-    // One pack a fetch: half-received objects are then one file, and the size of a mirror is that of its packs.
-    "fetch.unpackLimit=1",
-    "gc.auto=0",
-    "maintenance.auto=false",
-    "http.lowSpeedLimit=100",
-    "http.lowSpeedTime=60",
-];
-
-/// A call of the git program.
-#[derive(Debug)]
-pub(crate) struct GitCall<'a> {
-    /// What it is for, as errors say it.
-    pub(crate) operation: &'static str,
-    /// The one protocol it may speak: `https` or `file`.
-    pub(crate) protocol: &'a str,
-    /// Arguments. Addresses and references are checked types; nothing here can be read as an option by accident.
-    pub(crate) arguments: Vec<&'a str>,
-    /// Longest time.
-    pub(crate) limit: Duration,
+/// Runs the git program.
+#[derive(Debug, Clone)]
+pub(crate) struct CliTransport {
+    limits: GitLimits,
 }
 
-/// How a call ended.
-#[derive(Debug)]
-pub(crate) struct GitAnswer {
-    /// Whether git was content.
-    pub(crate) success: bool,
-    /// What it printed.
-    pub(crate) output: String,
-    /// What it complained about: control characters removed, cut.
-    pub(crate) complaint: String,
-}
+impl CliTransport {
+    pub(crate) const fn new(limits: GitLimits) -> Self {
+        Self { limits }
+    }
 
-/// Runs git in the bare repository `directory`. `watch` is asked again and again whether to go on.
-pub(crate) async fn run(
-    call: &GitCall<'_>,
-    directory: &Path,
-    ctx: &RunContext,
-    watch: impl Fn() -> Result<(), VcsError>,
-) -> Result<GitAnswer, VcsError> {
-    let child = command(call, directory).spawn().map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => error::backend(call.operation, "the git program is not installed"),
-        _ => error::backend(call.operation, error),
-    })?;
-    let mut group = ProcessGroup(child);
-    let finished = async {
-        let (stdout, stderr) = (group.0.stdout.take(), group.0.stderr.take());
-        let work = async { tokio::join!(read(stdout), read(stderr), group.0.wait()) };
-        tokio::pin!(work);
-        let mut ticks = tokio::time::interval(Duration::from_millis(500));
-        loop {
-            tokio::select! {
-                ended = &mut work => break Ok::<_, VcsError>(ended),
-                _ = ticks.tick() => watch()?,
-            }
-        }
-    };
-    let (output, complaint, status) = ctx
-        .bounded(call.limit, finished)
+    async fn git(
+        &self,
+        remote: &Remote<'_>,
+        directory: Option<&Path>,
+        arguments: Vec<String>,
+        ctx: &RunContext,
+    ) -> Result<GitAnswer, TransportError> {
+        let settings = self.settings();
+        let call = GitCall { remote: Some(*remote), settings, arguments, limit: self.limits.fetch };
+        program::run(&call, directory, ctx, || {
+            directory.map_or(Ok(()), |directory| check_size(directory, &self.limits))
+        })
         .await
-        .map_err(|interrupted| blocking::interruption(call.operation, interrupted))??;
-    let status = status.map_err(|error| error::backend(call.operation, error))?;
-    Ok(GitAnswer { success: status.success(), output, complaint: readable(&complaint) })
+    }
+
+    /// Packs that a proposal may make are sent in one piece: not all proxies take chunked requests (HTTP 411).
+    fn settings(&self) -> Vec<String> {
+        let bytes = self.limits.proposal_bytes.saturating_add(PACK_OVERHEAD_BYTES);
+        vec![format!("http.postBuffer={bytes}")]
+    }
 }
 
-fn command(call: &GitCall<'_>, directory: &Path) -> Command {
-    let mut command = Command::new("git");
-    command.env_clear().envs(environment::for_git());
-    for (name, value) in [
-        ("GIT_TERMINAL_PROMPT", "0"),
-        ("GIT_CONFIG_GLOBAL", "/dev/null"),
-        ("GIT_CONFIG_SYSTEM", "/dev/null"),
-        ("GIT_CONFIG_NOSYSTEM", "1"),
-        ("GIT_LFS_SKIP_SMUDGE", "1"),
-        ("GIT_OPTIONAL_LOCKS", "0"),
-        ("LC_ALL", "C"),
-    ] {
-        command.env(name, value);
+#[async_trait]
+impl GitTransport for CliTransport {
+    async fn list(
+        &self,
+        remote: &Remote<'_>,
+        prefixes: &[String],
+        ctx: &RunContext,
+    ) -> Result<Advertised, TransportError> {
+        let mut arguments = words(&["ls-remote", "--quiet", "--symref", "--", &remote.url(), "HEAD"]);
+        if prefixes.is_empty() {
+            arguments.push("refs/heads/*".to_owned());
+        }
+        arguments.extend(prefixes.iter().map(|prefix| format!("refs/heads/{}*", literal(prefix))));
+        let answer = self.git(remote, None, arguments, ctx).await?.accepted()?;
+        Ok(advertised(&answer.output, prefixes))
     }
-    for setting in SETTINGS {
-        command.args(["-c", setting]);
+
+    async fn fetch(
+        &self,
+        remote: &Remote<'_>,
+        into: &Path,
+        fetch: &Fetch<'_>,
+        ctx: &RunContext,
+    ) -> Result<(), TransportError> {
+        let depth = format!("--depth={}", fetch.depth.unwrap_or(ALL_HISTORY));
+        let mut arguments = words(&[
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-recurse-submodules",
+            "--no-write-fetch-head",
+            "--no-auto-maintenance",
+            "--force",
+            &depth,
+        ]);
+        if matches!(fetch.wanted, Wanted::History(_)) {
+            arguments.push("--filter=tree:0".to_owned());
+        }
+        arguments.extend(words(&["--", &remote.url()]));
+        arguments.extend(fetch.wanted.refspecs());
+        self.git(remote, Some(into), arguments, ctx).await?.accepted().map(drop)
     }
-    command.args(["-c", "protocol.allow=never", "-c", &format!("protocol.{}.allow=always", call.protocol)]);
-    command.arg("--git-dir").arg(directory).args(&call.arguments);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.process_group(0).kill_on_drop(true);
-    command
+
+    async fn push(
+        &self,
+        remote: &Remote<'_>,
+        from: &Path,
+        commit: &CommitId,
+        branch: &BranchName,
+        ctx: &RunContext,
+    ) -> Result<Pushed, TransportError> {
+        let reference = format!("refs/heads/{branch}");
+        let arguments = new_branch(remote, commit, &reference);
+        let answer = self.git(remote, Some(from), arguments, ctx).await?;
+        let Some((flag, summary)) = outcome(&answer.output, &reference) else {
+            return Err(answer.complaint.failure());
+        };
+        match flag {
+            '*' if answer.success => Ok(Pushed::Created),
+            '=' => Ok(Pushed::Taken),
+            '!' if summary.starts_with("[rejected]") => Ok(Pushed::Taken),
+            '!' if summary.contains("shallow update not allowed") => Err(TransportError::ShallowRefused),
+            // A branch that was made since the list was sent is refused in many words.
+            '!' if self.exists(remote, branch, ctx).await? => Ok(Pushed::Taken),
+            '!' => {
+                let said = answer.complaint.of_server();
+                let summary = answer.complaint.readable(summary);
+                let reason = if said.is_empty() { summary } else { format!("{summary}: {said}") };
+                Err(TransportError::Rejected { reason })
+            }
+            _ => Err(answer.complaint.failure()),
+        }
+    }
+
+    async fn may_push(
+        &self,
+        remote: &Remote<'_>,
+        from: &Path,
+        commit: &CommitId,
+        branch: &BranchName,
+        ctx: &RunContext,
+    ) -> Result<(), TransportError> {
+        let reference = format!("refs/heads/{branch}");
+        let mut arguments = new_branch(remote, commit, &reference);
+        arguments.insert(1, "--dry-run".to_owned());
+        let answer = self.git(remote, Some(from), arguments, ctx).await?;
+        // That there is such a branch is no matter: the server let us in.
+        if outcome(&answer.output, &reference).is_some() { Ok(()) } else { Err(answer.complaint.failure()) }
+    }
+
+    async fn compact(&self, directory: &Path, ctx: &RunContext) -> Result<(), TransportError> {
+        // What no branch holds any more stays: a trace may name it.
+        let arguments = words(&["repack", "-a", "-d", "-k", "-q"]);
+        let call = GitCall { remote: None, settings: Vec::new(), arguments, limit: self.limits.fetch };
+        program::run(&call, Some(directory), ctx, || Ok(())).await?.accepted().map(drop)
+    }
 }
 
-/// A child that leads a process group of its own; dropping it before it ended kills the group.
-struct ProcessGroup(Child);
+impl CliTransport {
+    /// Copies all branches by name, but for those that proposals have.
+    pub(crate) async fn mirror(
+        &self,
+        remote: &Remote<'_>,
+        into: &Path,
+        ctx: &RunContext,
+    ) -> Result<(), TransportError> {
+        let arguments = words(&[
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--prune",
+            "--force",
+            "--no-recurse-submodules",
+            "--no-write-fetch-head",
+            "--",
+            &remote.url(),
+            "+refs/heads/*:refs/heads/*",
+            "^refs/heads/fix/staso-*",
+        ]);
+        self.git(remote, Some(into), arguments, ctx).await?.accepted().map(drop)
+    }
 
-impl Drop for ProcessGroup {
-    fn drop(&mut self) {
-        // A child that was waited for has no id any more, so the number cannot belong to a stranger.
-        let leader = self.0.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        if let Some(leader) = leader
-            && let Err(error) = kill_process_group(leader, Signal::KILL)
-        {
-            tracing::debug!(%error, "git was gone before it could be stopped");
+    async fn exists(
+        &self,
+        remote: &Remote<'_>,
+        branch: &BranchName,
+        ctx: &RunContext,
+    ) -> Result<bool, TransportError> {
+        let listed = self.list(remote, &[branch.to_string()], ctx).await?;
+        Ok(listed.branches.contains_key(branch))
+    }
+}
+
+impl Wanted<'_> {
+    fn refspecs(&self) -> Vec<String> {
+        let kept = |commit: &CommitId| format!("{commit}:refs/staso/commits/{commit}");
+        match self {
+            Self::Commits(commits) => commits.iter().map(kept).collect(),
+            Self::History(commit) => vec![kept(commit)],
+            Self::Branches => vec!["+refs/heads/*:refs/staso/branches/*".to_owned()],
         }
     }
 }
 
-/// Reads to the end, but keeps only the beginning, so that git never blocks on a full pipe.
-async fn read(stream: Option<impl AsyncRead + Unpin>) -> String {
-    let Some(mut stream) = stream else { return String::new() };
-    let mut kept = Vec::new();
-    let read = (&mut stream).take(OUTPUT_BYTES).read_to_end(&mut kept).await;
-    let rest = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
-    if read.is_err() || rest.is_err() {
-        tracing::debug!("a stream of git broke");
-    }
-    String::from_utf8_lossy(&kept).into_owned()
+/// The push of a branch that is expected not to be there: git checks that against the list it gets, and the server
+/// against the branch itself at the moment it makes it.
+fn new_branch(remote: &Remote<'_>, commit: &CommitId, reference: &str) -> Vec<String> {
+    words(&[
+        "push",
+        "--no-progress",
+        "--porcelain",
+        "--no-verify",
+        "--no-follow-tags",
+        "--no-signed",
+        "--recurse-submodules=no",
+        &format!("--force-with-lease={reference}:"),
+        "--",
+        &remote.url(),
+        &format!("{commit}:{reference}"),
+    ])
 }
 
-/// What a remote says goes to people's terminals and logs.
-fn readable(text: &str) -> String {
-    let text = text.trim();
-    let start = text.char_indices().rev().nth(MESSAGE_CHARS).map_or(0, |(at, _)| at);
-    let end = text.get(start..).unwrap_or_default();
-    end.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// A name as a pattern that matches it alone.
+fn literal(name: &str) -> String {
+    name.chars()
+        .flat_map(|c| matches!(c, '*' | '?' | '[' | '\\').then_some('\\').into_iter().chain([c]))
+        .collect()
+}
+
+/// Reads lines `ref: refs/heads/main<TAB>HEAD` and `<id><TAB>refs/heads/main`. Patterns also match the ends of names.
+fn advertised(listing: &str, prefixes: &[String]) -> Advertised {
+    let mut found = Advertised { head: None, branches: BTreeMap::new() };
+    for (left, name) in listing.lines().filter_map(|line| line.split_once('\t')) {
+        if name == "HEAD" {
+            let target = left.strip_prefix("ref: refs/heads/").and_then(|name| BranchName::new(name).ok());
+            found.head = target.or(found.head);
+            continue;
+        }
+        let Some(name) = name.strip_prefix("refs/heads/") else { continue };
+        if !prefixes.is_empty() && !prefixes.iter().any(|prefix| name.starts_with(prefix.as_str())) {
+            continue;
+        }
+        if let (Ok(branch), Ok(commit)) = (BranchName::new(name), CommitId::new(left)) {
+            found.branches.insert(branch, commit);
+        }
+    }
+    found
+}
+
+/// Reads the line `<flag><TAB><from>:<to><TAB><summary>` of one reference.
+fn outcome<'a>(output: &'a str, reference: &str) -> Option<(char, &'a str)> {
+    output.lines().find_map(|line| {
+        let mut parts = line.splitn(3, '\t');
+        let (flag, names, summary) = (parts.next()?, parts.next()?, parts.next()?);
+        let (_, to) = names.split_once(':')?;
+        (to == reference).then_some((flag.chars().next()?, summary))
+    })
+}
+
+/// Whether a repository is within its limit, half-received packs included.
+pub(crate) fn check_size(directory: &Path, limits: &GitLimits) -> Result<(), TransportError> {
+    let packs = fs::read_dir(directory.join("objects/pack")).into_iter().flatten();
+    let bytes: u64 = packs.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len())).sum();
+    if bytes <= limits.mirror_bytes {
+        return Ok(());
+    }
+    let limit = format!("{} bytes", limits.mirror_bytes);
+    Err(TransportError::TooLarge { what: "what is kept of the repository".to_owned(), limit })
 }

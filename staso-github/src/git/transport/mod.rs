@@ -3,6 +3,12 @@
 //! Two implementations behind one private trait: the git program, and libgit2 behind the feature `git2-https`.
 
 mod cli;
+mod complaint;
+#[cfg(test)]
+mod contract;
+mod failure;
+mod program;
+mod select;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -12,7 +18,9 @@ use async_trait::async_trait;
 use staso_core::id::{BranchName, CommitId};
 use staso_core::run::RunContext;
 
-pub(crate) use self::cli::{GitAnswer, GitCall, run};
+pub(crate) use self::cli::{CliTransport, check_size};
+pub(crate) use self::program::{GitCall, run};
+pub(crate) use self::select::{TransportKind, transport};
 use crate::address::RemoteAddress;
 use crate::credentials::GitCredentials;
 
@@ -21,6 +29,14 @@ use crate::credentials::GitCredentials;
 pub(crate) struct Remote<'a> {
     pub(crate) address: &'a RemoteAddress,
     pub(crate) credentials: Option<&'a GitCredentials>,
+}
+
+impl Remote<'_> {
+    /// The address as git reads it. In paths of this machine git takes `%41` for an `A`.
+    fn url(&self) -> String {
+        let address = self.address.as_str();
+        if self.address.scheme() == "file" { address.replace('%', "%25") } else { address.to_owned() }
+    }
 }
 
 /// The branches that a server shows.
@@ -33,9 +49,20 @@ pub(crate) struct Advertised {
 
 /// What to fetch.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Fetch<'a> {
+pub(crate) enum Wanted<'a> {
     /// Commits by id. Kept below `refs/staso/commits/`, so that they are never collected.
-    pub(crate) commits: &'a [CommitId],
+    Commits(&'a [CommitId]),
+    /// All branches. Kept below `refs/staso/branches/`.
+    Branches,
+    /// A commit for the sake of its past, without files where both sides can leave them out. Kept as
+    /// [`Commits`](Self::Commits) are, in a repository where no files are looked for.
+    History(&'a CommitId),
+}
+
+/// What to fetch, and how much of its past.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fetch<'a> {
+    pub(crate) wanted: Wanted<'a>,
     /// Commits of history; `None` for all of it.
     pub(crate) depth: Option<u32>,
 }
@@ -62,6 +89,9 @@ pub(crate) enum TransportError {
     /// The server wants other credentials.
     #[error("the credentials are not accepted")]
     Unauthorized,
+    /// The server wants credentials, and there were none.
+    #[error("the server asks for credentials")]
+    CredentialsWanted,
     /// The credentials are good, but not for this.
     #[error("not allowed: {reason}")]
     Forbidden { reason: String },
@@ -74,17 +104,26 @@ pub(crate) enum TransportError {
     /// Rules of the server refuse the push: protected branches, hooks. `reason` is what it says, readable and cut.
     #[error("refused: {reason}")]
     Rejected { reason: String },
+    /// The commit stands on one that no branch of the server holds, of which only a part was fetched.
+    #[error("the commit stands on a commit that is in no branch of the server")]
+    ShallowRefused,
     /// Something between here and the server, or the server, does not take the request, e.g. 411 for a chunked body.
     #[error("the server does not take the request: {reason}")]
     Unusable { reason: String },
     /// The repository has moved; redirects are not followed.
-    #[error("moved to {to}")]
-    Moved { to: String },
+    #[error("it has moved: the server answers with a redirect")]
+    Moved,
+    /// The server's certificate is not trusted, or there is no secure connection for another reason.
+    #[error("no secure connection: {reason}")]
+    Untrusted { reason: String },
     #[error("cannot be reached: {reason}")]
     Unreachable { reason: String },
     /// More than the limits allow.
     #[error("{what} is over the limit of {limit}")]
     TooLarge { what: String, limit: String },
+    /// There is nothing here that can speak to servers.
+    #[error("{reason}")]
+    Missing { reason: String },
     #[error("{reason}")]
     Failed { reason: String },
 }
@@ -121,4 +160,17 @@ pub(crate) trait GitTransport: Debug + Send + Sync + 'static {
         branch: &BranchName,
         ctx: &RunContext,
     ) -> Result<Pushed, TransportError>;
+
+    /// Finds out whether [`push`](Self::push) would be let in, as far as a server tells before it gets anything.
+    async fn may_push(
+        &self,
+        remote: &Remote<'_>,
+        from: &Path,
+        commit: &CommitId,
+        branch: &BranchName,
+        ctx: &RunContext,
+    ) -> Result<(), TransportError>;
+
+    /// Makes many packs of a repository one. Nobody else reads it meanwhile.
+    async fn compact(&self, directory: &Path, ctx: &RunContext) -> Result<(), TransportError>;
 }

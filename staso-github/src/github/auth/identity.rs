@@ -86,6 +86,7 @@ impl AppIdentity {
             let answer = without(answer, &bearer);
             let said = message(&answer);
             match answer.status {
+                401 if said.is_empty() => return Err(bad_key("GitHub refuses it without a word")),
                 401 if !names_the_time(&said) => return Err(bad_key(format!("GitHub says: {said}"))),
                 401 => {
                     let seconds = seconds_ahead(&answer, request.operation, ctx)?;
@@ -116,9 +117,10 @@ impl AppIdentity {
         const OPERATION: &str = "finding the page of the app";
         let fetch = async {
             let answer = self.send(&ApiRequest::get(OPERATION, "/app"), LOOKUPS, url, ctx).await?;
-            let page = answer.json::<AppAnswer>(OPERATION)?.html_url;
-            if page.starts_with(self.endpoints.git.as_str()) {
-                return Ok(format!("{}/installations/new", readable(&page)));
+            let page = readable(&answer.json::<AppAnswer>(OPERATION)?.html_url);
+            let rest = page.strip_prefix(self.endpoints.git.as_str()).unwrap_or_default();
+            if rest.starts_with('/') {
+                return Ok(format!("{page}/installations/new"));
             }
             Err(VcsError::BadAnswer { operation: OPERATION, reason: "its page is elsewhere".to_owned() })
         };

@@ -105,3 +105,39 @@ impl GitHubAuth {
         Ok(token.map_or(Self::Anonymous, Self::Token))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::super::credentials::AppKey;
+    use super::*;
+
+    fn loaded(variables: &[(&str, &str)]) -> Result<GitHubAuth, CredentialsError> {
+        GitHubAuth::from_variables(|name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn an_app_goes_before_a_token_and_a_token_before_nobody() {
+        assert!(matches!(loaded(&[]).unwrap(), GitHubAuth::Anonymous));
+        let GitHubAuth::Token(token) = loaded(&[(TOKEN, " ghp_canary\n")]).unwrap() else { panic!() };
+        assert_eq!(token.expose_secret(), "ghp_canary");
+        let app = loaded(&[(TOKEN, "ghp_canary"), (ID, "12345"), (KEY, "text"), (KEY_PATH, "/no/file")]);
+        let GitHubAuth::App(AppCredentials { id, key: AppKey::Pem(key) }) = app.unwrap() else { panic!() };
+        assert_eq!((id.as_str(), key.expose_secret()), ("12345", "text"));
+    }
+
+    #[test]
+    fn an_app_without_a_key_is_no_reason_to_take_the_token() {
+        let missing = loaded(&[(TOKEN, "ghp_canary"), (ID, "12345")]).unwrap_err();
+        assert!(matches!(missing, CredentialsError::KeyNotSet));
+        assert_eq!(
+            missing.to_string(),
+            "GITHUB_APP_ID is set, but neither GITHUB_APP_PRIVATE_KEY nor GITHUB_APP_PRIVATE_KEY_PATH; set one of them"
+        );
+        let unreadable = loaded(&[(ID, "12345"), (KEY_PATH, "/no/such/key.pem")]).unwrap_err();
+        assert_eq!(unreadable.to_string(), "the key of the app cannot be read from /no/such/key.pem");
+    }
+}

@@ -23,5 +23,4 @@ pub(crate) use source::RepositoryCredentials;
 pub(crate) use token::Use;
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod cases;

@@ -92,3 +92,60 @@ impl Granted {
 pub(crate) fn remedy(settings_url: &str) -> String {
     format!("add it in the settings of the app, then have it accepted at {settings_url}")
 }
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+    use serde_json::json;
+
+    use super::*;
+
+    fn of(push: bool, private: bool, scopes: Option<&'static str>) -> Granted {
+        let body = json!({ "permissions": { "push": push }, "private": private });
+        let mut answer = ApiAnswer::of(200, body.to_string());
+        if let Some(scopes) = scopes {
+            answer.headers.insert("x-oauth-scopes", HeaderValue::from_static(scopes));
+        }
+        Granted::of_answer(&answer)
+    }
+
+    #[test]
+    fn what_a_personal_token_lacks_is_found_in_the_answer_about_the_repository() {
+        for (granted, missing) in [
+            (of(true, true, None), None),
+            (of(true, true, Some("")), None),
+            (of(true, true, Some("gist, repo")), None),
+            (of(true, true, Some("public_repo")), Some("repo")),
+            (of(true, false, Some("public_repo")), None),
+            (of(true, false, Some("gist")), Some("public_repo")),
+            (of(false, false, Some("repo")), Some("contents: write")),
+            (Granted::of_answer(&ApiAnswer::of(200, "{}")), None),
+            (Granted::of_answer(&ApiAnswer::of(200, "<html>")), None),
+            (Granted::Unknown, None),
+            (Granted::Public, Some("contents: write")),
+        ] {
+            assert_eq!(granted.missing(Access::Propose).as_deref(), missing, "{granted:?}");
+            assert_eq!(granted.missing(Access::Read), None);
+        }
+    }
+
+    #[test]
+    fn levels_of_an_installation_include_the_lower_ones() {
+        let granted = |contents: &str| Granted::Installation {
+            permissions: [("contents", contents), ("metadata", "read"), ("pull_requests", "write")]
+                .map(|(name, level)| (name.to_owned(), level.to_owned()))
+                .into(),
+            settings_url: "https://github.com/settings/installations/1".to_owned(),
+        };
+        for (level, read, write) in [
+            ("admin", None, None),
+            ("write", None, None),
+            ("read", None, Some("contents: write")),
+            ("none", Some("contents: read"), Some("contents: write")),
+        ] {
+            assert_eq!(granted(level).missing(Access::Read).as_deref(), read);
+            assert_eq!(granted(level).missing(Access::Propose).as_deref(), write);
+        }
+        assert!(granted("read").remedy().ends_with("https://github.com/settings/installations/1"));
+    }
+}

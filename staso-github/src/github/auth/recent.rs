@@ -49,3 +49,20 @@ impl<K: Eq + Hash + Clone, V: Default> Recent<K, V> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_unused_thing_is_forgotten() {
+        let recent: Recent<u8, Mutex<u8>> = Recent::new(3);
+        let set = |key: u8| *recent.entry(&key).lock().unwrap_or_else(PoisonError::into_inner) = key;
+        let known = |key: u8| *recent.entry(&key).lock().unwrap_or_else(PoisonError::into_inner) == key;
+        [1, 2, 3, 1, 4].into_iter().for_each(set);
+        assert!(known(1) && known(3) && known(4));
+        assert!(!known(2));
+        recent.retain(|key, _| *key != 4);
+        assert!(known(3) && !known(4));
+    }
+}

@@ -2,13 +2,13 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use staso_core::run::RunContext;
+use staso_core::run::{Interrupted, RunContext};
 use staso_core::vcs::VcsError;
 
 /// A failure of fetching a value.
 pub(crate) trait Failure: Sized {
-    /// The run of the caller was cancelled.
-    fn cancelled() -> Self;
+    /// The run of the caller was cancelled, or its time was over, while another one fetched.
+    fn interrupted(end: Interrupted) -> Self;
 
     /// The same failure for those who waited meanwhile. `None` when it concerns only the one who asked: its run was
     /// cancelled, its time was over.
@@ -23,19 +23,17 @@ pub(crate) struct Single<T, E> {
     known: Mutex<Known<T, E>>,
 }
 
+/// What the last fetch gave: a value until it is forgotten, or a failure if others may have it too.
 #[derive(Debug)]
 struct Known<T, E> {
-    value: Option<Arc<T>>,
-    /// How many fetches have ended, and the failure of the last.
     fetches: u64,
+    value: Option<Arc<T>>,
     failure: Option<E>,
-    /// Whether the last fetch gave the value.
-    landed: bool,
 }
 
 impl<T, E> Default for Single<T, E> {
     fn default() -> Self {
-        let known = Known { value: None, fetches: 0, failure: None, landed: false };
+        let known = Known { fetches: 0, value: None, failure: None };
         Self { flight: tokio::sync::Mutex::new(()), known: Mutex::new(known) }
     }
 }
@@ -48,59 +46,45 @@ impl<T, E: Failure> Single<T, E> {
         usable: impl Fn(&T) -> bool,
         fetch: impl Future<Output = Result<T, E>>,
     ) -> Result<Arc<T>, E> {
-        let usable = |known: &Known<T, E>| known.value.clone().filter(|value| usable(value));
-        let seen = {
-            let known = self.known();
-            if let Some(value) = usable(&known) {
-                return Ok(value);
-            }
-            known.fetches
-        };
-        let _flight = tokio::select! {
-            biased;
-            () = ctx.cancellation().cancelled() => return Err(E::cancelled()),
-            flight = self.flight.lock() => flight,
-        };
-        {
-            let known = self.known();
-            let landed = known.value.clone().filter(|_| known.landed && known.fetches > seen);
-            if let Some(value) = landed.or_else(|| usable(&known)) {
-                return Ok(value);
-            }
-            if let Some(failure) =
-                known.failure.as_ref().filter(|_| known.fetches > seen).and_then(E::for_others)
-            {
-                return Err(failure);
-            }
+        let (known, seen) = self.seen();
+        if let Some(value) = known.filter(|value| usable(value)) {
+            return Ok(value);
+        }
+        let _flight = ctx.bounded(ctx.remaining(), self.flight.lock()).await.map_err(E::interrupted)?;
+        if let Some(fetched) = self.fetched_after(seen) {
+            return fetched;
         }
         let fetched = fetch.await.map(Arc::new);
         let mut known = self.known();
         known.fetches += 1;
-        known.landed = fetched.is_ok();
-        match fetched {
-            Ok(value) => {
-                known.value = Some(Arc::clone(&value));
-                known.failure = None;
-                Ok(value)
-            }
-            Err(failure) => {
-                known.failure = failure.for_others();
-                Err(failure)
-            }
-        }
+        known.value = fetched.as_ref().ok().cloned();
+        known.failure = fetched.as_ref().err().and_then(E::for_others);
+        fetched
     }
 
     /// Forgets the value when it is still this one.
     pub(crate) fn forget(&self, value: &Arc<T>) {
-        let mut known = self.known();
-        if known.value.as_ref().is_some_and(|known| Arc::ptr_eq(known, value)) {
-            known.value = None;
-        }
+        self.known().value.take_if(|known| Arc::ptr_eq(known, value));
     }
 
     /// The value as it is, usable or not.
     pub(crate) fn peek(&self) -> Option<Arc<T>> {
         self.known().value.clone()
+    }
+
+    fn seen(&self) -> (Option<Arc<T>>, u64) {
+        let known = self.known();
+        (known.value.clone(), known.fetches)
+    }
+
+    /// What came of a fetch that ended after `seen` of them had.
+    fn fetched_after(&self, seen: u64) -> Option<Result<Arc<T>, E>> {
+        let known = self.known();
+        if known.fetches == seen {
+            return None;
+        }
+        let failure = || known.failure.as_ref().and_then(E::for_others);
+        known.value.clone().map(Ok).or_else(|| failure().map(Err))
     }
 
     fn known(&self) -> MutexGuard<'_, Known<T, E>> {
@@ -109,8 +93,13 @@ impl<T, E: Failure> Single<T, E> {
 }
 
 impl Failure for VcsError {
-    fn cancelled() -> Self {
-        Self::Cancelled
+    fn interrupted(end: Interrupted) -> Self {
+        match end {
+            Interrupted::Cancelled => Self::Cancelled,
+            Interrupted::TimedOut { limit_ms } => {
+                Self::Timeout { operation: "waiting for another request of the app", limit_ms }
+            }
+        }
     }
 
     fn for_others(&self) -> Option<Self> {

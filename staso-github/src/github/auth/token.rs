@@ -6,7 +6,7 @@ use reqwest::Method;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use staso_core::run::RunContext;
+use staso_core::run::{Interrupted, RunContext};
 use staso_core::trace::Timestamp;
 use staso_core::vcs::{Access, VcsError};
 
@@ -18,7 +18,7 @@ use crate::github::api::{RepositoryName, message, refusal};
 use crate::github::client::{ApiRequest, Repeat};
 
 /// How long permissions may need to reach all of GitHub after a token was made.
-pub(crate) const FRESH: Duration = Duration::from_secs(5);
+const FRESH: Duration = Duration::from_secs(5);
 
 /// What a token is for. Base and app are the same for all tokens of one client.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -42,6 +42,11 @@ impl TokenKey {
         let name = || Target::Name(repository.name.to_ascii_lowercase());
         let repository = installation.repository_id.map_or_else(name, Target::Id);
         Self { installation: installation.id, repository, access }
+    }
+
+    /// The queue in which tokens are made and given back: it is not that of the changes which they are for.
+    pub(crate) fn queue(&self) -> String {
+        format!("app/installation/{}", self.installation)
     }
 }
 
@@ -82,7 +87,7 @@ impl Token {
 
     /// Whether parts of GitHub may not know its permissions yet.
     pub(crate) fn is_fresh(&self, now: Timestamp) -> bool {
-        now.since(self.made_at) < FRESH
+        now >= self.made_at && now.since(self.made_at) < FRESH
     }
 }
 
@@ -103,8 +108,8 @@ impl From<VcsError> for MintError {
 }
 
 impl Failure for MintError {
-    fn cancelled() -> Self {
-        Self::Failed(VcsError::Cancelled)
+    fn interrupted(end: Interrupted) -> Self {
+        Self::Failed(VcsError::interrupted(end))
     }
 
     fn for_others(&self) -> Option<Self> {
@@ -135,8 +140,7 @@ pub(crate) async fn mint(
     let path = format!("/app/installations/{}/access_tokens", key.installation);
     // One token more does no harm: it is void in an hour.
     let request = ApiRequest::send(OPERATION, Method::POST, path, body(key), Repeat::Safe);
-    let account = format!("app/installation/{}", key.installation);
-    let answer = identity.send(&request, &account, &repository.url, ctx).await?;
+    let answer = identity.send(&request, &key.queue(), &repository.url, ctx).await?;
     match answer.status {
         201 => {
             // What a parser says of the body may hold parts of it.
@@ -145,6 +149,7 @@ pub(crate) async fn mint(
                     operation: OPERATION,
                     reason: "status 201 with a body that is not the documented JSON".to_owned(),
                 })?;
+            tracing::debug!(installation = key.installation, access = ?key.access, "made a token");
             Ok(Token {
                 key: key.clone(),
                 secret: SecretString::from(made.token),

@@ -7,16 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
+use super::ask::ask;
 use super::server::{Answer, Exchange, Handler, Reply, Server};
 
-/// Longest body of an answer, in bytes.
-const BODY_BYTES: usize = 256 << 20;
 /// Headers that are between two neighbours.
 const HOP: [&str; 6] = ["connection", "content-length", "expect", "host", "keep-alive", "transfer-encoding"];
 
@@ -282,20 +279,11 @@ impl Proxy {
 
     /// What the server behind answers; nothing when it cannot be reached or breaks off.
     async fn forward(&self, request: &Exchange) -> Option<Answer> {
-        let stream = TcpStream::connect(&self.upstream).await.ok()?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
-        drop(tokio::spawn(connection));
-        let mut forwarded = hyper::Request::new(Body::from(request.body.clone()));
-        *forwarded.method_mut() = request.method.clone();
-        *forwarded.uri_mut() = request.target().parse().ok()?;
-        *forwarded.headers_mut() = between(&request.headers);
-        forwarded.headers_mut().insert("host", HeaderValue::from_str(&self.upstream).ok()?);
-        let (head, body) = sender.send_request(forwarded).await.ok()?.into_parts();
-        let body = to_bytes(Body::new(body), BODY_BYTES).await.ok()?;
-        let mut headers = between(&head.headers);
+        let (headers, body) = (between(&request.headers), Body::from(request.body.clone()));
+        let answer = ask(&self.upstream, &request.method, &request.target(), headers, body).await?;
+        let mut headers = between(&answer.headers);
         self.point_here(&mut headers);
-        Some(Answer { status: head.status.as_u16(), headers, body })
+        Some(Answer { headers, ..answer })
     }
 
     /// Addresses of the server behind, in the headers that clients follow.

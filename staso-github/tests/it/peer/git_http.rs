@@ -5,7 +5,7 @@
 //! chunked bodies and lost answers, is the business of a [`FaultProxy`](super::fault::FaultProxy) in front of it.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use axum::body::Bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 
@@ -43,8 +44,12 @@ pub(crate) struct Seen {
     pub(crate) status: Option<u16>,
 }
 
-#[derive(Debug, Default)]
+/// What happens after a push before it is answered, with the directory of the repository.
+pub(crate) type AfterPush = Arc<dyn Fn(PathBuf) -> BoxFuture<'static, ()> + Send + Sync>;
+
+#[derive(Default)]
 struct State {
+    after_push: Option<AfterPush>,
     /// Accepted tokens. Without any, everyone may do everything.
     tokens: BTreeMap<String, Right>,
     /// Where repositories have moved, by name.
@@ -52,6 +57,12 @@ struct State {
     /// Whether only the first version of the protocol is spoken, as by servers before git 2.18.
     old_protocol: bool,
     seen: Vec<Seen>,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("tokens", &self.tokens.len()).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -134,6 +145,11 @@ impl GitHttp {
         self.backend.state().old_protocol = true;
     }
 
+    /// Something else learns of every push before the one who pushed does, such as an API of the same repositories.
+    pub(crate) fn after_push(&self, then: AfterPush) {
+        self.backend.state().after_push = Some(then);
+    }
+
     /// What was asked so far.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.backend.state().seen.clone()
@@ -209,7 +225,15 @@ impl Backend {
         if let Some(to) = self.moved(request) {
             return Reply::Answer(Answer::new(301, "").with_header("location", &to));
         }
-        Reply::Answer(self.run(request, &user).await)
+        let answer = self.run(request, &user).await;
+        if let Some(name) = request.path.strip_suffix("/git-receive-pack") {
+            let then = self.state().after_push.clone();
+            if let Some(then) = then {
+                then(self.root.join(format!("{}.git", name.trim_matches('/').trim_end_matches(".git"))))
+                    .await;
+            }
+        }
+        Reply::Answer(answer)
     }
 
     fn moved(&self, request: &Exchange) -> Option<String> {

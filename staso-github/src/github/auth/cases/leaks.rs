@@ -116,7 +116,7 @@ fn check(auth: GitHubAuth, turns: Vec<Turn>) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn case_53_no_damaged_token_is_printed(bodies in prop::collection::vec(echo(), 4)) {

@@ -2,6 +2,7 @@
 //! of its API description ends on 2016-07-11, so the clock of these tests stands an hour before.
 
 mod clock;
+mod described;
 mod installed;
 mod key;
 mod lag;
@@ -52,8 +53,6 @@ impl Bench {
 
     fn with(auth: GitHubAuth, turns: impl IntoIterator<Item = Turn>) -> Self {
         let server = ScriptServer::start(turns);
-        let url = server.url();
-        let endpoints = GitHubEndpoints::new(&url, &format!("{url}/graphql"), "https://github.com").unwrap();
         let clock = Arc::new(JumpClock::default());
         let ctx = RunContext::new(RunId::from_bytes([7; 16]), Arc::clone(&clock) as _);
         let repository = RepositoryName {
@@ -61,8 +60,8 @@ impl Bench {
             name: "Hello-World".to_owned(),
             url: "https://github.com/octocat/Hello-World".parse().unwrap(),
         };
-        let options = ClientOptions::default().with_mutation_interval(Duration::ZERO);
-        Self { server, api: Api::new(endpoints, auth, options).unwrap(), clock, ctx, repository }
+        let api = api_at(&server.url(), auth);
+        Self { server, api, clock, ctx, repository }
     }
 
     fn scope(&self, access: Access) -> Scope<'_> {
@@ -96,6 +95,12 @@ impl Bench {
         assert_eq!(self.server.turns_left(), 0);
         self.server.requests().iter().map(|seen| format!("{} {}", seen.method, seen.path)).collect()
     }
+}
+
+fn api_at(url: &str, auth: GitHubAuth) -> Api {
+    let endpoints = GitHubEndpoints::new(url, &format!("{url}/graphql"), "https://github.com").unwrap();
+    let options = ClientOptions::default().with_mutation_interval(Duration::ZERO);
+    Api::new(endpoints, auth, options).unwrap()
 }
 
 /// An example of the API's description.

@@ -1,0 +1,4 @@
+//! What every transport promises, run over all of them.
+
+mod file;
+pub(crate) mod server;

@@ -1,0 +1,142 @@
+//! What the methods of the provider share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use staso_core::id::CommitId;
+use staso_core::vcs::{RepositoryRef, VcsError};
+
+use super::api::{Api, RepositoryName};
+use super::auth::{Granted, RepositoryCredentials};
+use super::contents::Listing;
+use super::no_git::NoGit;
+use super::options::{CodeAccess, CommitMode, GitHubOptions};
+use super::remembered::Remembered;
+use crate::address::RemoteAddress;
+use crate::git::CommitStore;
+use crate::git::transport::{GitTransport, TransportKind, transport};
+use crate::limits::GitLimits;
+use crate::{environment, error};
+
+/// Repositories that are remembered.
+const REPOSITORIES: usize = 256;
+/// Listings that are remembered; each may have some 10 MB.
+const LISTINGS: usize = 4;
+
+/// The inside of a [`GitHub`](super::GitHub). Cheap to clone; clones share connections, tokens and what is remembered.
+#[derive(Debug, Clone)]
+pub(crate) struct Parts {
+    pub(crate) api: Api,
+    pub(crate) options: GitHubOptions,
+    pub(crate) limits: GitLimits,
+    /// Where commits and checkouts are kept.
+    pub(crate) data: PathBuf,
+    /// `None` where git cannot be used.
+    pub(crate) transport: Option<Arc<dyn GitTransport>>,
+    /// What a personal token may do, by repository, as it was last resolved.
+    pub(super) granted: Remembered<Granted>,
+    /// The other commit of a run, by [`commit_key`]: they are fetched together.
+    pub(super) companions: Remembered<CommitId>,
+    /// Listings, by [`commit_key`].
+    pub(super) listings: Remembered<Arc<Listing>>,
+}
+
+/// A name for a commit of a repository.
+pub(super) fn commit_key(repository: &RepositoryRef, commit: &CommitId) -> String {
+    format!("{} {commit}", repository.id)
+}
+
+fn usable_transport(limits: &GitLimits) -> Option<Arc<dyn GitTransport>> {
+    let usable = cfg!(feature = "git2-https") || environment::has_git();
+    usable.then(|| transport(TransportKind::Auto, limits))
+}
+
+impl Parts {
+    pub(super) fn new(api: Api, data: PathBuf) -> Self {
+        let limits = GitLimits::default();
+        Self {
+            api,
+            options: GitHubOptions::default(),
+            transport: usable_transport(&limits),
+            limits,
+            data,
+            granted: Remembered::new(REPOSITORIES),
+            companions: Remembered::new(REPOSITORIES),
+            listings: Remembered::new(LISTINGS),
+        }
+    }
+
+    pub(super) fn set_limits(&mut self, limits: GitLimits) {
+        self.transport = usable_transport(&limits);
+        self.limits = limits;
+    }
+
+    /// A repository as requests name it.
+    ///
+    /// # Errors
+    /// [`VcsError::Unsupported`], [`VcsError::RepositoryNotFound`].
+    pub(crate) fn name(&self, repository: &RepositoryRef) -> Result<RepositoryName, VcsError> {
+        RepositoryName::parse(&repository.url, self.api.endpoints())
+    }
+
+    /// Where the commits of a repository are kept.
+    ///
+    /// # Errors
+    /// As [`name`](Self::name).
+    pub(crate) fn store(&self, repository: &RepositoryRef) -> Result<CommitStore, VcsError> {
+        let name = self.name(repository)?;
+        let address = self.address(&name)?;
+        // Two servers may give the same number.
+        let key = format!("{}\n{}", self.api.endpoints().git.origin(), repository.id);
+        let transport = self.transport.clone().unwrap_or_else(|| Arc::new(NoGit));
+        Ok(CommitStore::new(&self.data, &key, name.url, address, self.limits.clone(), transport))
+    }
+
+    /// Where git reaches a repository.
+    ///
+    /// # Errors
+    /// [`VcsError::Backend`] when its name makes no address.
+    pub(crate) fn address(&self, name: &RepositoryName) -> Result<RemoteAddress, VcsError> {
+        let path = format!("{}/{}.git", name.owner, name.name);
+        self.api.endpoints().git.join(&path).map_err(|source| error::backend("naming a remote", source))
+    }
+
+    /// What git says who it is with at a repository.
+    pub(crate) fn credentials(&self, name: &RepositoryName) -> RepositoryCredentials {
+        self.api.source(name.clone())
+    }
+
+    /// Whether files are read with git.
+    ///
+    /// # Errors
+    /// [`VcsError::Backend`] when the host wants git where there is none.
+    pub(crate) fn reads_with_git(&self) -> Result<bool, VcsError> {
+        match (self.options.code_access, &self.transport) {
+            (CodeAccess::Auto | CodeAccess::Git, Some(_)) => Ok(true),
+            (CodeAccess::Git, None) => {
+                Err(error::backend("reading code", "the git program is not installed"))
+            }
+            (CodeAccess::Auto, None) | (CodeAccess::Api, _) => Ok(false),
+        }
+    }
+
+    /// Keeps what resolving found out for what follows it in a run.
+    pub(super) fn remember(
+        &self,
+        repository: &RepositoryRef,
+        failing: &CommitId,
+        tip: &CommitId,
+        granted: Granted,
+    ) {
+        if failing != tip {
+            self.companions.put(commit_key(repository, failing), tip.clone());
+            self.companions.put(commit_key(repository, tip), failing.clone());
+        }
+        self.granted.put(repository.id.clone(), granted);
+    }
+
+    /// How commits are made here: [`CommitMode::Push`] needs git.
+    pub(crate) fn commit_mode(&self) -> CommitMode {
+        if self.transport.is_some() { self.options.commit_mode } else { CommitMode::Api }
+    }
+}

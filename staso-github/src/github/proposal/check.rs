@@ -1,0 +1,122 @@
+//! What is refused before anything leaves this machine.
+
+use staso_core::code::RepoPath;
+use staso_core::run::RunContext;
+use staso_core::vcs::{ChangeSet, FileEdit, ProposeRequest, VcsError};
+
+use super::commit::MAX_BLOB_BYTES;
+use super::target::Target;
+use crate::github::auth::Granted;
+use crate::github::parts::Parts;
+
+/// Where GitHub keeps workflows, in lower case: some file systems do not tell the cases apart.
+const WORKFLOWS: &str = ".github/workflows/";
+/// Files of one change that GitHub shows.
+const MAX_FILES: usize = 3_000;
+/// Bytes of all new content of one change.
+const MAX_BYTES: usize = 100 << 20;
+/// How pointers of Git LFS begin.
+const LFS: &[u8] = b"version https://git-lfs.github.com/spec/";
+
+/// Limits of GitHub, and contents that no change may carry.
+pub(super) fn check_contents(changes: &ChangeSet) -> Result<(), VcsError> {
+    let too_large = |what: String, limit: &str| Err(VcsError::TooLarge { what, limit: limit.to_owned() });
+    if changes.edits.len() > MAX_FILES {
+        return too_large("the number of changed files".to_owned(), "3,000 files of GitHub");
+    }
+    let sizes = changes.edits.iter().filter_map(|edit| edit.after.as_ref()).map(|new| new.bytes.len());
+    if sizes.sum::<usize>() > MAX_BYTES {
+        return too_large("the new content".to_owned(), "100 MiB");
+    }
+    for edit in &changes.edits {
+        let Some(new) = &edit.after else { continue };
+        if new.bytes.len() > MAX_BLOB_BYTES {
+            return too_large(edit.path.to_string(), "40 MiB a file of GitHub");
+        }
+        if is_lfs_pointer(&new.bytes) {
+            return Err(lfs(&edit.path));
+        }
+    }
+    Ok(())
+}
+
+/// Whether these bytes stand for a file that Git LFS keeps.
+pub(super) fn is_lfs_pointer(bytes: &[u8]) -> bool {
+    bytes.starts_with(LFS)
+}
+
+/// A file of Git LFS cannot be changed here.
+pub(super) fn lfs(path: &RepoPath) -> VcsError {
+    VcsError::InvalidChange {
+        reason: format!("{path} is kept by Git LFS, where only its pointer would be changed"),
+    }
+}
+
+/// Changes of workflows need a permission of their own, which GitHub would miss only after the push.
+pub(super) async fn check_workflows(
+    parts: &Parts,
+    target: Target<'_>,
+    request: &ProposeRequest<'_>,
+    ctx: &RunContext,
+) -> Result<(), VcsError> {
+    let is_workflow = |edit: &FileEdit| edit.path.as_str().to_ascii_lowercase().starts_with(WORKFLOWS);
+    if !request.changes.edits.iter().any(is_workflow) {
+        return Ok(());
+    }
+    let granted = match target.api.granted(target.name, ctx).await? {
+        Granted::Unknown => parts.granted.get(&request.repository.id).unwrap_or(Granted::Unknown),
+        known => known,
+    };
+    let missing = match &granted {
+        Granted::Installation { permissions, .. } => {
+            permissions.get("workflows").is_none_or(|level| level != "write").then_some("workflows: write")
+        }
+        Granted::Personal { scopes, .. } if !scopes.is_empty() => {
+            (!scopes.contains("workflow")).then_some("workflow")
+        }
+        _ => None,
+    };
+    match missing {
+        None => Ok(()),
+        Some(permission) => Err(VcsError::MissingPermission {
+            permission: permission.to_owned(),
+            url: target.name.url.clone(),
+            remedy: format!("{}, or leave files below {WORKFLOWS} out of the change", granted.remedy()),
+        }),
+    }
+}
+
+/// The files that hold what looks like a credential. What they held before is not looked at yet.
+pub(super) fn suspects<'a>(changes: &'a ChangeSet, ctx: &RunContext) -> Vec<&'a FileEdit> {
+    let holds = |edit: &&FileEdit| {
+        edit.after.as_ref().is_some_and(|new| ctx.redactor().finds(&String::from_utf8_lossy(&new.bytes)))
+    };
+    changes.edits.iter().filter(holds).collect()
+}
+
+/// Refuses a credential in lines that were not there before. The lines are read together, so that one that is spread
+/// over several is found too.
+pub(super) fn check_added(edit: &FileEdit, before: &[u8], ctx: &RunContext) -> Result<(), VcsError> {
+    let Some(new) = &edit.after else { return Ok(()) };
+    let (before, after) = (String::from_utf8_lossy(before), String::from_utf8_lossy(&new.bytes));
+    let before: std::collections::BTreeSet<&str> = before.lines().collect();
+    let added: Vec<&str> = after.lines().filter(|line| !before.contains(line)).collect();
+    if ctx.redactor().finds(&added.join("\n")) {
+        let what = "what looks like a credential".to_owned();
+        return Err(VcsError::SecretInChange { path: edit.path.clone(), what });
+    }
+    Ok(())
+}
+
+/// The texts of a proposal are read by more people than its files.
+pub(super) fn check_texts(changes: &ChangeSet, ctx: &RunContext) -> Result<(), VcsError> {
+    for (what, text) in
+        [("title", &changes.title), ("commit message", &changes.message), ("text", &changes.body)]
+    {
+        if ctx.redactor().finds(text) {
+            let reason = format!("its {what} holds what looks like a credential");
+            return Err(VcsError::InvalidChange { reason });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! The provider itself.
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use staso_core::code::RepoPath;
+use staso_core::id::{BranchName, CommitId};
+use staso_core::run::RunContext;
+use staso_core::trace::SourceRevision;
+use staso_core::vcs::{
+    Access, Checkout, FileContent, Proposal, ProposeRequest, RepositoryRef, ResolvedSource, Tree, VcsError,
+    VcsProvider,
+};
+
+use super::api::Api;
+use super::auth::GitHubAuth;
+use super::client::ClientOptions;
+use super::endpoints::GitHubEndpoints;
+use super::options::GitHubOptions;
+use super::parts::Parts;
+use super::{contents, preflight, proposal, resolve};
+use crate::error;
+use crate::limits::GitLimits;
+
+/// Repositories on github.com or a GitHub Enterprise Server.
+///
+/// Code is read at a commit, with git or through the API ([`CodeAccess`](super::CodeAccess)); a fix becomes one pull
+/// request. Hooks, filters, submodules and LFS never run, and no checkout, address or output holds a credential.
+///
+/// # Examples
+/// ```no_run
+/// use staso_github::{AppCredentials, GitHub, GitHubAuth, GitHubOptions};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let key = std::fs::read_to_string("app.pem")?;
+/// let app = AppCredentials::new("Iv23liExample", key.into());
+/// let provider = GitHub::new("/var/lib/staso", GitHubAuth::App(app))?
+///     .with_options(GitHubOptions::default().with_labels(["staso"]));
+/// # drop(provider);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct GitHub {
+    parts: Parts,
+    auth: GitHubAuth,
+    client: ClientOptions,
+}
+
+impl GitHub {
+    /// A provider for github.com that keeps commits and checkouts below `data`, a directory of its own. It is made on
+    /// first use, then traversable by everyone, because sandboxes may run as another user.
+    ///
+    /// # Errors
+    /// [`VcsError::Backend`] when no HTTP client can be made, e.g. because the system has no trust roots.
+    pub fn new(data: impl Into<PathBuf>, auth: GitHubAuth) -> Result<Self, VcsError> {
+        let endpoints =
+            GitHubEndpoints::github_com().map_err(|source| error::backend("preparing the client", source))?;
+        let data = data.into();
+        let data = std::path::absolute(&data).unwrap_or(data);
+        let client = ClientOptions::default();
+        let parts = Parts::new(Api::new(endpoints, auth.clone(), client.clone())?, data);
+        Ok(Self { parts, auth, client })
+    }
+
+    /// Serves another GitHub: an Enterprise Server.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_endpoints(mut self, endpoints: GitHubEndpoints) -> Result<Self, VcsError> {
+        self.parts.api = Api::new(endpoints, self.auth.clone(), self.client.clone())?;
+        Ok(self)
+    }
+
+    /// Sets how hard the API is asked.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_client(self, client: ClientOptions) -> Result<Self, VcsError> {
+        let endpoints = self.parts.api.endpoints().clone();
+        Self { client, ..self }.with_endpoints(endpoints)
+    }
+
+    /// Sets the choices of the host.
+    #[must_use]
+    pub fn with_options(mut self, options: GitHubOptions) -> Self {
+        self.parts.options = options;
+        self
+    }
+
+    /// Sets the upper bounds.
+    #[must_use]
+    pub fn with_limits(mut self, limits: GitLimits) -> Self {
+        self.parts.set_limits(limits);
+        self
+    }
+}
+
+#[async_trait]
+impl VcsProvider for GitHub {
+    async fn resolve(&self, source: &SourceRevision, ctx: &RunContext) -> Result<ResolvedSource, VcsError> {
+        resolve::resolve(&self.parts, source, ctx).await
+    }
+
+    async fn preflight(
+        &self,
+        repository: &RepositoryRef,
+        access: Access,
+        ctx: &RunContext,
+    ) -> Result<(), VcsError> {
+        preflight::preflight(&self.parts, repository, access, ctx).await
+    }
+
+    async fn read_file(
+        &self,
+        repository: &RepositoryRef,
+        commit: &CommitId,
+        path: &RepoPath,
+        max_bytes: u64,
+        ctx: &RunContext,
+    ) -> Result<FileContent, VcsError> {
+        contents::read_file(&self.parts, repository, commit, path, max_bytes, ctx).await
+    }
+
+    async fn list_tree(
+        &self,
+        repository: &RepositoryRef,
+        commit: &CommitId,
+        max_entries: usize,
+        ctx: &RunContext,
+    ) -> Result<Tree, VcsError> {
+        contents::list_tree(&self.parts, repository, commit, max_entries, ctx).await
+    }
+
+    async fn checkout(
+        &self,
+        repository: &RepositoryRef,
+        commit: &CommitId,
+        ctx: &RunContext,
+    ) -> Result<Checkout, VcsError> {
+        contents::checkout(&self.parts, repository, commit, ctx).await
+    }
+
+    async fn propose(&self, request: &ProposeRequest<'_>, ctx: &RunContext) -> Result<Proposal, VcsError> {
+        proposal::propose(&self.parts, request, ctx).await
+    }
+
+    async fn proposal_status(
+        &self,
+        repository: &RepositoryRef,
+        branch: &BranchName,
+        ctx: &RunContext,
+    ) -> Result<Proposal, VcsError> {
+        proposal::status(&self.parts, repository, branch, ctx).await
+    }
+}

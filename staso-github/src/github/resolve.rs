@@ -1,0 +1,234 @@
+//! Finding the repository, the failing commit and the branch that a fix is for.
+
+use serde::Deserialize;
+use staso_core::id::{BranchName, CommitId};
+use staso_core::run::RunContext;
+use staso_core::trace::{RepositoryUrl, SourceRevision};
+use staso_core::vcs::{Access, RepositoryRef, ResolvedSource, VcsError};
+
+use super::api::{RepositoryName, Scope, refusal};
+use super::auth::Granted;
+use super::client::{ApiAnswer, ApiRequest};
+use super::name::encode;
+use super::parts::Parts;
+
+const RESOLVING: &str = "resolving the revision";
+
+/// What GitHub says of a repository.
+#[derive(Debug, Deserialize)]
+struct RepositoryAnswer {
+    id: u64,
+    full_name: String,
+    default_branch: String,
+    #[serde(default)]
+    archived: bool,
+    #[serde(default)]
+    disabled: bool,
+    #[serde(default)]
+    fork: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct ReferenceAnswer {
+    object: ReferenceTarget,
+}
+
+#[derive(Debug, Deserialize)]
+struct ReferenceTarget {
+    sha: String,
+}
+
+/// How one commit stands to another.
+#[derive(Debug, Deserialize)]
+struct ComparisonAnswer {
+    status: String,
+}
+
+/// A branch and its newest commit.
+#[derive(Debug)]
+struct Branch {
+    name: BranchName,
+    tip: CommitId,
+}
+
+/// Finds what a trace names.
+pub(super) async fn resolve(
+    parts: &Parts,
+    source: &SourceRevision,
+    ctx: &RunContext,
+) -> Result<ResolvedSource, VcsError> {
+    if ctx.is_cancelled() {
+        return Err(VcsError::Cancelled);
+    }
+    let url = source.repository_url.as_ref().ok_or(VcsError::NoRepository)?;
+    let recorded = RepositoryName::parse(url, parts.api.endpoints())?;
+    let commit = source.commit.clone().ok_or(VcsError::NoCommit)?;
+    let (answer, granted) = describe(parts, &recorded, ctx).await?;
+    let name = current_name(parts, &recorded, &answer)?;
+    let mut notes = notes(&recorded, &name, &answer);
+    let default_branch = BranchName::new(&answer.default_branch).map_err(unusable)?;
+    let lookup = Lookup { parts, name: &name, ctx };
+    let (base, note) = lookup.base(source.branch.as_ref(), &default_branch).await?;
+    notes.extend(note);
+    notes.extend(lookup.place(&commit, &base).await?);
+    let repository = RepositoryRef {
+        id: format!("github:{}", answer.id),
+        url: name.url,
+        default_branch,
+        archived: answer.archived,
+    };
+    parts.remember(&repository, &commit, &base.tip, granted);
+    Ok(ResolvedSource { repository, commit, base_branch: base.name, base_tip: base.tip, notes })
+}
+
+/// What a personal token may do in a repository.
+pub(super) async fn granted(
+    parts: &Parts,
+    name: &RepositoryName,
+    ctx: &RunContext,
+) -> Result<Granted, VcsError> {
+    describe(parts, name, ctx).await.map(|(_, granted)| granted)
+}
+
+async fn describe(
+    parts: &Parts,
+    name: &RepositoryName,
+    ctx: &RunContext,
+) -> Result<(RepositoryAnswer, Granted), VcsError> {
+    let answer = Lookup { parts, name, ctx }.get(name.path()).await?;
+    if !answer.is_success() {
+        return Err(refusal(&answer, RESOLVING, name));
+    }
+    let found: RepositoryAnswer = answer.json(RESOLVING)?;
+    if found.disabled {
+        return Err(VcsError::Gone { url: name.url.clone(), reason: "GitHub has disabled it".to_owned() });
+    }
+    Ok((found, Granted::of_answer(&answer)))
+}
+
+/// The name of today, which a redirect may have led to.
+fn current_name(
+    parts: &Parts,
+    recorded: &RepositoryName,
+    answer: &RepositoryAnswer,
+) -> Result<RepositoryName, VcsError> {
+    let host = parts.api.endpoints().host();
+    let url: RepositoryUrl = format!("https://{host}/{}", answer.full_name).parse().map_err(unusable)?;
+    let name = RepositoryName::parse(&url, parts.api.endpoints()).map_err(unusable)?;
+    Ok(if is_same(&name, recorded) { recorded.clone() } else { name })
+}
+
+fn is_same(one: &RepositoryName, other: &RepositoryName) -> bool {
+    one.path().eq_ignore_ascii_case(&other.path())
+}
+
+fn notes(recorded: &RepositoryName, name: &RepositoryName, answer: &RepositoryAnswer) -> Vec<String> {
+    let moved = (!is_same(name, recorded))
+        .then(|| format!("the repository has moved from {} to {}", recorded.url, name.url));
+    let fork = answer.fork.then(|| {
+        format!("{} is a fork; the fix is proposed there, not in the repository it comes from", name.url)
+    });
+    moved.into_iter().chain(fork).collect()
+}
+
+/// Questions about one repository.
+#[derive(Debug, Clone, Copy)]
+struct Lookup<'a> {
+    parts: &'a Parts,
+    name: &'a RepositoryName,
+    ctx: &'a RunContext,
+}
+
+impl Lookup<'_> {
+    /// The branch that a fix is for, and what the reader should know about the choice.
+    async fn base(
+        &self,
+        recorded: Option<&BranchName>,
+        default: &BranchName,
+    ) -> Result<(Branch, Option<String>), VcsError> {
+        let mut note = None;
+        if let Some(recorded) = recorded.filter(|recorded| *recorded != default) {
+            if let Some(branch) = self.branch(recorded).await? {
+                return Ok((branch, None));
+            }
+            note = Some(format!("the recorded branch {recorded} is gone; the fix is for {default} instead"));
+        }
+        match self.branch(default).await? {
+            Some(branch) => Ok((branch, note)),
+            None => Err(VcsError::Unreadable {
+                url: self.name.url.clone(),
+                reason: format!(
+                    "its default branch {default} does not exist; set another one in its settings"
+                ),
+            }),
+        }
+    }
+
+    async fn branch(&self, name: &BranchName) -> Result<Option<Branch>, VcsError> {
+        let path = self.name.below(&format!("/git/ref/heads/{}", encode(name.as_str())));
+        let answer = self.get(path).await?;
+        match answer.status {
+            200 => {
+                let tip = answer.json::<ReferenceAnswer>(RESOLVING)?.object.sha;
+                Ok(Some(Branch { name: name.clone(), tip: CommitId::new(tip).map_err(unusable)? }))
+            }
+            404 => Ok(None),
+            409 => Err(self.empty()),
+            _ => Err(refusal(&answer, RESOLVING, self.name)),
+        }
+    }
+
+    /// Checks that the failing commit is there. `Some` is what the reader should know of its place.
+    async fn place(&self, commit: &CommitId, base: &Branch) -> Result<Option<String>, VcsError> {
+        if *commit == base.tip {
+            return Ok(None);
+        }
+        let odd = |why| Some(format!("commit {commit} is not in the history of {}: {why}", base.name));
+        let path = self.name.below(&format!("/compare/{commit}...{}", base.tip));
+        // The files of a comparison are on its first page alone, and nobody reads them here.
+        let request = ApiRequest::get(RESOLVING, path).with_query("per_page", "1").with_query("page", "2");
+        let answer = self.send(&request).await?;
+        match answer.status {
+            200 => {
+                let found: ComparisonAnswer = answer.json(RESOLVING)?;
+                let in_history = matches!(found.status.as_str(), "ahead" | "identical");
+                let why = "it was never merged, the branch was rewritten, or it is only in a fork";
+                Ok(if in_history { None } else { odd(why) })
+            }
+            // There is no such commit, it shares no history with the branch, or the comparison takes too long.
+            404 | 500..=599 => {
+                self.check(commit).await?;
+                let why = "the two have no common history";
+                Ok(odd(if answer.status == 404 { why } else { "GitHub could not compare the two" }))
+            }
+            _ => Err(refusal(&answer, RESOLVING, self.name)),
+        }
+    }
+
+    async fn check(&self, commit: &CommitId) -> Result<(), VcsError> {
+        let answer = self.get(self.name.below(&format!("/git/commits/{commit}"))).await?;
+        match answer.status {
+            200 => Ok(()),
+            404 | 422 => Err(VcsError::CommitNotFound { commit: commit.clone(), url: self.name.url.clone() }),
+            409 => Err(self.empty()),
+            _ => Err(refusal(&answer, RESOLVING, self.name)),
+        }
+    }
+
+    async fn get(&self, path: String) -> Result<ApiAnswer, VcsError> {
+        self.send(&ApiRequest::get(RESOLVING, path)).await
+    }
+
+    async fn send(&self, request: &ApiRequest) -> Result<ApiAnswer, VcsError> {
+        let scope = Scope { repository: self.name, access: Access::Read };
+        Ok(self.parts.api.send(request, scope, self.ctx).await?)
+    }
+
+    fn empty(&self) -> VcsError {
+        VcsError::Empty { url: self.name.url.clone() }
+    }
+}
+
+fn unusable(source: impl std::error::Error) -> VcsError {
+    VcsError::BadAnswer { operation: RESOLVING, reason: source.to_string() }
+}

@@ -1,0 +1,190 @@
+//! Branches of a plain git remote: commits are made in the local store and pushed.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use staso_core::id::{BranchName, CommitId};
+use staso_core::run::RunContext;
+use staso_core::vcs::{ChangeSet, VcsError};
+
+use super::host::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared, StandingBranch};
+use super::message::Trailers;
+use super::publication::number_of;
+use super::publisher::MAX_ON_TOP;
+use crate::credentials::CredentialSource;
+use crate::error;
+use crate::git::transport::{Advertised, Pushed};
+use crate::git::{Ancestry, CommitStore, change, commit};
+
+/// The branches of a remote repository.
+#[derive(Debug, Clone)]
+pub(crate) struct GitBranches {
+    store: CommitStore,
+    credentials: Arc<dyn CredentialSource>,
+}
+
+/// A commit of ours in the history of a branch.
+#[derive(Debug, Clone)]
+pub(crate) struct OwnCommit {
+    pub(crate) commit: CommitId,
+    pub(crate) trailers: Trailers,
+}
+
+impl GitBranches {
+    /// `store` holds commits of the repository.
+    pub(crate) fn new(store: CommitStore, credentials: Arc<dyn CredentialSource>) -> Self {
+        Self { store, credentials }
+    }
+
+    /// The commits that are here.
+    pub(crate) const fn store(&self) -> &CommitStore {
+        &self.store
+    }
+
+    /// Brings commits here with their files.
+    pub(crate) async fn ensure(&self, commits: &[CommitId], ctx: &RunContext) -> Result<(), VcsError> {
+        self.store.ensure(commits, &*self.credentials, ctx).await
+    }
+
+    /// The branches whose names begin with one of these, and the head; all branches when none is given.
+    pub(crate) async fn list(&self, prefixes: &[String], ctx: &RunContext) -> Result<Advertised, VcsError> {
+        self.store.list(prefixes, &*self.credentials, ctx).await
+    }
+
+    /// Whether a commit is in the history of another one.
+    pub(crate) async fn ancestry(
+        &self,
+        tip: &CommitId,
+        ancestor: &CommitId,
+        ctx: &RunContext,
+    ) -> Result<Ancestry, VcsError> {
+        self.store.ancestry(tip, ancestor, &*self.credentials, ctx).await
+    }
+
+    /// Finds out whether a branch could be made at a commit. Makes none.
+    pub(crate) async fn may_push(&self, commit: &CommitId, ctx: &RunContext) -> Result<(), VcsError> {
+        self.ensure(std::slice::from_ref(commit), ctx).await?;
+        self.store.may_push(commit, &*self.credentials, ctx).await
+    }
+
+    /// The newest commit of ours in the history of a branch: its tip, or below a few commits of reviewers.
+    pub(crate) async fn own_commit(
+        &self,
+        tip: &CommitId,
+        ctx: &RunContext,
+    ) -> Result<Option<OwnCommit>, VcsError> {
+        let mut next = tip.clone();
+        for _ in 0..=MAX_ON_TOP {
+            let text = self.read(&next, ctx).await?;
+            if let Some(trailers) = Trailers::read(&text.message) {
+                return Ok(Some(OwnCommit { commit: next, trailers }));
+            }
+            match text.parents.into_iter().next() {
+                Some(parent) => next = parent,
+                None => break,
+            }
+        }
+        Ok(None)
+    }
+
+    /// What a commit says, without a look at what it does.
+    async fn read(&self, commit: &CommitId, ctx: &RunContext) -> Result<commit::CommitText, VcsError> {
+        self.ensure(std::slice::from_ref(commit), ctx).await?;
+        let commit = commit.clone();
+        self.store.work("reading a commit", ctx, move |repository, _| commit::read(repository, &commit)).await
+    }
+}
+
+#[async_trait]
+impl BranchHost for GitBranches {
+    async fn standing(&self, prefix: &BranchName, ctx: &RunContext) -> Result<Vec<StandingBranch>, VcsError> {
+        let listed = self.list(&[format!("{prefix}-")], ctx).await?;
+        let numbered = listed.branches.into_iter().filter_map(|(branch, tip)| {
+            number_of(prefix, branch.as_str()).map(|number| StandingBranch { branch, number, tip })
+        });
+        let mut standing: Vec<_> = numbered.collect();
+        standing.sort_by_key(|found| found.number);
+        Ok(standing)
+    }
+
+    async fn tip(&self, branch: &BranchName, ctx: &RunContext) -> Result<Option<CommitId>, VcsError> {
+        let mut listed = self.list(&[branch.to_string()], ctx).await?;
+        Ok(listed.branches.remove(branch))
+    }
+
+    async fn inspect(
+        &self,
+        commit: &CommitId,
+        changes: &ChangeSet,
+        ctx: &RunContext,
+    ) -> Result<CommitFacts, VcsError> {
+        let text = self.read(commit, ctx).await?;
+        let makes_the_change = match (text.parents.as_slice(), Trailers::read(&text.message)) {
+            ([parent], Some(_)) => {
+                self.ensure(std::slice::from_ref(parent), ctx).await?;
+                let (commit, parent, changes) = (commit.clone(), parent.clone(), changes.clone());
+                self.store
+                    .work("comparing commits", ctx, move |repository, _| {
+                        change::is_made_between(repository, &parent, &commit, &changes)
+                    })
+                    .await?
+            }
+            _ => false,
+        };
+        let parent = text.parents.into_iter().next();
+        Ok(CommitFacts { message: text.message, parent, makes_the_change, signature: None })
+    }
+
+    async fn check(
+        &self,
+        commit: &CommitId,
+        base: &BranchName,
+        changes: &ChangeSet,
+        ctx: &RunContext,
+    ) -> Result<(), VcsError> {
+        self.ensure(std::slice::from_ref(commit), ctx).await?;
+        let (commit, base, changes) = (commit.clone(), base.clone(), changes.clone());
+        self.store
+            .work("checking the change", ctx, move |repository, _| {
+                change::check_fit(repository, &commit, &base, &changes)
+            })
+            .await
+    }
+
+    async fn prepare(&self, draft: &CommitDraft<'_>, ctx: &RunContext) -> Result<Prepared, VcsError> {
+        self.ensure(std::slice::from_ref(draft.parent), ctx).await?;
+        let (parent, base, changes) = (draft.parent.clone(), draft.base.clone(), draft.changes.clone());
+        let (message, date) = (draft.message.to_owned(), draft.date);
+        let head = self
+            .store
+            .work("making a commit", ctx, move |repository, _| {
+                let tree = change::apply(repository, &parent, &base, &changes)?;
+                commit::write(repository, &parent, tree, &message, date)
+            })
+            .await?;
+        Ok(Prepared { head: Some(head) })
+    }
+
+    async fn create(
+        &self,
+        branch: &BranchName,
+        _: &CommitDraft<'_>,
+        prepared: &Prepared,
+        ctx: &RunContext,
+    ) -> Result<MadeBranch, VcsError> {
+        let Some(head) = prepared.head.clone() else {
+            return Err(error::backend("pushing a branch", "the commit was not made before"));
+        };
+        match self.store.push(&head, branch, &*self.credentials, ctx).await {
+            Ok(Pushed::Created) => Ok(MadeBranch::Created { head, signature: None }),
+            Ok(Pushed::Taken) => Ok(MadeBranch::Taken),
+            Err(VcsError::Cancelled) => Err(VcsError::Cancelled),
+            // The answer may have been lost on its way, not the push.
+            Err(error) => match self.tip(branch, ctx).await {
+                Ok(Some(tip)) if tip == head => Ok(MadeBranch::Created { head, signature: None }),
+                Ok(Some(_)) => Ok(MadeBranch::Taken),
+                Ok(None) | Err(_) => Err(error),
+            },
+        }
+    }
+}
