@@ -17,7 +17,7 @@ use super::queue::{Account, Queues};
 use super::redirect::Trail;
 use super::request::{Caller, Endpoint};
 use super::retry::Tries;
-use super::statistics::{Counters, Statistics};
+use super::statistics::{ApiStatistics, Counters};
 use super::verdict::Verdict;
 use super::wait::pause;
 use super::{ApiAnswer, ApiRequest, SendError};
@@ -52,7 +52,7 @@ impl Client {
     }
 
     /// What was sent so far, by all clones together.
-    pub(crate) fn statistics(&self) -> Statistics {
+    pub(crate) fn statistics(&self) -> ApiStatistics {
         self.counters.read()
     }
 
