@@ -29,7 +29,7 @@ pub use credentials::{CredentialSource, GitCredentials, NoCredentials};
 pub use github::webhook;
 #[cfg(feature = "github")]
 pub use github::{
-    AppCredentials, ClientOptions, CodeAccess, CommitMode, CommitPreview, CredentialsError, GitHub,
+    ApiStatistics, AppCredentials, ClientOptions, CodeAccess, CommitMode, CommitPreview, CredentialsError, GitHub,
     GitHubAuth, GitHubEndpoints, GitHubOptions, JwtSigner, ProposalPreview, RequestPreview,
 };
 pub use limits::GitLimits;

@@ -6,7 +6,7 @@
 
 #[cfg(feature = "github")]
 pub use staso_github::{
-    AppCredentials, ClientOptions, CodeAccess, CommitMode, CommitPreview, CredentialsError, GitHub,
+    ApiStatistics, AppCredentials, ClientOptions, CodeAccess, CommitMode, CommitPreview, CredentialsError, GitHub,
     GitHubAuth, GitHubEndpoints, GitHubOptions, JwtSigner, ProposalPreview, RequestPreview, webhook,
 };
 pub use staso_github::{

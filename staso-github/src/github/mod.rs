@@ -17,7 +17,7 @@ mod resolve;
 pub mod webhook;
 
 pub use auth::{AppCredentials, CredentialsError, GitHubAuth, JwtSigner};
-pub use client::ClientOptions;
+pub use client::{ApiStatistics, ClientOptions};
 pub use endpoints::GitHubEndpoints;
 pub use options::{CodeAccess, CommitMode, GitHubOptions};
 pub use proposal::{CommitPreview, ProposalPreview, RequestPreview};

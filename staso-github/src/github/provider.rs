@@ -15,7 +15,7 @@ use staso_core::vcs::{
 
 use super::api::Api;
 use super::auth::GitHubAuth;
-use super::client::ClientOptions;
+use super::client::{ApiStatistics, ClientOptions};
 use super::endpoints::GitHubEndpoints;
 use super::options::GitHubOptions;
 use super::parts::Parts;
@@ -112,6 +112,12 @@ impl GitHub {
     /// As [`resolve`](VcsProvider::resolve), except for those about commits and branches.
     pub async fn repository(&self, url: &RepositoryUrl, ctx: &RunContext) -> Result<RepositoryRef, VcsError> {
         resolve::repository(&self.parts, url, ctx).await
+    }
+
+    /// What was asked of the API so far, by all clones together.
+    #[must_use]
+    pub fn statistics(&self) -> ApiStatistics {
+        self.parts.api.statistics()
     }
 }
 

@@ -18,6 +18,7 @@ mod peer;
 mod propose;
 mod remote;
 mod resolve;
+mod script;
 mod speed;
 #[cfg(feature = "github")]
 mod webhook;

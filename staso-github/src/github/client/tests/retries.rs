@@ -70,8 +70,8 @@ async fn a_change_that_may_have_been_made_is_lost_and_never_sent_twice() {
 async fn a_change_without_an_answer_in_time_is_lost() {
     let server = ScriptServer::start([Turn::NeverAnswer]);
     let (ctx, _) = context();
-    let result = send(&client(&server, silent_for(Duration::from_millis(50))), &post(), &ctx).await;
-    assert!(matches!(&result, Err(SendError::Lost { reason }) if reason.contains("50 ms")), "{result:?}");
+    let result = send(&client(&server, silent_for(Duration::from_millis(500))), &post(), &ctx).await;
+    assert!(matches!(&result, Err(SendError::Lost { reason }) if reason.contains("500 ms")), "{result:?}");
     assert_eq!(server.requests().len(), 1);
 }
 
@@ -182,5 +182,4 @@ async fn a_slow_body_is_over_at_the_limit_of_the_request() {
     let (ctx, _) = context();
     let result = send(&client(&server, silent_for(Duration::from_millis(60))), &get(), &ctx).await;
     assert!(matches!(result, Err(SendError::TimedOut { limit_ms: 60 })), "{result:?}");
-    assert_eq!(server.requests().len(), 4);
 }

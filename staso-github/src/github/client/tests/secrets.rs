@@ -93,7 +93,7 @@ async fn case_53_the_token_goes_to_the_api_and_nowhere_else() {
         Turn::CloseBeforeAnswer,
         Turn::NeverAnswer,
     ]);
-    let client = client(&server, options().with_request(Duration::from_millis(200)));
+    let client = client(&server, options().with_request(Duration::from_secs(2)));
     let bearer = SecretString::from(CANARY);
     let mut shown = format!("{client:?}");
     for (n, request) in [get(), get(), get(), post(), get(), post(), post()].iter().enumerate() {
