@@ -350,7 +350,7 @@ impl CommitStore {
     }
 
     /// Waits until nobody else fetches, and makes the repository ready to be fetched into.
-    async fn lock(&self, ctx: &RunContext) -> Result<File, VcsError> {
+    pub(crate) async fn lock(&self, ctx: &RunContext) -> Result<File, VcsError> {
         let store = self.clone();
         blocking::run(ctx, "waiting for another fetch", self.limits.fetch, move |stop| {
             store.make_parent()?;

@@ -6,6 +6,8 @@ mod conformance;
 mod fault;
 mod fixture;
 mod git_http;
+#[cfg(feature = "github")]
+mod github_reading;
 mod hostile;
 mod killed;
 mod mirror;

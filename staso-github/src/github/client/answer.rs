@@ -30,6 +30,11 @@ impl ApiAnswer {
         matches!(self.status, 200..=299)
     }
 
+    /// Whether it is one of the GraphQL API.
+    pub(super) fn is_graphql(&self) -> bool {
+        self.asked.1.is_empty()
+    }
+
     /// A header that is text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -79,7 +84,7 @@ pub(crate) enum SendError {
     TimedOut {
         limit_ms: u64,
     },
-    /// Nothing was carried out.
+    /// Nobody answers. Nothing was carried out, or it may be carried out again.
     Unreachable {
         reason: String,
     },

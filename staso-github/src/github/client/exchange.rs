@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use reqwest::header::HeaderMap;
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, Response, Url};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 use staso_core::run::RunContext;
@@ -39,7 +39,8 @@ pub(super) enum Broken {
 pub(super) struct Wire(Client);
 
 impl Wire {
-    /// `local` is for peers on this machine, which need neither TLS nor the proxy of the environment.
+    /// `local` is for peers on this machine, which need neither TLS nor the proxy of the environment. Nothing else can be
+    /// reached without TLS: no such address or redirect is accepted.
     pub(super) fn new(local: bool, options: &ClientOptions) -> Result<Self, String> {
         let mut builder = Client::builder()
             .user_agent(USER_AGENT)
@@ -96,7 +97,7 @@ async fn read(mut response: Response, max_bytes: usize) -> Result<Vec<u8>, Broke
 }
 
 fn broken(error: reqwest::Error) -> Broken {
-    let not_sent = error.is_connect() || error.is_builder();
+    let (unsendable, not_sent) = (error.is_builder(), error.is_connect());
     let error = error.without_url();
     let mut reason = error.to_string();
     let mut cause = error.source();
@@ -105,12 +106,15 @@ fn broken(error: reqwest::Error) -> Broken {
         cause = of.source();
     }
     let reason = clean(&reason);
-    if not_sent { Broken::NotSent { reason } } else { Broken::Lost { reason } }
+    match (unsendable, not_sent) {
+        (true, _) => Broken::Ended(SendError::BadAnswer { reason }),
+        (_, true) => Broken::NotSent { reason },
+        _ => Broken::Lost { reason },
+    }
 }
 
 /// What is needed to send a request of ours, without its credential.
 pub(super) fn headers(request: &ApiRequest, options: &ClientOptions) -> Result<HeaderMap, String> {
-    use reqwest::header::{ACCEPT, HeaderValue};
     let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(request.accept))]);
     if let Some(version) = &options.api_version {
         let version = HeaderValue::from_str(version).map_err(|_| "the API version cannot be sent")?;

@@ -1,6 +1,7 @@
 //! The client itself: a request goes its way until there is an answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION};
 use reqwest::{Method, Url};
@@ -32,7 +33,7 @@ pub(crate) struct Client {
     options: Arc<ClientOptions>,
     cache: Arc<Cache>,
     queues: Arc<Queues>,
-    counters: Counters,
+    counters: Arc<Counters>,
 }
 
 /// What to do about one attempt.
@@ -42,7 +43,7 @@ enum Verdict {
     Limited(Limit),
     /// It may be repeated, after `pause` when the server says so; `otherwise` is what there is without.
     Again {
-        pause: Option<std::time::Duration>,
+        pause: Option<Duration>,
         otherwise: Result<ApiAnswer, SendError>,
     },
 }
@@ -50,7 +51,7 @@ enum Verdict {
 impl Client {
     /// A client of the GitHub at `endpoints`.
     pub(crate) fn new(endpoints: &GitHubEndpoints, options: ClientOptions) -> Result<Self, String> {
-        let local = endpoints.api.is_local() && endpoints.graphql.is_local();
+        let local = endpoints.api.is_local() || endpoints.graphql.is_local();
         Ok(Self {
             wire: Wire::new(local, &options)?,
             api: endpoints.api.clone(),
@@ -58,7 +59,7 @@ impl Client {
             cache: Arc::new(Cache::new(options.cache_entries, options.cache_bytes)),
             queues: Arc::new(Queues::new(options.readers)),
             options: Arc::new(options),
-            counters: Counters::default(),
+            counters: Arc::default(),
         })
     }
 
@@ -147,24 +148,27 @@ impl Client {
         let limits = (&*self.options, ctx);
         let hop = (&trail.method, &trail.url);
         let received = self.wire.exchange(hop, headers, body, request.max_bytes, limits).await?;
-        Ok(self.kept(key, received, request))
+        self.kept(key, received, request)
     }
 
     /// The answer, or the one that it says has not changed.
-    fn kept(&self, key: Option<Key>, received: Received, request: &ApiRequest) -> Received {
-        let Some(key) = key else { return received };
+    fn kept(&self, key: Option<Key>, received: Received, request: &ApiRequest) -> Result<Received, Broken> {
+        let Some(key) = key else { return Ok(received) };
         if received.status != 304 {
             if !(received.status == 200 && request.wants_json() && !is_json(&received.body)) {
                 self.cache.put(key, received.status, &received.headers, &received.body);
             }
-            return received;
+            return Ok(received);
         }
         match self.cache.confirmed(&key, &received.headers) {
+            Some((_, body)) if body.len() > request.max_bytes => {
+                Err(Broken::Ended(SendError::TooLarge { max_bytes: request.max_bytes }))
+            }
             Some((headers, body)) => {
                 self.counters.hit();
-                Received { status: 200, headers, body }
+                Ok(Received { status: 200, headers, body })
             }
-            None => received,
+            None => Ok(received),
         }
     }
 
@@ -231,7 +235,7 @@ fn judged(
     request: &ApiRequest,
     answer: ApiAnswer,
     ctx: &RunContext,
-    uncertain: impl Fn(String, Result<ApiAnswer, SendError>, Option<std::time::Duration>) -> Verdict,
+    uncertain: impl Fn(String, Result<ApiAnswer, SendError>, Option<Duration>) -> Verdict,
 ) -> Verdict {
     if let Some(limit) = Limit::of(&answer, ctx.now()) {
         return Verdict::Limited(limit);

@@ -30,7 +30,7 @@ impl Limit {
             429 => true,
             // The last request before a limit may well be refused for another reason.
             403 => says_so.unwrap_or(exhausted) || answer.headers.contains_key("retry-after"),
-            200 => exhausted && graphql_limited(answer),
+            200 => answer.is_graphql() && graphql_limited(answer),
             _ => false,
         };
         let kind = if exhausted { RateLimitKind::Primary } else { RateLimitKind::Secondary };
@@ -73,9 +73,13 @@ fn graphql_limited(answer: &ApiAnswer) -> bool {
     struct Failure {
         #[serde(default, rename = "type")]
         kind: String,
+        #[serde(default)]
+        message: String,
     }
-    let body = serde_json::from_slice::<Body>(&answer.body);
-    body.is_ok_and(|body| body.errors.iter().any(|error| error.kind == "RATE_LIMITED"))
+    let limited = |error: &Failure| {
+        error.kind == "RATE_LIMITED" || error.message.to_ascii_lowercase().contains("secondary rate limit")
+    };
+    serde_json::from_slice::<Body>(&answer.body).is_ok_and(|body| body.errors.iter().any(limited))
 }
 
 #[cfg(test)]
@@ -130,7 +134,15 @@ mod tests {
         let mut limited = answer(200, &[("x-ratelimit-remaining", "0")], "");
         limited.body =
             br#"{"errors":[{"type":"RATE_LIMITED","message":"API rate limit exceeded"}]}"#.to_vec();
+        assert_eq!(Limit::of(&limited, NOW), None, "that is no answer of the REST API");
+        limited.asked.1.clear();
         assert_eq!(Limit::of(&limited, NOW).map(|limit| limit.kind), Some(RateLimitKind::Primary));
+        let mut second = answer(200, &[], "");
+        second.asked.1.clear();
+        second.body = br#"{"errors":[{"message":"You have exceeded a secondary rate limit."}]}"#.to_vec();
+        assert_eq!(Limit::of(&second, NOW).map(|limit| limit.kind), Some(RateLimitKind::Secondary));
+        second.body = br#"{"data":null,"errors":[{"type":"NOT_FOUND","message":"no"}]}"#.to_vec();
+        assert_eq!(Limit::of(&second, NOW), None);
     }
 
     proptest! {

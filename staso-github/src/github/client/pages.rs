@@ -1,7 +1,5 @@
 //! Lists that come in pages.
 
-use std::future::Future;
-
 use reqwest::Url;
 use reqwest::header::LINK;
 
@@ -9,44 +7,46 @@ use super::link;
 use super::{ApiAnswer, ApiRequest};
 use crate::address::RemoteAddress;
 
-/// The items of all pages that were fetched.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Paged<T> {
-    pub(crate) items: Vec<T>,
-    /// Whether there are more pages than were fetched: too many, or elsewhere than at the API.
-    pub(crate) cut: bool,
-}
-
-/// Fetches a list from its first page on, at most `max_pages`. `fetch` sends one request; `items` takes the items out of
-/// an answer, or says why it is no page.
+/// The pages of a list, from the first on.
 ///
-/// The next page is where the `Link` header says, but only below the same API: a credential goes with the request.
-pub(crate) async fn pages<T, E, F>(
-    first: ApiRequest,
-    api: &RemoteAddress,
-    max_pages: usize,
-    mut fetch: impl FnMut(ApiRequest) -> F,
-    items: impl Fn(&ApiAnswer) -> Result<Vec<T>, E>,
-) -> Result<Paged<T>, E>
-where
-    F: Future<Output = Result<ApiAnswer, E>>,
-{
-    let mut all = Paged { items: Vec::new(), cut: false };
-    let mut next = Some(first);
-    for _ in 0..max_pages {
-        let Some(request) = next.take() else { break };
-        let answer = fetch(request.clone()).await?;
-        all.items.extend(items(&answer)?);
-        let Some(target) = next_target(&answer) else { return Ok(all) };
-        next = below(api, target).map(|path| ApiRequest { path, query: Vec::new(), ..request });
-    }
-    all.cut = true;
-    Ok(all)
+/// The next page is where the `Link` header of an answer says, but only below the same API: a credential goes with the
+/// request.
+#[derive(Debug)]
+pub(crate) struct Pages {
+    next: Option<ApiRequest>,
+    left: usize,
+    cut: bool,
 }
 
-fn next_target(answer: &ApiAnswer) -> Option<&str> {
-    let headers = answer.headers.get_all(LINK).into_iter();
-    headers.filter_map(|value| value.to_str().ok()).find_map(|value| link::target(value, "next"))
+impl Pages {
+    /// A list, of which at most `max_pages` are asked for.
+    pub(crate) const fn new(first: ApiRequest, max_pages: usize) -> Self {
+        Self { next: Some(first), left: max_pages, cut: false }
+    }
+
+    /// The request for the next page. `None` when there is none, or enough were asked for.
+    pub(crate) fn request(&mut self) -> Option<ApiRequest> {
+        let request = self.next.clone()?;
+        self.cut = self.left == 0;
+        self.left = self.left.checked_sub(1)?;
+        self.next = None;
+        Some(request)
+    }
+
+    /// Takes from the answer to `request` where the page after it is.
+    pub(crate) fn turn(&mut self, request: &ApiRequest, answer: &ApiAnswer, api: &RemoteAddress) {
+        let headers = answer.headers.get_all(LINK).into_iter();
+        let mut links = headers.filter_map(|value| value.to_str().ok());
+        let Some(target) = links.find_map(|links| link::target(links, "next")) else { return };
+        let path = below(api, target);
+        self.cut = path.is_none();
+        self.next = path.map(|path| ApiRequest { path, query: Vec::new(), ..request.clone() });
+    }
+
+    /// Whether there are pages that will not be asked for: too many, or elsewhere than at the API.
+    pub(crate) const fn is_cut(&self) -> bool {
+        self.cut
+    }
 }
 
 /// The path and query of an address below the API.

@@ -44,18 +44,14 @@ struct Pause {
 #[derive(Debug)]
 pub(super) enum Turn {
     Read { _permit: OwnedSemaphorePermit },
-    Write(Writing),
+    Write { last: OwnedMutexGuard<Option<Timestamp>>, ctx: RunContext },
 }
 
-#[derive(Debug)]
-pub(super) struct Writing {
-    last: OwnedMutexGuard<Option<Timestamp>>,
-    ctx: RunContext,
-}
-
-impl Drop for Writing {
+impl Drop for Turn {
     fn drop(&mut self) {
-        *self.last = Some(self.ctx.now());
+        if let Self::Write { last, ctx } = self {
+            **last = Some(ctx.now());
+        }
     }
 }
 
@@ -112,7 +108,7 @@ impl Account {
             let left = options.mutation_interval.saturating_sub(ctx.now().since(ended));
             pause(ctx, left.min(ctx.remaining())).await?;
         }
-        Ok(Turn::Write(Writing { last, ctx: ctx.clone() }))
+        Ok(Turn::Write { last, ctx: ctx.clone() })
     }
 
     /// Stops everything that goes to an API until a moment; a secondary limit is for all of them.

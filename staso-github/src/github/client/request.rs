@@ -99,7 +99,7 @@ impl ApiRequest {
         by_method || self.repeat == Repeat::Safe
     }
 
-    /// Whether the answer has to be JSON.
+    /// Whether the answer has to be JSON: `application/vnd.github.raw+json` and its like ask for something else.
     pub(super) fn wants_json(&self) -> bool {
         self.accept == JSON && self.method != Method::HEAD
     }

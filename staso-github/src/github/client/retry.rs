@@ -6,6 +6,8 @@ use std::time::Duration;
 /// Repetitions of one request, and waits for a rate limit.
 pub(super) const MAX_RETRIES: u32 = 3;
 const LONGEST: Duration = Duration::from_secs(30);
+/// The shortest wait for a limit, whatever the server says.
+const SHORTEST_LIMIT: Duration = Duration::from_secs(1);
 /// The pause that GitHub asks for when it gives none.
 const UNSAID_LIMIT: Duration = Duration::from_secs(60);
 
@@ -28,7 +30,7 @@ impl Tries {
     pub(super) fn after_limit(&mut self, said: Option<Duration>) -> (Duration, bool) {
         let unsaid = UNSAID_LIMIT.saturating_mul(2_u32.saturating_pow(self.limits));
         self.limits += 1;
-        (said.unwrap_or(unsaid), self.limits <= MAX_RETRIES)
+        (said.map_or(unsaid, |said| said.max(SHORTEST_LIMIT)), self.limits <= MAX_RETRIES)
     }
 }
 
@@ -53,6 +55,15 @@ mod tests {
         assert_eq!(tries.after_failure(Duration::from_secs(1)), None);
         let mut tries = Tries::default();
         assert!(tries.after_failure(Duration::from_secs(3_600)).unwrap() <= LONGEST.mul_f64(1.5));
+    }
+
+    #[test]
+    fn a_limit_is_never_met_again_at_once() {
+        let mut tries = Tries::default();
+        assert_eq!(tries.after_limit(Some(Duration::ZERO)), (SHORTEST_LIMIT, true));
+        assert_eq!(tries.after_limit(None), (2 * UNSAID_LIMIT, true));
+        assert_eq!(tries.after_limit(Some(UNSAID_LIMIT)), (UNSAID_LIMIT, true));
+        assert_eq!(tries.after_limit(Some(UNSAID_LIMIT)), (UNSAID_LIMIT, false));
     }
 
     #[test]

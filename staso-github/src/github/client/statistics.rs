@@ -1,36 +1,34 @@
 //! What is counted.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Requests that went out, since the client was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Statistics {
+#[non_exhaustive]
+pub struct Statistics {
     /// All of them: redirects, repetitions and checks of kept answers count too.
-    pub(crate) api_requests: u64,
+    pub api_requests: u64,
     /// Those whose answer was one that had been kept (status 304).
-    pub(crate) cache_hits: u64,
+    pub cache_hits: u64,
 }
 
-#[derive(Debug, Clone, Default)]
-pub(super) struct Counters(Arc<[AtomicU64; 2]>);
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    requests: AtomicU64,
+    hits: AtomicU64,
+}
 
 impl Counters {
     pub(super) fn request(&self) {
-        let [requests, _] = &*self.0;
-        requests.fetch_add(1, Ordering::Relaxed);
+        self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn hit(&self) {
-        let [_, hits] = &*self.0;
-        hits.fetch_add(1, Ordering::Relaxed);
+        self.hits.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn read(&self) -> Statistics {
-        let [requests, hits] = &*self.0;
-        Statistics {
-            api_requests: requests.load(Ordering::Relaxed),
-            cache_hits: hits.load(Ordering::Relaxed),
-        }
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Statistics { api_requests: read(&self.requests), cache_hits: read(&self.hits) }
     }
 }

@@ -7,10 +7,9 @@ use git2::{ObjectType, Oid};
 use staso_core::id::CommitId;
 use staso_core::vcs::{TreeEntryKind, VcsError};
 
-use super::archive;
 use super::listing::{Listed, Listing};
 use super::source::Source;
-use crate::credentials::NoCredentials;
+use super::{archive, kept};
 use crate::git::{CommitStore, GitRepository};
 use crate::limits::GitLimits;
 
@@ -29,8 +28,11 @@ pub(super) async fn import(
     commit: &CommitId,
 ) -> Result<(), VcsError> {
     check(listing, &source.parts.limits)?;
+    let _lock = store.lock(source.ctx).await?;
+    if kept::holds(store, commit, source.ctx).await? {
+        return Ok(());
+    }
     let root = source.root(commit).await?;
-    store.ensure(&[], &NoCredentials, source.ctx).await?;
     let mut missing = missing(source, listing, store).await?;
     if missing.len() > FEW_FILES {
         let archive = source.archive(commit, ARCHIVE_BYTES).await?;

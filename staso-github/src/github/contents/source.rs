@@ -108,6 +108,7 @@ impl Source<'_> {
     /// All files of a commit as a compressed archive.
     pub(super) async fn archive(&self, commit: &CommitId, max_bytes: usize) -> Result<Vec<u8>, VcsError> {
         let request = ApiRequest::get(READING, self.name.below(&format!("/tarball/{commit}")))
+            .with_accept(RAW)
             .with_max_bytes(max_bytes);
         let answer = self.send(&request).await?;
         match answer.status {

@@ -71,7 +71,7 @@ pub(super) async fn check_workflows(
         Granted::Installation { permissions, .. } => {
             permissions.get("workflows").is_none_or(|level| level != "write").then_some("workflows: write")
         }
-        Granted::Personal { scopes: Some(scopes), .. } => {
+        Granted::Personal { scopes, .. } if !scopes.is_empty() => {
             (!scopes.contains("workflow")).then_some("workflow")
         }
         _ => None,

@@ -29,7 +29,7 @@ fn one_set(set: &str) -> Option<String> {
 /// The permission that GitHub documents for a request like this.
 pub(super) fn usual(answer: &ApiAnswer) -> Option<String> {
     let (method, path) = &answer.asked;
-    if path.is_empty() {
+    if answer.is_graphql() {
         return Some("contents: write".to_owned());
     }
     let path = path.split('?').next().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Kept answers and pages.
 
-use super::super::pages;
+use super::super::pages::Pages;
 use super::*;
 use crate::peer::recorded::Recorded;
 
@@ -42,6 +42,16 @@ async fn answers_are_kept_for_one_account_address_and_representation() {
 }
 
 #[tokio::test]
+async fn a_kept_answer_is_no_way_around_the_limit_of_a_request() {
+    let server = ScriptServer::start([tagged("\"1\""), Reply::new(304)]);
+    let client = client(&server, options());
+    let (ctx, _) = context();
+    send(&client, &get(), &ctx).await.unwrap();
+    let result = send(&client, &get().with_max_bytes(10), &ctx).await;
+    assert!(matches!(result, Err(SendError::TooLarge { max_bytes: 10 })), "{result:?}");
+}
+
+#[tokio::test]
 async fn cut_answers_and_what_is_gone_are_not_kept() {
     let cut = Reply::json(200, "{\"id\":").header("etag", "\"cut\"");
     let server = ScriptServer::start([cut, tagged("\"1\""), said(404), said(200)]);
@@ -73,16 +83,22 @@ fn page(next: Option<String>) -> Reply {
     }
 }
 
-async fn list(server: &ScriptServer, max_pages: usize) -> (usize, bool) {
-    let client = client(server, options());
-    let api = server.url().parse().unwrap();
+/// How many items there are in at most so many pages, and whether there are more.
+async fn list(url: &str, first: ApiRequest, max_pages: usize) -> (usize, bool) {
+    let (client, api) = (client_of(url, options()), url.parse().unwrap());
     let (ctx, _) = context();
-    let first = ApiRequest::get("listing", "/repos/acme/support/pulls").with_query("per_page", "2");
-    let (client, ctx) = (&client, &ctx);
-    let fetch = |request| async move { send(client, &request, ctx).await };
-    let items = |answer: &ApiAnswer| Ok(answer.json::<Vec<u32>>("listing").unwrap());
-    let all = pages(first, &api, max_pages, fetch, items).await.unwrap();
-    (all.items.len(), all.cut)
+    let mut pages = Pages::new(first, max_pages);
+    let mut items = 0;
+    while let Some(request) = pages.request() {
+        let answer = send(&client, &request, &ctx).await.unwrap();
+        items += answer.json::<Vec<serde_json::Value>>("listing").unwrap().len();
+        pages.turn(&request, &answer, &api);
+    }
+    (items, pages.is_cut())
+}
+
+fn pulls() -> ApiRequest {
+    ApiRequest::get("listing", "/repos/acme/support/pulls").with_query("per_page", "2")
 }
 
 #[tokio::test]
@@ -92,7 +108,7 @@ async fn case_51_pages_are_followed_to_the_last() {
         let next = next.map(|n| format!("{}/repositories/1000/pulls?per_page=2&page={n}", server.url()));
         server.push(page(next));
     }
-    assert_eq!(list(&server, 10).await, (6, false));
+    assert_eq!(list(&server.url(), pulls(), 10).await, (6, false));
     let paths: Vec<String> = server.requests().into_iter().map(|seen| seen.path).collect();
     let expected = [
         "/repos/acme/support/pulls?per_page=2",
@@ -105,15 +121,9 @@ async fn case_51_pages_are_followed_to_the_last() {
 #[tokio::test]
 async fn case_51_recorded_pages_of_issues_are_followed_to_the_last() {
     let recorded = Recorded::start("paginate-issues");
-    let client = client_of(&recorded.url(), options());
-    let (ctx, _) = context();
     let path = "/repos/octokit-fixture-org/paginate-issues/issues";
     let first = ApiRequest::get("listing issues", path).with_query("per_page", "3");
-    let (client, ctx) = (&client, &ctx);
-    let fetch = |request| async move { send(client, &request, ctx).await };
-    let items = |answer: &ApiAnswer| Ok(answer.json::<Vec<serde_json::Value>>("listing issues").unwrap());
-    let all = pages(first, &recorded.url().parse().unwrap(), 10, fetch, items).await.unwrap();
-    assert_eq!((all.items.len(), all.cut), (13, false));
+    assert_eq!(list(&recorded.url(), first, 10).await, (13, false));
     assert_eq!(recorded.left(), Vec::<String>::new());
 }
 
@@ -124,7 +134,7 @@ async fn case_51_a_next_page_on_another_host_is_not_asked_for() {
         [format!("{}/repos/acme/support/pulls?page=2", elsewhere.url()), "https://evil.example/".to_owned()]
     {
         let server = ScriptServer::start([page(Some(next))]);
-        assert_eq!(list(&server, 10).await, (2, true));
+        assert_eq!(list(&server.url(), pulls(), 10).await, (2, true));
     }
     assert!(elsewhere.requests().is_empty());
 }
@@ -135,7 +145,7 @@ async fn case_51_an_endless_list_is_cut_and_says_so() {
     for _ in 0..5 {
         server.push(page(Some(format!("{}/repos/acme/support/pulls?page=1", server.url()))));
     }
-    assert_eq!(list(&server, 3).await, (6, true));
+    assert_eq!(list(&server.url(), pulls(), 3).await, (6, true));
     assert_eq!(server.requests().len(), 3);
 }
 

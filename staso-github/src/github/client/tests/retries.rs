@@ -98,7 +98,7 @@ async fn raw_answers_need_not_be_json_and_the_wrong_json_is_a_bad_answer() {
     let server = ScriptServer::start([Reply::new(200).body("plain text"), said(200)]);
     let (ctx, _) = context();
     let client = client(&server, options());
-    let raw = get().with_accept("application/vnd.github.raw");
+    let raw = get().with_accept("application/vnd.github.raw+json");
     assert_eq!(send(&client, &raw, &ctx).await.unwrap().body, b"plain text");
     let error = send(&client, &get(), &ctx).await.unwrap().json::<Vec<u64>>("listing").unwrap_err();
     assert!(matches!(error, VcsError::BadAnswer { operation: "listing", .. }), "{error}");

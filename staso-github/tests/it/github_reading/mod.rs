@@ -1,0 +1,8 @@
+//! GitHub as it is read: a real repository behind git over HTTP, and behind official examples that agree with it.
+
+mod api;
+mod budget;
+mod git;
+mod preflight;
+mod resolve;
+mod world;

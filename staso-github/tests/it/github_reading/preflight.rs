@@ -1,0 +1,91 @@
+//! What will be refused is found out before any work is spent.
+
+use staso_core::vcs::{Access, RepositoryRef, VcsError, VcsProvider as _};
+use staso_github::{AppCredentials, CodeAccess, GitHubAuth};
+
+use super::world::{REPOSITORY, World};
+use crate::fixture::GitFixture;
+use crate::peer::choice::Choice;
+
+const INSTALLATION: &str = "GET /repos/{owner}/{repo}/installation";
+const KEY: &str = include_str!("../../keys/app-pkcs1.pem");
+
+fn app() -> GitHubAuth {
+    GitHubAuth::App(AppCredentials::new("Iv1.ab1112223334445c", KEY.into()))
+}
+
+#[tokio::test]
+async fn case_21_an_archived_repository_costs_nothing() {
+    let world = World::new(GitFixture::new());
+    world.api.on(REPOSITORY, [world.description().with("/archived", true)]);
+    let found = world.resolve(&world.source.tip, None).await.unwrap();
+    assert!(found.repository.archived);
+    let before = world.asked().len();
+    let provider = world.provider(CodeAccess::Auto);
+    let refused = provider.preflight(&found.repository, Access::Propose, &world.ctx).await.unwrap_err();
+    assert!(matches!(refused, VcsError::Archived { .. }), "{refused:?}");
+    assert_eq!(world.asked().len(), before, "it is known already");
+    provider.preflight(&found.repository, Access::Read, &world.ctx).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_that_may_not_push_may_read() {
+    let world = World::new(GitFixture::new());
+    world.api.on(REPOSITORY, [world.description().with("/permissions/push", false)]);
+    let provider = world.provider(CodeAccess::Auto);
+    provider.preflight(&world.reference(), Access::Read, &world.ctx).await.unwrap();
+    let refused = provider.preflight(&world.reference(), Access::Propose, &world.ctx).await.unwrap_err();
+    assert!(
+        matches!(&refused, VcsError::MissingPermission { permission, .. } if permission == "contents: write"),
+        "{refused:?}"
+    );
+    assert!(refused.remedy().is_some());
+}
+
+#[tokio::test]
+async fn nobody_may_read_what_is_public_and_propose_nothing() {
+    let world = World::new(GitFixture::new());
+    world.api.allow_anonymous();
+    let provider = world.provider_of(GitHubAuth::Anonymous);
+    provider.preflight(&world.reference(), Access::Read, &world.ctx).await.unwrap();
+    let refused = provider.preflight(&world.reference(), Access::Propose, &world.ctx).await.unwrap_err();
+    assert!(matches!(refused, VcsError::MissingPermission { .. }), "{refused:?}");
+    assert!(refused.remedy().unwrap().contains("App or a token"), "{refused}");
+}
+
+#[tokio::test]
+async fn an_app_without_a_permission_is_told_where_to_add_it() {
+    let world = World::new(GitFixture::new());
+    let provider = world.provider_of(app());
+    let refused = provider.preflight(&world.reference(), Access::Propose, &world.ctx).await.unwrap_err();
+    let VcsError::MissingPermission { permission, remedy, .. } = &refused else { panic!("{refused:?}") };
+    assert_eq!(permission, "contents: write", "the official example may read contents");
+    assert!(remedy.contains("https://github.com/organizations/github/settings/installations/1"), "{remedy}");
+    assert_eq!(world.asked(), [INSTALLATION], "no token is made to find that out");
+}
+
+#[tokio::test]
+async fn case_05_a_repository_that_was_not_selected_is_not_said_to_be_absent() {
+    let world = World::new(GitFixture::new());
+    world.api.on(INSTALLATION, [Choice::status(404)]);
+    world
+        .api
+        .on("GET /orgs/{org}/installation", [Choice::example().with("/repository_selection", "selected")]);
+    let provider = world.provider_of(app());
+    let refused = provider.resolve(&world.recorded(&world.source.tip, None), &world.ctx).await.unwrap_err();
+    let VcsError::RepositoryNotGranted { settings_url, .. } = &refused else { panic!("{refused:?}") };
+    assert!(settings_url.contains("/settings/installations/"), "{settings_url}");
+}
+
+#[tokio::test]
+async fn a_cancelled_run_asks_nothing() {
+    let world = World::new(GitFixture::new());
+    world.ctx.cancellation().cancel();
+    let archived = RepositoryRef { archived: true, ..world.reference() };
+    let provider = world.provider(CodeAccess::Auto);
+    let refused = provider.preflight(&archived, Access::Propose, &world.ctx).await.unwrap_err();
+    assert!(matches!(refused, VcsError::Cancelled), "{refused:?}");
+    let refused = world.resolve(&world.source.tip, None).await.unwrap_err();
+    assert!(matches!(refused, VcsError::Cancelled), "{refused:?}");
+    assert_eq!(world.asked(), Vec::<String>::new());
+}
