@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::Method;
 use secrecy::{ExposeSecret as _, SecretString};
 use staso_core::run::RunContext;
 use staso_core::trace::RepositoryUrl;
@@ -206,22 +205,6 @@ impl Api {
             Credential::App(app) => app.refused(repository, token, ctx).await,
             Credential::Token(_) | Credential::Nobody => false,
         }
-    }
-
-    /// Has GitHub void the token that can write to a repository, if there is one. Best effort: it ends within an hour
-    /// anyway.
-    pub(crate) async fn revoke(&self, repository: &RepositoryName, ctx: &RunContext) {
-        let scope = Scope { repository, access: Access::Propose };
-        let Credential::App(app) = &self.credential else { return };
-        let Some(token) = app.known_token(scope) else { return };
-        app.forget_token(&token);
-        let read = ApiRequest::get("revoking a token", "/installation/token");
-        let request = ApiRequest { method: Method::DELETE, ..read };
-        let sent = self.send_with(Some(&token.secret), &token.key.queue(), &request, scope, ctx).await;
-        tracing::debug!(
-            revoked = sent.is_ok_and(|answer| answer.is_success()),
-            "write token no longer needed"
-        );
     }
 
     /// Forgets where the app is installed for an owner: a webhook says that this changed.

@@ -41,11 +41,6 @@ impl TokenKey {
         let repository = installation.repository_id.map_or_else(name, Target::Id);
         Self { installation: installation.id, repository, access }
     }
-
-    /// The queue in which tokens are made and given back: it is not that of the changes which they are for.
-    pub(crate) fn queue(&self) -> String {
-        format!("app/installation/{}", self.installation)
-    }
 }
 
 /// What a request or a git command needs a token for.
@@ -149,7 +144,9 @@ pub(crate) async fn mint(
     let path = format!("/app/installations/{}/access_tokens", key.installation);
     // One token more does no harm: it is void in an hour.
     let request = ApiRequest::send(OPERATION, Method::POST, path, body(key), Repeat::Safe);
-    let answer = identity.send(&request, &key.queue(), &repository.url, ctx).await?;
+    // Not the queue of the changes that the token is for.
+    let queue = format!("app/installation/{}", key.installation);
+    let answer = identity.send(&request, &queue, &repository.url, ctx).await?;
     match answer.status {
         201 => {
             // What a parser says of the body may hold parts of it.

@@ -133,18 +133,6 @@ async fn nobody_asks_without_a_credential_and_is_told_to_bring_one() {
 }
 
 #[tokio::test]
-async fn the_write_token_is_given_back() {
-    let bench = Bench::new([installed(), made(), branches(), Reply::new(204).into(), made(), branches()]);
-    bench.api.revoke(&bench.repository, &bench.ctx).await;
-    bench.ask(Access::Propose).await.unwrap();
-    bench.api.revoke(&bench.repository, &bench.ctx).await;
-    bench.api.revoke(&bench.repository, &bench.ctx).await;
-    bench.ask(Access::Propose).await.unwrap();
-    assert_eq!(bench.asked(), [LOOKUP, MINT, ASK, "DELETE /installation/token", MINT, ASK]);
-    assert_eq!(bearer(&bench.server.requests()[3]), TOKEN);
-}
-
-#[tokio::test]
 async fn case_08_git_gets_another_token_when_an_old_one_is_refused() {
     let bench = Bench::new([installed(), made(), made()]);
     let source = bench.api.source(bench.repository.clone());
