@@ -104,23 +104,16 @@ impl App {
         true
     }
 
-    /// The installation of a repository with at least what `access` needs, if it has that.
-    ///
-    /// A permission that is missing may have been granted a moment ago: what is older than a minute is looked up anew.
+    /// The installation of a repository with at least what `access` needs, if it has that: a permission that is missing
+    /// may have been granted a moment ago.
     pub(crate) async fn installation(
         &self,
         repository: &RepositoryName,
         access: Access,
         ctx: &RunContext,
     ) -> Result<Installation, VcsError> {
-        let lookup = self.lookup(repository, ctx).await?;
-        let installation = lookup.installation(repository)?;
-        if first_missing(&installation.permissions, access).is_none()
-            || !self.recheck(repository, &lookup, ctx)
-        {
-            return Ok(installation.clone());
-        }
-        self.lookup(repository, ctx).await?.installation(repository).cloned()
+        let enough = |found: &Installation| first_missing(&found.permissions, access).is_none();
+        self.believed(repository, enough, ctx).await
     }
 
     /// Whether the app may still see a repository that is not where it was.
@@ -132,11 +125,7 @@ impl App {
         repository: &RepositoryName,
         ctx: &RunContext,
     ) -> Result<(), VcsError> {
-        let lookup = self.lookup(repository, ctx).await?;
-        if !self.recheck(repository, &lookup, ctx) {
-            return Ok(());
-        }
-        self.lookup(repository, ctx).await?.installation(repository).map(|_| ())
+        self.believed(repository, |_| false, ctx).await.map(drop)
     }
 
     /// Forgets what is known of an owner, in any case.
@@ -165,13 +154,20 @@ impl App {
         self.lookups.entry(&key(repository)).get(ctx, holds, fetch).await
     }
 
-    /// Forgets a lookup that is old enough to be made again.
-    fn recheck(&self, repository: &RepositoryName, lookup: &Arc<Lookup>, ctx: &RunContext) -> bool {
-        let old = self.identity.now(ctx).since(lookup.at) >= REFUSED;
-        if old {
-            self.forget_lookup(repository, lookup);
+    /// The installation of a repository; looked up anew when there is doubt and what is known is older than a minute.
+    async fn believed(
+        &self,
+        repository: &RepositoryName,
+        no_doubt: impl Fn(&Installation) -> bool,
+        ctx: &RunContext,
+    ) -> Result<Installation, VcsError> {
+        let lookup = self.lookup(repository, ctx).await?;
+        let known = lookup.installation(repository)?;
+        if no_doubt(known) || self.identity.now(ctx).since(lookup.at) < REFUSED {
+            return Ok(known.clone());
         }
-        old
+        self.forget_lookup(repository, &lookup);
+        self.lookup(repository, ctx).await?.installation(repository).cloned()
     }
 
     fn forget_lookup(&self, repository: &RepositoryName, lookup: &Arc<Lookup>) {
