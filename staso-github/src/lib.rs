@@ -27,8 +27,8 @@ pub use compare_link::CompareLink;
 pub use credentials::{CredentialSource, GitCredentials, NoCredentials};
 #[cfg(feature = "github")]
 pub use github::{
-    AppCredentials, ClientOptions, CodeAccess, CommitMode, CredentialsError, GitHub, GitHubAuth,
-    GitHubEndpoints, GitHubOptions, JwtSigner,
+    ApiStatistics, AppCredentials, ClientOptions, CodeAccess, CommitMode, CredentialsError, GitHub,
+    GitHubAuth, GitHubEndpoints, GitHubOptions, JwtSigner,
 };
 pub use limits::GitLimits;
 pub use local::LocalGit;

@@ -9,7 +9,7 @@ use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::{Access, VcsError};
 
 use super::auth::{App, GitHubAuth, Granted, RepositoryCredentials, Use, lag};
-use super::client::{ApiAnswer, ApiRequest, Caller, Client, ClientOptions, SendError};
+use super::client::{ApiAnswer, ApiRequest, ApiStatistics, Caller, Client, ClientOptions, SendError};
 pub(crate) use super::client::{clean as readable, refusal};
 use super::endpoints::GitHubEndpoints;
 use crate::credentials::GitCredentials;
@@ -116,6 +116,11 @@ impl Api {
 
     pub(crate) const fn endpoints(&self) -> &GitHubEndpoints {
         &self.endpoints
+    }
+
+    /// What was sent so far, tokens included.
+    pub(crate) fn statistics(&self) -> ApiStatistics {
+        self.client.statistics()
     }
 
     /// Sends a request. Any status comes back as an answer, but for those that say that the credential is no good:

@@ -16,7 +16,7 @@ mod remembered;
 mod resolve;
 
 pub use auth::{AppCredentials, CredentialsError, GitHubAuth, JwtSigner};
-pub use client::ClientOptions;
+pub use client::{ApiStatistics, ClientOptions};
 pub use endpoints::GitHubEndpoints;
 pub use options::{CodeAccess, CommitMode, GitHubOptions};
 pub use provider::GitHub;

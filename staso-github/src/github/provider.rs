@@ -14,7 +14,7 @@ use staso_core::vcs::{
 
 use super::api::Api;
 use super::auth::GitHubAuth;
-use super::client::ClientOptions;
+use super::client::{ApiStatistics, ClientOptions};
 use super::endpoints::GitHubEndpoints;
 use super::options::GitHubOptions;
 use super::parts::Parts;
@@ -93,6 +93,12 @@ impl GitHub {
     pub fn with_limits(mut self, limits: GitLimits) -> Self {
         self.parts.set_limits(limits);
         self
+    }
+
+    /// What was asked of the API so far, by all clones together.
+    #[must_use]
+    pub fn statistics(&self) -> ApiStatistics {
+        self.parts.api.statistics()
     }
 }
 

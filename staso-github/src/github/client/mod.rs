@@ -17,6 +17,7 @@ mod statistics;
 mod status;
 #[cfg(test)]
 mod tests;
+mod verdict;
 mod wait;
 
 pub(crate) use answer::{ApiAnswer, SendError};
@@ -24,5 +25,5 @@ pub(crate) use http::Client;
 pub use options::ClientOptions;
 pub(crate) use pages::Pages;
 pub(crate) use request::{ApiRequest, Caller, Repeat};
-pub(crate) use statistics::Statistics;
+pub use statistics::ApiStatistics;
 pub(crate) use status::{clean, refusal};

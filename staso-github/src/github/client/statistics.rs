@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Requests that went out, since the client was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Statistics {
+pub struct ApiStatistics {
     /// All of them: redirects, repetitions and checks of kept answers count too.
     pub api_requests: u64,
     /// Those whose answer was one that had been kept (status 304).
@@ -27,8 +27,8 @@ impl Counters {
         self.hits.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn read(&self) -> Statistics {
+    pub(super) fn read(&self) -> ApiStatistics {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Statistics { api_requests: read(&self.requests), cache_hits: read(&self.hits) }
+        ApiStatistics { api_requests: read(&self.requests), cache_hits: read(&self.hits) }
     }
 }

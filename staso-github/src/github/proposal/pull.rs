@@ -7,7 +7,7 @@ use staso_core::vcs::{Proposal, ProposalAction, ProposalState, VcsError};
 
 use super::commit::commit_id;
 use super::target::Target;
-use crate::github::client::ApiRequest;
+use crate::github::client::{ApiRequest, Pages};
 
 const LISTING: &str = "listing pull requests";
 const PER_PAGE: usize = 100;
@@ -123,9 +123,8 @@ pub(super) async fn of_branch(
     branch: &BranchName,
     ctx: &RunContext,
 ) -> Result<Vec<Pull>, VcsError> {
-    let request = page(target, 1)
-        .with_query("state", "all")
-        .with_query("head", format!("{}:{branch}", target.name.owner));
+    let request =
+        page(target).with_query("state", "all").with_query("head", format!("{}:{branch}", target.name.owner));
     let mut found = list(target, request, ctx).await?;
     // A server that does not know the filter, or reads the branch in another way, lists others as well.
     found.retain(|pull| pull.carries(branch));
@@ -138,25 +137,29 @@ pub(super) async fn among_open(
     branch: &BranchName,
     ctx: &RunContext,
 ) -> Result<Option<Pull>, VcsError> {
-    for number in 1..=MAX_PAGES {
-        let found = list(target, page(target, number).with_query("state", "open"), ctx).await?;
-        let is_last = found.len() < PER_PAGE;
+    let mut pages = Pages::new(page(target).with_query("state", "open"), MAX_PAGES);
+    while let Some(request) = pages.request() {
+        let answer = target.read(request.clone(), ctx).await?;
+        if answer.status == 404 {
+            return Err(VcsError::RepositoryNotFound { url: target.name.url.clone() });
+        }
+        pages.turn(&request, &answer, &target.api.endpoints().api);
+        let found: Vec<Pull> = answer.json(LISTING)?;
         if let Some(pull) = found.into_iter().find(|pull| pull.carries(branch)) {
             return Ok(Some(pull));
         }
-        if is_last {
-            break;
-        }
+    }
+    if pages.is_cut() {
+        tracing::warn!(%branch, "more pull requests are open than are searched");
     }
     Ok(None)
 }
 
-fn page(target: Target<'_>, number: usize) -> ApiRequest {
+fn page(target: Target<'_>) -> ApiRequest {
     ApiRequest::get(LISTING, target.path("pulls"))
         .with_query("sort", "created")
         .with_query("direction", "desc")
         .with_query("per_page", PER_PAGE.to_string())
-        .with_query("page", number.to_string())
 }
 
 async fn list(target: Target<'_>, request: ApiRequest, ctx: &RunContext) -> Result<Vec<Pull>, VcsError> {
