@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use staso_core::run::RunContext;
+use staso_core::trace::Timestamp;
 use staso_core::vcs::{Access, VcsError};
 
 use super::credentials::AppCredentials;
 use super::identity::AppIdentity;
 use super::installation::{Installation, Lookup, REFUSED, look_up};
+use super::lag;
 use super::permissions::{first_missing, remedy};
 use super::recent::Recent;
 use super::single::Single;
@@ -74,33 +77,43 @@ impl App {
         self.tokens.entry(&token.key).forget(token);
     }
 
-    /// The known token of a scope, which is forgotten with this.
-    pub(crate) fn take_token(&self, scope: Scope<'_>) -> Option<Arc<Token>> {
+    /// The token of a scope, if one was made.
+    pub(crate) fn known_token(&self, scope: Scope<'_>) -> Option<Arc<Token>> {
         let lookup = self.lookups.entry(&key(scope.repository)).peek()?;
         let installation = lookup.installation(scope.repository).ok()?;
-        let known = self.tokens.entry(&TokenKey::new(installation, scope.repository, scope.access));
-        let token = known.peek()?;
-        known.forget(&token);
-        Some(token)
+        self.tokens.entry(&TokenKey::new(installation, scope.repository, scope.access)).peek()
     }
 
-    /// The installation of a repository with at least what `access` needs, if it has that.
-    ///
-    /// A permission that is missing may have been granted a moment ago: what is older than a minute is looked up anew.
+    /// What to do about a token that git was refused with. Returns whether there is any use in asking again.
+    pub(crate) async fn refused(
+        &self,
+        repository: &RepositoryName,
+        secret: &SecretString,
+        ctx: &RunContext,
+    ) -> bool {
+        let known = |access| self.known_token(Scope { repository, access });
+        let mut known = [Access::Read, Access::Propose].into_iter().filter_map(known);
+        let Some(token) = known.find(|known| known.secret.expose_secret() == secret.expose_secret()) else {
+            // Another caller has replaced it.
+            return true;
+        };
+        if let Some(wait) = token.wait(self.now(ctx)) {
+            return lag::pause(wait, ctx).await.is_ok();
+        }
+        self.forget_token(&token);
+        true
+    }
+
+    /// The installation of a repository with at least what `access` needs, if it has that: a permission that is missing
+    /// may have been granted a moment ago.
     pub(crate) async fn installation(
         &self,
         repository: &RepositoryName,
         access: Access,
         ctx: &RunContext,
     ) -> Result<Installation, VcsError> {
-        let lookup = self.lookup(repository, ctx).await?;
-        let installation = lookup.installation(repository)?;
-        if first_missing(&installation.permissions, access).is_none()
-            || !self.recheck(repository, &lookup, ctx)
-        {
-            return Ok(installation.clone());
-        }
-        self.lookup(repository, ctx).await?.installation(repository).cloned()
+        let enough = |found: &Installation| first_missing(&found.permissions, access).is_none();
+        self.believed(repository, enough, ctx).await
     }
 
     /// Whether the app may still see a repository that is not where it was.
@@ -112,11 +125,7 @@ impl App {
         repository: &RepositoryName,
         ctx: &RunContext,
     ) -> Result<(), VcsError> {
-        let lookup = self.lookup(repository, ctx).await?;
-        if !self.recheck(repository, &lookup, ctx) {
-            return Ok(());
-        }
-        self.lookup(repository, ctx).await?.installation(repository).map(|_| ())
+        self.believed(repository, |_| false, ctx).await.map(drop)
     }
 
     /// Forgets what is known of an owner, in any case.
@@ -132,7 +141,7 @@ impl App {
     }
 
     /// The time by GitHub's clock.
-    pub(crate) fn now(&self, ctx: &RunContext) -> staso_core::trace::Timestamp {
+    pub(crate) fn now(&self, ctx: &RunContext) -> Timestamp {
         self.identity.now(ctx)
     }
 
@@ -145,13 +154,20 @@ impl App {
         self.lookups.entry(&key(repository)).get(ctx, holds, fetch).await
     }
 
-    /// Forgets a lookup that is old enough to be made again.
-    fn recheck(&self, repository: &RepositoryName, lookup: &Arc<Lookup>, ctx: &RunContext) -> bool {
-        let old = self.identity.now(ctx).since(lookup.at) >= REFUSED;
-        if old {
-            self.forget_lookup(repository, lookup);
+    /// The installation of a repository; looked up anew when there is doubt and what is known is older than a minute.
+    async fn believed(
+        &self,
+        repository: &RepositoryName,
+        no_doubt: impl Fn(&Installation) -> bool,
+        ctx: &RunContext,
+    ) -> Result<Installation, VcsError> {
+        let lookup = self.lookup(repository, ctx).await?;
+        let known = lookup.installation(repository)?;
+        if no_doubt(known) || self.identity.now(ctx).since(lookup.at) < REFUSED {
+            return Ok(known.clone());
         }
-        old
+        self.forget_lookup(repository, &lookup);
+        self.lookup(repository, ctx).await?.installation(repository).cloned()
     }
 
     fn forget_lookup(&self, repository: &RepositoryName, lookup: &Arc<Lookup>) {

@@ -12,13 +12,11 @@ use staso_core::vcs::{Access, VcsError};
 
 use super::identity::AppIdentity;
 use super::installation::Installation;
+use super::lag;
 use super::permissions::permissions;
 use super::single::Failure;
 use crate::github::api::{RepositoryName, message, refusal};
 use crate::github::client::{ApiRequest, Repeat};
-
-/// How long permissions may need to reach all of GitHub after a token was made.
-const FRESH: Duration = Duration::from_secs(5);
 
 /// What a token is for. Base and app are the same for all tokens of one client.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -42,11 +40,6 @@ impl TokenKey {
         let name = || Target::Name(repository.name.to_ascii_lowercase());
         let repository = installation.repository_id.map_or_else(name, Target::Id);
         Self { installation: installation.id, repository, access }
-    }
-
-    /// The queue in which tokens are made and given back: it is not that of the changes which they are for.
-    pub(crate) fn queue(&self) -> String {
-        format!("app/installation/{}", self.installation)
     }
 }
 
@@ -87,7 +80,18 @@ impl Token {
 
     /// Whether parts of GitHub may not know its permissions yet.
     pub(crate) fn is_fresh(&self, now: Timestamp) -> bool {
-        now >= self.made_at && now.since(self.made_at) < FRESH
+        now >= self.made_at && now.since(self.made_at) < lag::FRESH
+    }
+
+    /// How long to wait for that, while it is fresh: the younger it is, the shorter.
+    pub(crate) fn wait(&self, now: Timestamp) -> Option<Duration> {
+        let [short, middle, long] = lag::WAITS;
+        let wait = match now.since(self.made_at) {
+            age if age < short => short,
+            age if age < long => middle,
+            _ => long,
+        };
+        self.is_fresh(now).then_some(wait)
     }
 }
 
@@ -140,7 +144,9 @@ pub(crate) async fn mint(
     let path = format!("/app/installations/{}/access_tokens", key.installation);
     // One token more does no harm: it is void in an hour.
     let request = ApiRequest::send(OPERATION, Method::POST, path, body(key), Repeat::Safe);
-    let answer = identity.send(&request, &key.queue(), &repository.url, ctx).await?;
+    // Not the queue of the changes that the token is for.
+    let queue = format!("app/installation/{}", key.installation);
+    let answer = identity.send(&request, &queue, &repository.url, ctx).await?;
     match answer.status {
         201 => {
             // What a parser says of the body may hold parts of it.
