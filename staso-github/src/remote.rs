@@ -14,10 +14,11 @@ use staso_core::vcs::{
 };
 
 use crate::address::RemoteAddress;
+use crate::blocking::Stop;
 use crate::compare_link::CompareLink;
 use crate::credentials::{CredentialSource, NoCredentials};
 use crate::git::transport::{Advertised, GitTransport, TransportKind, transport};
-use crate::git::{self, Ancestry, CheckoutCache, CommitStore, ProposalRecord};
+use crate::git::{self, Ancestry, CheckoutCache, CommitStore, GitRepository, ProposalRecord};
 use crate::limits::GitLimits;
 use crate::publish::{CommitMessage, GitBranches, Publication, Published, publish};
 
@@ -135,7 +136,7 @@ impl GitRemote {
 
     /// The branch that `HEAD` names, else one of a usual name, else the only one.
     fn default_branch(&self, listed: &Advertised) -> Result<(BranchName, CommitId), VcsError> {
-        let usual = ["main", "master"].iter().filter_map(|name| BranchName::new(name).ok());
+        let usual = git::USUAL_NAMES.iter().filter_map(|name| BranchName::new(name).ok());
         let named = listed.head.clone().into_iter().chain(usual);
         let mut found = named.filter_map(|name| listed.branches.get_key_value(&name));
         let mut all = listed.branches.iter();
@@ -162,12 +163,14 @@ impl GitRemote {
         made: &Published,
         ctx: &RunContext,
     ) -> Result<(), VcsError> {
-        let message = CommitMessage::new(&publication)?;
-        let record = ProposalRecord::new(&publication, message, made);
-        let written = branches
-            .store()
-            .work("recording a proposal", ctx, move |repository, _| record.write(repository, None).map(drop));
-        written.await
+        let record = ProposalRecord::new(&publication, CommitMessage::new(&publication)?, made);
+        let is_new = made.action == ProposalAction::Created;
+        let work = move |repository: &GitRepository, _: &Stop| {
+            // A branch of the same name may have been made, recorded and removed before.
+            let old = ProposalRecord::read(repository, &record.branch)?.map(|(blob, _)| blob);
+            record.write(repository, old.filter(|_| is_new)).map(drop)
+        };
+        branches.store().work("recording a proposal", ctx, work).await
     }
 
     /// What this data directory knows of a proposal.
@@ -285,6 +288,9 @@ impl VcsProvider for GitRemote {
         let (_, tip) = self.default_branch(&listed)?;
         match access {
             Access::Read => Ok(()),
+            Access::Propose if listed.branches.keys().any(|name| name.as_str() == "fix") => {
+                Err(git::name_in_the_way(&repository.url))
+            }
             Access::Propose => branches.may_push(&tip, ctx).await,
         }
     }

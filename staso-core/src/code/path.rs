@@ -81,6 +81,9 @@ fn check(path: &str) -> Result<(), &'static str> {
     if path.starts_with('/') {
         return Err("it is absolute");
     }
+    if matches!(path.as_bytes(), [drive, b':', ..] if drive.is_ascii_alphabetic()) {
+        return Err("it begins with a drive of Windows");
+    }
     if path.chars().any(|c| c.is_control() || c == '\\') {
         return Err("it holds a control character or a backslash");
     }
@@ -146,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_that_could_escape_are_refused() {
+    fn case_49_paths_that_could_escape_are_refused() {
         for bad in [
             "",
             "/etc/passwd",
@@ -162,6 +165,9 @@ mod tests {
             ".g\u{200c}it/x",
             "a\0b",
             "a\\b",
+            "C:/x",
+            "c:x",
+            "..\\x",
             "a\nb",
         ] {
             assert!(RepoPath::new(bad).is_err(), "{bad:?}");

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use rustix::fs::{Access, access};
+use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::VcsError;
 
 use super::repository::GitRepository;
@@ -35,11 +36,18 @@ pub(crate) fn check_writable(repository: &GitRepository) -> Result<(), VcsError>
         }
     }
     if repository.git().find_reference("refs/heads/fix").is_ok() {
-        return Err(denied(
-            "rename the branch `fix`: it stands in the way of branches below `fix/`".to_owned(),
-        ));
+        return Err(name_in_the_way(repository.url()));
     }
     Ok(())
+}
+
+/// Where there is a branch `fix`, none of ours can be made.
+pub(crate) fn name_in_the_way(url: &RepositoryUrl) -> VcsError {
+    VcsError::PermissionDenied {
+        operation: "create a branch",
+        url: url.clone(),
+        remedy: "rename the branch `fix`: it stands in the way of branches below `fix/`".to_owned(),
+    }
 }
 
 fn is_writable(directory: &Path) -> bool {

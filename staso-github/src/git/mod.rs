@@ -21,7 +21,7 @@ mod store;
 pub(crate) mod transport;
 mod walk;
 
-pub(crate) use access::check_writable;
+pub(crate) use access::{check_writable, name_in_the_way};
 pub(crate) use ancestry::Ancestry;
 pub(crate) use cache::{CheckoutCache, system_time};
 pub(crate) use data::{PRIVATE, make_directory};
@@ -30,6 +30,6 @@ pub(crate) use proposal::{propose, status};
 pub(crate) use read::{FoundFile, list_tree, read_file};
 pub(crate) use record::ProposalRecord;
 pub(crate) use repository::GitRepository;
-pub(crate) use revision::{gone_note, resolve};
+pub(crate) use revision::{USUAL_NAMES, gone_note, resolve};
 pub(crate) use store::CommitStore;
 pub(crate) use walk::kind_of;

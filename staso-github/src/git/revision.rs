@@ -8,7 +8,7 @@ use staso_core::vcs::{RepositoryRef, ResolvedSource, VcsError};
 use super::repository::{GitRepository, commit_id};
 
 /// Names that are tried when `HEAD` names no branch.
-const USUAL_NAMES: [&str; 2] = ["main", "master"];
+pub(crate) const USUAL_NAMES: [&str; 2] = ["main", "master"];
 
 /// A branch and its newest commit.
 struct Branch {

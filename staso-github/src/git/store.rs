@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! <data>/commits/<repository>.git      the repository
+//! <data>/commits/<repository>.history  commits alone, as far as anyone asked for their history
 //! <data>/commits/<repository>.lock     held while something is fetched
 //! <data>/commits/<repository>.packs    shared by all who read; held alone while packs are replaced
 //! ```

@@ -23,7 +23,8 @@ pub(crate) struct CommitFacts {
     pub(crate) message: String,
     /// Its first parent.
     pub(crate) parent: Option<CommitId>,
-    /// Whether it has one parent, and does to it exactly what the change set wants.
+    /// Whether it has one parent, and does to it exactly what the change set wants. Nobody needs to look when the message
+    /// has no trailers of ours.
     pub(crate) makes_the_change: bool,
     pub(crate) signature: Option<CommitSignature>,
 }
@@ -65,7 +66,7 @@ pub(crate) enum MadeBranch {
 /// none, and an answer that was lost is read back before it fails.
 #[async_trait]
 pub(crate) trait BranchHost: Debug + Send + Sync {
-    /// All branches `<prefix>-<number>`, by number.
+    /// All branches `<prefix>-<number>` and below such a name, by number.
     async fn standing(&self, prefix: &BranchName, ctx: &RunContext) -> Result<Vec<StandingBranch>, VcsError>;
 
     /// The newest commit of a branch.

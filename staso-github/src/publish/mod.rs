@@ -14,7 +14,8 @@ mod message;
 mod publication;
 mod publisher;
 
-pub(crate) use git::{GitBranches, OwnCommit};
+pub(crate) use git::GitBranches;
+#[cfg(feature = "github")]
 pub(crate) use host::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared, StandingBranch};
 pub(crate) use message::{CommitMessage, Trailers};
 pub(crate) use publication::{MAX_NUMBER, Publication, Published, number_of, numbered};

@@ -83,9 +83,10 @@ pub(crate) fn numbered(prefix: &BranchName, number: u32) -> Result<BranchName, V
         .map_err(|error| VcsError::InvalidChange { reason: error.to_string() })
 }
 
-/// The number at the end of a branch `<prefix>-<number>`, as we write it: `1`, not `01` or `+1`.
+/// The number in the name of a branch `<prefix>-<number>`, as we write it: `1`, not `01` or `+1`. Also in the names of
+/// branches below that one, which keep it from being made.
 pub(crate) fn number_of(prefix: &BranchName, branch: &str) -> Option<u32> {
-    let text = branch.strip_prefix(prefix.as_str())?.strip_prefix('-')?;
+    let text = branch.strip_prefix(prefix.as_str())?.strip_prefix('-')?.split('/').next()?;
     text.parse().ok().filter(|number: &u32| number.to_string() == text)
 }
 
@@ -97,8 +98,8 @@ mod tests {
     fn a_number_has_one_spelling() {
         let prefix = BranchName::new("fix/staso-a").unwrap();
         assert_eq!(number_of(&prefix, "fix/staso-a-12"), Some(12));
-        for other in ["fix/staso-a-01", "fix/staso-a-+1", "fix/staso-a-", "fix/staso-a-1/x", "fix/staso-ab-1"]
-        {
+        assert_eq!(number_of(&prefix, "fix/staso-a-1/theirs"), Some(1), "it stands in the way");
+        for other in ["fix/staso-a-01", "fix/staso-a-+1", "fix/staso-a-", "fix/staso-ab-1"] {
             assert_eq!(number_of(&prefix, other), None, "{other}");
         }
     }

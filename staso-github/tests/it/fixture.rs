@@ -17,7 +17,7 @@ use staso_core::vcs::{
     ChangeSet, FileContent, FileEdit, NewContent, Proposal, ProposeRequest, RepositoryRef, VcsError,
     VcsProvider,
 };
-use staso_github::LocalGit;
+use staso_github::{GitRemote, LocalGit};
 use tempfile::TempDir;
 
 /// A repository with two commits, and a data directory for the provider.
@@ -192,6 +192,16 @@ impl GitFixture {
 
     pub(crate) fn provider(&self) -> LocalGit {
         LocalGit::new(self.data())
+    }
+
+    /// The repository as a remote one.
+    pub(crate) fn remote(&self) -> GitRemote {
+        self.remote_at(&self.data())
+    }
+
+    /// The repository as a remote one, seen from a machine with this data directory.
+    pub(crate) fn remote_at(&self, data: &Path) -> GitRemote {
+        GitRemote::new(data, self.url.clone(), url_of(&self.repository).as_str().parse().unwrap())
     }
 
     pub(crate) fn source(&self) -> SourceRevision {

@@ -1,6 +1,7 @@
 //! Repositories through the public API, on real git repositories.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod cases;
 mod checkout;
 mod conformance;
 mod fault;
@@ -10,11 +11,14 @@ mod git_http;
 mod github_reading;
 mod hostile;
 mod killed;
+mod killed_remote;
 mod mirror;
 mod official;
 mod peer;
 mod propose;
+mod remote;
 mod resolve;
 mod speed;
 mod with_emulate;
+mod with_emulate_proposals;
 mod with_prism;

@@ -41,7 +41,7 @@ pub async fn proposes_once(provider: &dyn VcsProvider, fixture: &dyn VcsFixture)
     for (path, expected) in &edits {
         match must(asking.read(&made.head, path).await, "the changed file is in the head") {
             FileContent::Text { text, .. } => {
-                assert_eq!(&*text, *expected, "{path} is carried byte for byte")
+                assert_eq!(&*text, *expected, "{path} is carried byte for byte");
             }
             other => panic!("{path} is text, not {other:?}"),
         }

@@ -260,6 +260,13 @@ pub(crate) fn check_size(directory: &Path, limits: &GitLimits) -> Result<(), Tra
     if bytes <= limits.mirror_bytes {
         return Ok(());
     }
-    let limit = format!("{} bytes", limits.mirror_bytes);
-    Err(TransportError::TooLarge { what: "what is kept of the repository".to_owned(), limit })
+    Err(TransportError::over_the_limit(limits))
+}
+
+impl TransportError {
+    /// What is kept of a repository would be more than the limits allow.
+    pub(super) fn over_the_limit(limits: &GitLimits) -> Self {
+        let limit = format!("{} bytes", limits.mirror_bytes);
+        Self::TooLarge { what: "what is kept of the repository".to_owned(), limit }
+    }
 }

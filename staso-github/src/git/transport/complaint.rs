@@ -112,7 +112,7 @@ impl Complaint {
         if says(&["Server does not allow request for unadvertised object"]) {
             TransportError::ShaWantsRefused
         } else if says(&["could not read Username", "could not read Password", "Authentication failed"]) {
-            self.unauthorized()
+            self.of_status(401)
         } else if says(&["shallow update not allowed"]) {
             TransportError::ShallowRefused
         } else if says(&["certificate", "SSL", "TLS", "gnutls"]) {
@@ -136,22 +136,21 @@ impl Complaint {
     }
 
     fn of_status(&self, status: u16) -> TransportError {
-        match status {
-            301 | 302 | 303 | 307 | 308 => TransportError::Moved,
-            401 => self.unauthorized(),
-            403 => {
-                let said = self.of_server();
-                let reason = if said.is_empty() { self.reason() } else { said };
-                TransportError::Forbidden { reason }
-            }
-            404 | 410 => TransportError::NotFound,
-            407 | 408 | 429 | 500..=599 => TransportError::Unreachable { reason: self.reason() },
-            _ => TransportError::Unusable { reason: self.reason() },
-        }
+        let said = self.of_server();
+        of_status(status, self.authenticated, if said.is_empty() { self.reason() } else { said })
     }
+}
 
-    const fn unauthorized(&self) -> TransportError {
-        if self.authenticated { TransportError::Unauthorized } else { TransportError::CredentialsWanted }
+/// What an HTTP status means.
+pub(super) fn of_status(status: u16, authenticated: bool, reason: String) -> TransportError {
+    match status {
+        301 | 302 | 303 | 307 | 308 => TransportError::Moved,
+        401 if authenticated => TransportError::Unauthorized,
+        401 => TransportError::CredentialsWanted,
+        403 => TransportError::Forbidden { reason },
+        404 | 410 => TransportError::NotFound,
+        407 | 408 | 429 | 500..=599 => TransportError::Unreachable { reason },
+        _ => TransportError::Unusable { reason },
     }
 }
 

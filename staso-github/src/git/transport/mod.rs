@@ -6,8 +6,16 @@ mod cli;
 mod complaint;
 #[cfg(test)]
 mod contract;
+#[cfg(feature = "git2-https")]
+mod conversation;
 mod failure;
+#[cfg(feature = "git2-https")]
+mod libgit2;
+#[cfg(feature = "git2-https")]
+mod packs;
 mod program;
+#[cfg(feature = "git2-https")]
+mod relay;
 mod select;
 
 use std::collections::BTreeMap;
@@ -19,6 +27,8 @@ use staso_core::id::{BranchName, CommitId};
 use staso_core::run::RunContext;
 
 pub(crate) use self::cli::{CliTransport, check_size};
+#[cfg(feature = "git2-https")]
+pub(crate) use self::libgit2::Git2Transport;
 pub(crate) use self::program::{GitCall, run};
 pub(crate) use self::select::{TransportKind, transport};
 use crate::address::RemoteAddress;

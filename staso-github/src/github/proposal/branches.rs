@@ -51,7 +51,8 @@ struct BranchAnswer {
 #[derive(Debug, Deserialize)]
 struct TipAnswer {
     sha: String,
-    commit: TipCommit,
+    /// Not every server tells it here.
+    commit: Option<TipCommit>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -187,7 +188,9 @@ impl BranchHost for ApiBranches<'_> {
         let found: Option<BranchAnswer> = self.target.find(ApiRequest::get(operation, path), ctx).await?;
         let Some(BranchAnswer { commit }) = found else { return Ok(None) };
         let tip = commit_id(operation, &commit.sha)?;
-        self.known().trees.insert(tip.clone(), commit.commit.tree.sha);
+        if let Some(TipCommit { tree }) = commit.commit {
+            self.known().trees.insert(tip.clone(), tree.sha);
+        }
         Ok(Some(tip))
     }
 

@@ -71,6 +71,7 @@ pub(super) async fn check_workflows(
         Granted::Installation { permissions, .. } => {
             permissions.get("workflows").is_none_or(|level| level != "write").then_some("workflows: write")
         }
+        // Fine-grained tokens have no scopes, and do not say what they are allowed.
         Granted::Personal { scopes, .. } if !scopes.is_empty() => {
             (!scopes.contains("workflow")).then_some("workflow")
         }

@@ -8,16 +8,23 @@ use std::sync::Arc;
 use staso_core::id::{BranchName, CommitId};
 use tempfile::TempDir;
 
+use super::gate::{Fault, Gate};
 use crate::address::RemoteAddress;
 use crate::git::CommitStore;
 use crate::git::transport::GitTransport;
 use crate::limits::GitLimits;
+use crate::peer::git_http::GitHttp;
 
-/// A bare repository with three commits on `main`, the working tree they come from, and room for a store.
+/// A bare repository with three commits on `main`, served over HTTP and as a path, the working tree they come from, and
+/// room for a store.
 #[derive(Debug)]
 pub(crate) struct Server {
     directory: TempDir,
+    pub(crate) http: GitHttp,
 }
+
+/// Where it is served.
+const NAME: &str = "acme/support";
 
 pub(crate) fn commit_id(text: &str) -> CommitId {
     CommitId::new(text).unwrap()
@@ -44,25 +51,28 @@ pub(crate) fn git(directory: &Path, arguments: &[&str]) -> String {
 
 impl Server {
     pub(crate) fn new() -> Self {
-        let server = Self { directory: tempfile::tempdir().unwrap() };
+        let server = Self { directory: tempfile::tempdir().unwrap(), http: GitHttp::start() };
         fs::create_dir_all(server.work()).unwrap();
-        fs::create_dir_all(server.root()).unwrap();
         git(&server.work(), &["init", "-q"]);
-        git(&server.root(), &["init", "-q", "--bare", "repo.git"]);
-        git(&server.work(), &["remote", "add", "origin", &server.bare().to_string_lossy()]);
+        let first = server.http.host_empty(NAME, "main");
+        git(&server.work(), &["remote", "add", "origin", &first.to_string_lossy()]);
         for number in 1..=3 {
             server.commit("main", &format!("file{number}"), "text\n");
         }
         server
     }
 
-    /// What is served: it holds `repo.git`.
-    pub(crate) fn root(&self) -> PathBuf {
-        self.directory.path().join("served")
+    pub(crate) fn bare(&self) -> PathBuf {
+        self.http.repository(NAME)
     }
 
-    pub(crate) fn bare(&self) -> PathBuf {
-        self.root().join("repo.git")
+    /// A proxy before it that has a fault.
+    pub(crate) fn gate(&self, fault: Fault) -> Gate {
+        Gate::start(&self.http.origin(), fault)
+    }
+
+    pub(crate) fn http_address(&self) -> RemoteAddress {
+        self.http.url(NAME).parse().unwrap()
     }
 
     fn work(&self) -> PathBuf {
@@ -87,6 +97,16 @@ impl Server {
         self.tip_of_work()
     }
 
+    /// Adds a commit that the next one brings along.
+    pub(crate) fn commit_unpushed(&self, message: &str) {
+        git(&self.work(), &["commit", "-q", "--allow-empty", "-m", message]);
+    }
+
+    /// Every object and reference of the server is sound.
+    pub(crate) fn assert_sound(&self) {
+        git(&self.bare(), &["fsck", "--full", "--strict", "--no-dangling"]);
+    }
+
     /// Takes the newest commit of `main` away again and gives its id.
     pub(crate) fn push_away(&self) -> CommitId {
         let lost = self.tip_of_work();
@@ -107,16 +127,12 @@ impl Server {
     }
 
     pub(crate) fn configure(&self, name: &str, value: &str) {
-        git(&self.bare(), &["config", name, value]);
+        self.http.configure(NAME, name, value);
     }
 
     /// Installs a hook of the server.
     pub(crate) fn hook(&self, name: &str, script: &str) {
-        use std::os::unix::fs::PermissionsExt as _;
-        let path = self.bare().join("hooks").join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        self.http.hook(NAME, name, script);
     }
 
     /// A store of this server's commits.

@@ -234,7 +234,7 @@ async fn case_36_a_rule_that_refuses_the_push_is_repeated_and_api_commits_are_of
 #[tokio::test]
 async fn case_37_workflows_without_permission_stop_before_the_push() {
     let whole = Whole::new();
-    let scopes = Some(["repo".to_owned()].into());
+    let scopes = ["repo".to_owned()].into();
     let granted = Granted::Personal { push: Some(true), scopes, private: true };
     whole.parts.granted.put(whole.repository.id.clone(), granted);
     let workflow = edit(".github/Workflows/ci.yml", None, "on: push\n");
