@@ -255,11 +255,6 @@ impl CommitStore {
         &self.directory
     }
 
-    /// A failure of the transport, in the words of users.
-    pub(crate) fn fail(&self, operation: &'static str, error: TransportError) -> VcsError {
-        error.into_vcs(operation, &self.url)
-    }
-
     const fn remote<'a>(&'a self, credentials: Option<&'a GitCredentials>) -> Remote<'a> {
         Remote { address: &self.address, credentials }
     }

@@ -74,6 +74,14 @@ impl Parts {
         }
     }
 
+    /// Asks another server. Nothing that was learnt of the first one counts there.
+    pub(super) fn set_api(&mut self, api: Api) {
+        self.api = api;
+        self.granted = Remembered::new(REPOSITORIES);
+        self.companions = Remembered::new(REPOSITORIES);
+        self.listings = Remembered::new(LISTINGS);
+    }
+
     pub(super) fn set_limits(&mut self, limits: GitLimits) {
         self.transport = usable_transport(&limits);
         self.limits = limits;

@@ -67,7 +67,7 @@ impl GitHub {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn with_endpoints(mut self, endpoints: GitHubEndpoints) -> Result<Self, VcsError> {
-        self.parts.api = Api::new(endpoints, self.auth.clone(), self.client.clone())?;
+        self.parts.set_api(Api::new(endpoints, self.auth.clone(), self.client.clone())?);
         Ok(self)
     }
 
