@@ -27,9 +27,12 @@ pub(crate) use cache::{CheckoutCache, system_time};
 pub(crate) use data::{PRIVATE, make_directory};
 pub(crate) use mirror::{Mirror, MirrorLock};
 pub(crate) use proposal::{propose, status};
-pub(crate) use read::{FoundFile, list_tree, read_file};
+#[cfg(feature = "github")]
+pub(crate) use read::FoundFile;
+pub(crate) use read::{list_tree, read_file};
 pub(crate) use record::ProposalRecord;
 pub(crate) use repository::GitRepository;
 pub(crate) use revision::{USUAL_NAMES, gone_note, resolve};
 pub(crate) use store::CommitStore;
+#[cfg(feature = "github")]
 pub(crate) use walk::kind_of;

@@ -86,6 +86,7 @@ impl GitRepository {
     }
 
     /// Notes that these are the files of a commit which itself is not here.
+    #[cfg(feature = "github")]
     pub(crate) fn keep_tree(&self, id: &CommitId, tree: Oid) -> Result<(), VcsError> {
         let kept = self.repo.reference(&kept_tree_name(id), tree, true, "kept without its commit");
         kept.map(drop).map_err(|error| self.fail("keeping a tree", error))

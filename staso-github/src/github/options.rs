@@ -7,9 +7,9 @@ pub enum CodeAccess {
     /// With git where it can be used, else through the API.
     #[default]
     Auto,
-    /// With git: one fetch brings all files of a commit.
+    /// With git: one fetch brings all files of a commit. A commit that the server gives out by no id comes as an archive.
     Git,
-    /// Through the API: no git is needed, but every file that is read alone is a request.
+    /// Through the API, without git: the first files of a commit one by one, then all of it as an archive.
     Api,
 }
 

@@ -18,10 +18,9 @@ use super::auth::GitHubAuth;
 use super::client::{ApiStatistics, ClientOptions};
 use super::endpoints::GitHubEndpoints;
 use super::options::GitHubOptions;
-use super::parts::Parts;
+use super::parts::{Parts, failed};
 use super::proposal::{ProposalPreview, Show};
 use super::{contents, preflight, proposal, resolve};
-use crate::error;
 use crate::limits::GitLimits;
 
 /// Repositories on github.com or a GitHub Enterprise Server.
@@ -57,7 +56,7 @@ impl GitHub {
     /// [`VcsError::Backend`] when no HTTP client can be made, e.g. because the system has no trust roots.
     pub fn new(data: impl Into<PathBuf>, auth: GitHubAuth) -> Result<Self, VcsError> {
         let endpoints =
-            GitHubEndpoints::github_com().map_err(|source| error::backend("preparing the client", source))?;
+            GitHubEndpoints::github_com().map_err(|source| failed("preparing the client", source))?;
         let data = data.into();
         let data = std::path::absolute(&data).unwrap_or(data);
         let client = ClientOptions::default();
@@ -70,7 +69,7 @@ impl GitHub {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn with_endpoints(mut self, endpoints: GitHubEndpoints) -> Result<Self, VcsError> {
-        self.parts.api = Api::new(endpoints, self.auth.clone(), self.client.clone())?;
+        self.parts.set_api(Api::new(endpoints, self.auth.clone(), self.client.clone())?);
         Ok(self)
     }
 

@@ -21,7 +21,12 @@ pub(super) async fn holds(
     let look = move |repository: &GitRepository, _: &_| repository.tree(&commit).map(drop);
     match store.work("looking for a commit", ctx, look).await {
         Ok(()) => Ok(true),
-        Err(VcsError::RepositoryNotFound { .. } | VcsError::CommitNotFound { .. }) => Ok(false),
+        // A fetch that was killed may have left a commit without its files.
+        Err(
+            VcsError::RepositoryNotFound { .. }
+            | VcsError::CommitNotFound { .. }
+            | VcsError::Unreadable { .. },
+        ) => Ok(false),
         Err(error) => Err(error),
     }
 }
