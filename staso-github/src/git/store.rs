@@ -93,7 +93,7 @@ impl CommitStore {
         }
         match self.fetch(Wanted::Commits(&missing), Some(1), credentials, ctx).await {
             Err(VcsError::FeatureUnavailable { .. }) => {
-                self.follow_branches(&missing, credentials, ctx).await?
+                self.follow_branches(&missing, credentials, ctx).await?;
             }
             other => other?,
         }

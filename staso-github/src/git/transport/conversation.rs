@@ -87,7 +87,7 @@ impl Conversation {
         });
         callbacks.transfer_progress(|progress| {
             let look = progress.received_objects() % OBJECTS_A_LOOK == 0;
-            !self.stop.is_cancelled() && (!look || self.fits(progress.received_bytes()))
+            !self.stop.is_cancelled() && self.fits(progress.received_bytes(), look)
         });
         callbacks
     }
@@ -137,13 +137,16 @@ impl Conversation {
         }
     }
 
-    fn fits(&self, received_bytes: usize) -> bool {
+    /// Whether what arrived is within the limit; with `look` also what was there before.
+    fn fits(&self, received_bytes: usize, look: bool) -> bool {
         let Some(directory) = &self.directory else { return true };
         let received = u64::try_from(received_bytes).unwrap_or(u64::MAX);
         let fits = if received > self.limits.mirror_bytes {
             Err(TransportError::over_the_limit(&self.limits))
-        } else {
+        } else if look {
             check_size(directory, &self.limits)
+        } else {
+            Ok(())
         };
         fits.map_err(|error| self.state().too_large = Some(error)).is_ok()
     }

@@ -264,6 +264,10 @@ impl Line {
         let mut server = self.talk.check(repository.remote_anonymous(&self.url))?;
         let refspec = "+refs/heads/*:refs/staso/branches/*";
         self.talk.check(server.download(&[refspec], Some(&mut self.fetch_options(depth))))?;
+        // A branch that is gone may stand in the way of one below its name.
+        for gone in self.talk.check(repository.references_glob("refs/staso/branches/*"))? {
+            self.talk.check(gone.and_then(|mut gone| gone.delete()))?;
+        }
         for head in self.talk.check(server.list())? {
             if let Some(name) = head.name().strip_prefix("refs/heads/") {
                 let name = format!("refs/staso/branches/{name}");
