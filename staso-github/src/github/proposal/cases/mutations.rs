@@ -108,7 +108,7 @@ async fn case_36_what_the_mutation_is_refused_for_is_said_in_words() {
     let bench = with_graphql(&script);
     match bench.mutate(data.path()).await {
         Err(VcsError::PolicyRejected { rule, .. }) => {
-            assert!(rule.contains("through a pull request"), "{rule}")
+            assert!(rule.contains("through a pull request"), "{rule}");
         }
         other => panic!("{other:?}"),
     }
