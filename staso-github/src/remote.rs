@@ -199,9 +199,9 @@ impl GitRemote {
         default: Option<&BranchName>,
         ctx: &RunContext,
     ) -> Result<Option<Known>, VcsError> {
-        let Some(own) = branches.own_commit(tip, ctx).await? else { return Ok(None) };
-        let base = own.trailers.base.or_else(|| default.cloned());
-        Ok(base.map(|base| Known { base, head: tip.clone(), draft: own.trailers.draft }))
+        let Some(own) = branches.own_trailers(tip, ctx).await? else { return Ok(None) };
+        let base = own.base.or_else(|| default.cloned());
+        Ok(base.map(|base| Known { base, head: tip.clone(), draft: own.draft }))
     }
 
     /// Merged, closed, or as it was asked for.

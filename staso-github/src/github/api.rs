@@ -1,7 +1,6 @@
 //! Requests with the right credential for a repository.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
@@ -10,7 +9,7 @@ use staso_core::run::RunContext;
 use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::{Access, VcsError};
 
-use super::auth::{App, GitHubAuth, Granted, RepositoryCredentials, Use};
+use super::auth::{App, GitHubAuth, Granted, RepositoryCredentials, Use, lag};
 use super::client::{ApiAnswer, ApiRequest, Caller, Client, ClientOptions, SendError};
 pub(crate) use super::client::{clean as readable, refusal};
 use super::endpoints::GitHubEndpoints;
@@ -124,8 +123,7 @@ impl Api {
     /// they are typed errors, after one try with a fresh token.
     ///
     /// Where a token of an app was made less than five seconds ago, 401 and "Resource not accessible" are asked again
-    /// after 1, 2 and 3 seconds: permissions reach GitHub's parts later than the token. Other 403 are about something
-    /// else, and 404 is too common an answer to wait for it.
+    /// after 1, 2 and 3 seconds.
     pub(crate) async fn send(
         &self,
         request: &ApiRequest,
@@ -196,10 +194,17 @@ impl Api {
         RepositoryCredentials::new(self.clone(), repository)
     }
 
-    /// Forgets the token of a scope, after git was told that it is not accepted. The next one is new.
-    pub(crate) fn forget_token(&self, scope: Scope<'_>) {
-        if let Credential::App(app) = &self.credential {
-            drop(app.take_token(scope));
+    /// Told that git was refused with a token. Returns whether asking for another one is worth it: a fresh token is waited
+    /// for, an old one is forgotten.
+    pub(crate) async fn refused(
+        &self,
+        repository: &RepositoryName,
+        token: &SecretString,
+        ctx: &RunContext,
+    ) -> bool {
+        match &self.credential {
+            Credential::App(app) => app.refused(repository, token, ctx).await,
+            Credential::Token(_) | Credential::Nobody => false,
         }
     }
 
@@ -208,7 +213,8 @@ impl Api {
     pub(crate) async fn revoke(&self, repository: &RepositoryName, ctx: &RunContext) {
         let scope = Scope { repository, access: Access::Propose };
         let Credential::App(app) = &self.credential else { return };
-        let Some(token) = app.take_token(scope) else { return };
+        let Some(token) = app.known_token(scope) else { return };
+        app.forget_token(&token);
         let read = ApiRequest::get("revoking a token", "/installation/token");
         let request = ApiRequest { method: Method::DELETE, ..read };
         let sent = self.send_with(Some(&token.secret), &token.key.queue(), &request, scope, ctx).await;
@@ -239,14 +245,14 @@ impl Api {
         scope: Scope<'_>,
         ctx: &RunContext,
     ) -> Result<ApiAnswer, ApiFailure> {
-        let mut waits = LAG.iter().peekable();
+        let mut waits = lag::WAITS.iter().peekable();
         let mut replaced = false;
         loop {
             let token = app.token(scope, Use::Call, ctx).await?;
-            let lagging = waits.len() < LAG.len() || token.is_fresh(app.now(ctx));
+            let lagging = waits.len() < lag::WAITS.len() || token.is_fresh(app.now(ctx));
             let answer = self.send_with(Some(&token.secret), &token.account, request, scope, ctx).await?;
-            match (answer.status, waits.next_if(|_| lagging && may_be_lag(&answer))) {
-                (401 | 403, Some(wait)) => pause(*wait, ctx).await?,
+            match (answer.status, waits.next_if(|_| lagging && lag::is_possible(&answer))) {
+                (401 | 403, Some(wait)) => lag::pause(*wait, ctx).await?,
                 (401, None) if replaced || lagging => {
                     app.forget_token(&token);
                     return Err(revoked(scope));
@@ -291,28 +297,9 @@ pub(crate) fn without(mut answer: ApiAnswer, secret: &SecretString) -> ApiAnswer
     answer
 }
 
-/// Waits for permissions to reach all of GitHub.
-const LAG: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
-
-fn may_be_lag(answer: &ApiAnswer) -> bool {
-    let inaccessible = || {
-        let said = message(answer).to_ascii_lowercase();
-        said.contains("resource not accessible") || said.contains("not found")
-    };
-    answer.status == 401 || (answer.status == 403 && inaccessible())
-}
-
 /// Whether the repository itself is not there, or not where it was.
 fn has_left(answer: &ApiAnswer, request: &ApiRequest, scope: Scope<'_>) -> bool {
     answer.moved_to.is_some() || request.path == scope.repository.path()
-}
-
-async fn pause(wait: Duration, ctx: &RunContext) -> Result<(), VcsError> {
-    tokio::select! {
-        biased;
-        () = ctx.cancellation().cancelled() => Err(VcsError::Cancelled),
-        () = ctx.clock().sleep(wait) => Ok(()),
-    }
 }
 
 fn revoked(scope: Scope<'_>) -> ApiFailure {

@@ -54,6 +54,8 @@ pub(crate) fn encode(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn parse(url: &str, endpoints: &GitHubEndpoints) -> Result<String, VcsError> {
@@ -94,6 +96,21 @@ mod tests {
             assert!(matches!(parse(url, &github), Err(VcsError::RepositoryNotFound { .. })), "{url}");
         }
         assert!(matches!(parse("file:///srv/a/b", &github), Err(VcsError::Unsupported { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn a_path_names_one_repository_and_nothing_else(path in "[ -~äß\\PC]{0,40}", rest in "[./%a-z-]{0,20}") {
+            let github = GitHubEndpoints::github_com().unwrap();
+            for path in [path, rest] {
+                let Ok(url) = format!("https://github.com/{path}").parse() else { continue };
+                let Ok(name) = RepositoryName::parse(&url, &github) else { continue };
+                let asked = reqwest::Url::parse(&format!("https://api.github.com{}", name.path())).unwrap();
+                let parts: Vec<_> = asked.path_segments().unwrap().collect();
+                prop_assert_eq!(parts, ["repos", &name.owner, &name.name]);
+                prop_assert!(asked.query().is_none() && asked.fragment().is_none());
+            }
+        }
     }
 
     #[test]

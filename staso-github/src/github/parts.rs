@@ -6,17 +6,17 @@ use std::sync::Arc;
 use staso_core::id::CommitId;
 use staso_core::vcs::{RepositoryRef, VcsError};
 
-use super::api::{Api, RepositoryName};
+use super::api::{Api, PROVIDER, RepositoryName};
 use super::auth::{Granted, RepositoryCredentials};
 use super::contents::Listing;
 use super::no_git::NoGit;
 use super::options::{CodeAccess, CommitMode, GitHubOptions};
 use super::remembered::Remembered;
 use crate::address::RemoteAddress;
+use crate::environment;
 use crate::git::CommitStore;
 use crate::git::transport::{GitTransport, TransportKind, transport};
 use crate::limits::GitLimits;
-use crate::{environment, error};
 
 /// Repositories that are remembered.
 const REPOSITORIES: usize = 256;
@@ -44,6 +44,14 @@ pub(crate) struct Parts {
 /// A name for a commit of a repository.
 pub(super) fn commit_key(repository: &RepositoryRef, commit: &CommitId) -> String {
     format!("{} {commit}", repository.id)
+}
+
+/// A failure that no other error names.
+pub(super) fn failed(
+    operation: &'static str,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> VcsError {
+    VcsError::Backend { provider: PROVIDER, operation, source: source.into() }
 }
 
 fn usable_transport(limits: &GitLimits) -> Option<Arc<dyn GitTransport>> {
@@ -98,7 +106,7 @@ impl Parts {
     /// [`VcsError::Backend`] when its name makes no address.
     pub(crate) fn address(&self, name: &RepositoryName) -> Result<RemoteAddress, VcsError> {
         let path = format!("{}/{}.git", name.owner, name.name);
-        self.api.endpoints().git.join(&path).map_err(|source| error::backend("naming a remote", source))
+        self.api.endpoints().git.join(&path).map_err(|source| failed("naming a remote", source))
     }
 
     /// What git says who it is with at a repository.
@@ -113,9 +121,7 @@ impl Parts {
     pub(crate) fn reads_with_git(&self) -> Result<bool, VcsError> {
         match (self.options.code_access, &self.transport) {
             (CodeAccess::Auto | CodeAccess::Git, Some(_)) => Ok(true),
-            (CodeAccess::Git, None) => {
-                Err(error::backend("reading code", "the git program is not installed"))
-            }
+            (CodeAccess::Git, None) => Err(failed("reading code", "the git program is not installed")),
             (CodeAccess::Auto, None) | (CodeAccess::Api, _) => Ok(false),
         }
     }

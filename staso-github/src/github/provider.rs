@@ -17,9 +17,8 @@ use super::auth::GitHubAuth;
 use super::client::ClientOptions;
 use super::endpoints::GitHubEndpoints;
 use super::options::GitHubOptions;
-use super::parts::Parts;
+use super::parts::{Parts, failed};
 use super::{contents, preflight, proposal, resolve};
-use crate::error;
 use crate::limits::GitLimits;
 
 /// Repositories on github.com or a GitHub Enterprise Server.
@@ -55,7 +54,7 @@ impl GitHub {
     /// [`VcsError::Backend`] when no HTTP client can be made, e.g. because the system has no trust roots.
     pub fn new(data: impl Into<PathBuf>, auth: GitHubAuth) -> Result<Self, VcsError> {
         let endpoints =
-            GitHubEndpoints::github_com().map_err(|source| error::backend("preparing the client", source))?;
+            GitHubEndpoints::github_com().map_err(|source| failed("preparing the client", source))?;
         let data = data.into();
         let data = std::path::absolute(&data).unwrap_or(data);
         let client = ClientOptions::default();

@@ -64,7 +64,7 @@ pub(super) async fn resolve(
     let recorded = RepositoryName::parse(url, parts.api.endpoints())?;
     let commit = source.commit.clone().ok_or(VcsError::NoCommit)?;
     let (answer, granted) = describe(parts, &recorded, ctx).await?;
-    let name = current_name(parts, &recorded, &answer)?;
+    let name = current_name(parts, &answer)?;
     let mut notes = notes(&recorded, &name, &answer);
     let default_branch = BranchName::new(&answer.default_branch).map_err(unusable)?;
     let lookup = Lookup { parts, name: &name, ctx };
@@ -107,23 +107,14 @@ async fn describe(
 }
 
 /// The name of today, which a redirect may have led to.
-fn current_name(
-    parts: &Parts,
-    recorded: &RepositoryName,
-    answer: &RepositoryAnswer,
-) -> Result<RepositoryName, VcsError> {
+fn current_name(parts: &Parts, answer: &RepositoryAnswer) -> Result<RepositoryName, VcsError> {
     let host = parts.api.endpoints().host();
     let url: RepositoryUrl = format!("https://{host}/{}", answer.full_name).parse().map_err(unusable)?;
-    let name = RepositoryName::parse(&url, parts.api.endpoints()).map_err(unusable)?;
-    Ok(if is_same(&name, recorded) { recorded.clone() } else { name })
-}
-
-fn is_same(one: &RepositoryName, other: &RepositoryName) -> bool {
-    one.path().eq_ignore_ascii_case(&other.path())
+    RepositoryName::parse(&url, parts.api.endpoints()).map_err(unusable)
 }
 
 fn notes(recorded: &RepositoryName, name: &RepositoryName, answer: &RepositoryAnswer) -> Vec<String> {
-    let moved = (!is_same(name, recorded))
+    let moved = (!name.path().eq_ignore_ascii_case(&recorded.path()))
         .then(|| format!("the repository has moved from {} to {}", recorded.url, name.url));
     let fork = answer.fork.then(|| {
         format!("{} is a fork; the fix is proposed there, not in the repository it comes from", name.url)
@@ -172,7 +163,7 @@ impl Lookup<'_> {
                 let tip = answer.json::<ReferenceAnswer>(RESOLVING)?.object.sha;
                 Ok(Some(Branch { name: name.clone(), tip: CommitId::new(tip).map_err(unusable)? }))
             }
-            404 => Ok(None),
+            404 => self.absent(&answer).map(|()| None),
             409 => Err(self.empty()),
             _ => Err(refusal(&answer, RESOLVING, self.name)),
         }
@@ -212,6 +203,15 @@ impl Lookup<'_> {
             404 | 422 => Err(VcsError::CommitNotFound { commit: commit.clone(), url: self.name.url.clone() }),
             409 => Err(self.empty()),
             _ => Err(refusal(&answer, RESOLVING, self.name)),
+        }
+    }
+
+    /// Passes for an answer that says that something in the repository is not there, but not for one of a server that
+    /// does not know the question.
+    fn absent(&self, answer: &ApiAnswer) -> Result<(), VcsError> {
+        match refusal(answer, RESOLVING, self.name) {
+            unknown @ VcsError::FeatureUnavailable { .. } => Err(unknown),
+            _ => Ok(()),
         }
     }
 

@@ -23,13 +23,6 @@ pub(crate) struct GitBranches {
     credentials: Arc<dyn CredentialSource>,
 }
 
-/// A commit of ours in the history of a branch.
-#[derive(Debug, Clone)]
-pub(crate) struct OwnCommit {
-    pub(crate) commit: CommitId,
-    pub(crate) trailers: Trailers,
-}
-
 impl GitBranches {
     /// `store` holds commits of the repository.
     pub(crate) fn new(store: CommitStore, credentials: Arc<dyn CredentialSource>) -> Self {
@@ -67,17 +60,18 @@ impl GitBranches {
         self.store.may_push(commit, &*self.credentials, ctx).await
     }
 
-    /// The newest commit of ours in the history of a branch: its tip, or below a few commits of reviewers.
-    pub(crate) async fn own_commit(
+    /// What the newest commit of ours in the history of a branch says: its tip, or one below a few commits of reviewers.
+    pub(crate) async fn own_trailers(
         &self,
         tip: &CommitId,
         ctx: &RunContext,
-    ) -> Result<Option<OwnCommit>, VcsError> {
+    ) -> Result<Option<Trailers>, VcsError> {
         let mut next = tip.clone();
         for _ in 0..=MAX_ON_TOP {
             let text = self.read(&next, ctx).await?;
-            if let Some(trailers) = Trailers::read(&text.message) {
-                return Ok(Some(OwnCommit { commit: next, trailers }));
+            let trailers = Trailers::read(&text.message);
+            if trailers.is_some() {
+                return Ok(trailers);
             }
             match text.parents.into_iter().next() {
                 Some(parent) => next = parent,

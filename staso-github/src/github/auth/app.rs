@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use staso_core::run::RunContext;
+use staso_core::trace::Timestamp;
 use staso_core::vcs::{Access, VcsError};
 
 use super::credentials::AppCredentials;
 use super::identity::AppIdentity;
 use super::installation::{Installation, Lookup, REFUSED, look_up};
+use super::lag;
 use super::permissions::{first_missing, remedy};
 use super::recent::Recent;
 use super::single::Single;
@@ -74,14 +77,31 @@ impl App {
         self.tokens.entry(&token.key).forget(token);
     }
 
-    /// The known token of a scope, which is forgotten with this.
-    pub(crate) fn take_token(&self, scope: Scope<'_>) -> Option<Arc<Token>> {
+    /// The token of a scope, if one was made.
+    pub(crate) fn known_token(&self, scope: Scope<'_>) -> Option<Arc<Token>> {
         let lookup = self.lookups.entry(&key(scope.repository)).peek()?;
         let installation = lookup.installation(scope.repository).ok()?;
-        let known = self.tokens.entry(&TokenKey::new(installation, scope.repository, scope.access));
-        let token = known.peek()?;
-        known.forget(&token);
-        Some(token)
+        self.tokens.entry(&TokenKey::new(installation, scope.repository, scope.access)).peek()
+    }
+
+    /// What to do about a token that git was refused with. Returns whether there is any use in asking again.
+    pub(crate) async fn refused(
+        &self,
+        repository: &RepositoryName,
+        secret: &SecretString,
+        ctx: &RunContext,
+    ) -> bool {
+        let known = |access| self.known_token(Scope { repository, access });
+        let mut known = [Access::Read, Access::Propose].into_iter().filter_map(known);
+        let Some(token) = known.find(|known| known.secret.expose_secret() == secret.expose_secret()) else {
+            // Another caller has replaced it.
+            return true;
+        };
+        if let Some(wait) = token.wait(self.now(ctx)) {
+            return lag::pause(wait, ctx).await.is_ok();
+        }
+        self.forget_token(&token);
+        true
     }
 
     /// The installation of a repository with at least what `access` needs, if it has that.
@@ -132,7 +152,7 @@ impl App {
     }
 
     /// The time by GitHub's clock.
-    pub(crate) fn now(&self, ctx: &RunContext) -> staso_core::trace::Timestamp {
+    pub(crate) fn now(&self, ctx: &RunContext) -> Timestamp {
         self.identity.now(ctx)
     }
 

@@ -6,6 +6,7 @@ mod identity;
 mod installation;
 mod jwt;
 mod key;
+pub(crate) mod lag;
 mod load;
 mod permissions;
 mod recent;

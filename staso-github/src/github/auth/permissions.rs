@@ -53,11 +53,10 @@ impl Granted {
     /// What the answer to `GET /repos/{owner}/{name}` says of the personal token that asked.
     pub(crate) fn of_answer(answer: &ApiAnswer) -> Self {
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let scopes = answer.headers.get("x-oauth-scopes").and_then(|scopes| scopes.to_str().ok());
-        let scopes = scopes.unwrap_or_default().split(',').map(str::trim).filter(|scope| !scope.is_empty());
+        let scopes = answer.header("x-oauth-scopes").unwrap_or_default().split(',').map(str::trim);
         Self::Personal {
             push: body.pointer("/permissions/push").and_then(Value::as_bool),
-            scopes: scopes.map(str::to_owned).collect(),
+            scopes: scopes.filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
             private: body.get("private").and_then(Value::as_bool).unwrap_or(true),
         }
     }
@@ -68,9 +67,10 @@ impl Granted {
             Self::Installation { permissions, .. } => return first_missing(permissions, access),
             _ if access == Access::Read => None,
             Self::Personal { push: Some(false), .. } | Self::Public => Some("contents: write"),
-            Self::Personal { scopes, .. } if scopes.is_empty() || scopes.contains("repo") => None,
-            Self::Personal { private: true, .. } => Some("repo"),
-            Self::Personal { scopes, .. } if !scopes.contains("public_repo") => Some("public_repo"),
+            Self::Personal { scopes, private, .. } if !scopes.is_empty() && !scopes.contains("repo") => {
+                let needed = if *private { "repo" } else { "public_repo" };
+                (!scopes.contains(needed)).then_some(needed)
+            }
             Self::Personal { .. } | Self::Unknown => None,
         };
         missing.map(str::to_owned)

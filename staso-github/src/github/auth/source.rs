@@ -29,4 +29,7 @@ impl CredentialSource for RepositoryCredentials {
     ) -> Result<Option<GitCredentials>, VcsError> {
         self.api.git_credentials(Scope { repository: &self.repository, access }, ctx).await
     }
+    async fn refused(&self, credentials: &GitCredentials, ctx: &RunContext) -> bool {
+        self.api.refused(&self.repository, &credentials.password, ctx).await
+    }
 }

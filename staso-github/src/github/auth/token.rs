@@ -12,13 +12,11 @@ use staso_core::vcs::{Access, VcsError};
 
 use super::identity::AppIdentity;
 use super::installation::Installation;
+use super::lag;
 use super::permissions::permissions;
 use super::single::Failure;
 use crate::github::api::{RepositoryName, message, refusal};
 use crate::github::client::{ApiRequest, Repeat};
-
-/// How long permissions may need to reach all of GitHub after a token was made.
-const FRESH: Duration = Duration::from_secs(5);
 
 /// What a token is for. Base and app are the same for all tokens of one client.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -87,7 +85,18 @@ impl Token {
 
     /// Whether parts of GitHub may not know its permissions yet.
     pub(crate) fn is_fresh(&self, now: Timestamp) -> bool {
-        now >= self.made_at && now.since(self.made_at) < FRESH
+        now >= self.made_at && now.since(self.made_at) < lag::FRESH
+    }
+
+    /// How long to wait for that, while it is fresh: the younger it is, the shorter.
+    pub(crate) fn wait(&self, now: Timestamp) -> Option<Duration> {
+        let [short, middle, long] = lag::WAITS;
+        let wait = match now.since(self.made_at) {
+            age if age < short => short,
+            age if age < long => middle,
+            _ => long,
+        };
+        self.is_fresh(now).then_some(wait)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Answers that are asked for again only if they have changed (RFC 9110, section 13).
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reqwest::header::{CACHE_CONTROL, ETAG, HeaderMap, HeaderValue};
 
@@ -17,89 +18,92 @@ pub(super) struct Key {
 /// The last answers with status 200 to GET requests, those unused for longest going first.
 #[derive(Debug)]
 pub(super) struct Cache {
-    kept: Mutex<Kept>,
+    entries: Mutex<Entries>,
     max_entries: usize,
     max_bytes: usize,
 }
 
+/// An answer with status 200.
+pub(super) struct Kept {
+    pub(super) tag: HeaderValue,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
 #[derive(Debug, Default)]
-struct Kept {
-    entries: HashMap<Key, Entry>,
+struct Entries {
+    by_key: HashMap<Key, Entry>,
     bytes: usize,
     clock: u64,
 }
 
-#[derive(Clone)]
+#[derive(Debug)]
 struct Entry {
-    headers: HeaderMap,
-    body: Vec<u8>,
+    kept: Arc<Kept>,
     bytes: usize,
     used: u64,
 }
 
-impl std::fmt::Debug for Entry {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Entry").field("bytes", &self.bytes).finish_non_exhaustive()
+/// Answers may hold tokens.
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kept").field("tag", &self.tag).finish_non_exhaustive()
     }
 }
 
 impl Cache {
     pub(super) fn new(max_entries: usize, max_bytes: usize) -> Self {
-        Self { kept: Mutex::default(), max_entries, max_bytes }
+        Self { entries: Mutex::default(), max_entries, max_bytes }
     }
 
-    /// The tag to ask with.
-    pub(super) fn tag(&self, key: &Key) -> Option<HeaderValue> {
-        self.kept().entries.get(key)?.headers.get(ETAG).cloned()
-    }
-
-    /// The answer that a 304 stands for, with that one's newer headers.
-    pub(super) fn confirmed(&self, key: &Key, newer: &HeaderMap) -> Option<(HeaderMap, Vec<u8>)> {
-        let mut kept = self.kept();
-        kept.clock += 1;
-        let now = kept.clock;
-        let entry = kept.entries.get_mut(key)?;
+    /// The answer whose tag to ask with.
+    pub(super) fn get(&self, key: &Key) -> Option<Arc<Kept>> {
+        let mut entries = self.entries();
+        let now = entries.tick();
+        let entry = entries.by_key.get_mut(key)?;
         entry.used = now;
-        for (name, value) in newer {
-            entry.headers.insert(name, value.clone());
-        }
-        Some((entry.headers.clone(), entry.body.clone()))
+        Some(Arc::clone(&entry.kept))
     }
 
     /// Keeps an answer, or forgets the one before when this one is not to be kept.
     pub(super) fn put(&self, key: Key, status: u16, headers: &HeaderMap, body: &[u8]) {
-        let mut kept = self.kept();
-        kept.remove(&key);
-        let bytes = size(&key, headers, body);
+        let mut entries = self.entries();
+        entries.remove(&key);
         let secret = headers.get(CACHE_CONTROL).is_some_and(|value| contains(value, "no-store"));
-        let fits = bytes <= self.max_bytes && self.max_entries > 0;
-        if status != 200 || !headers.contains_key(ETAG) || secret || !fits {
+        let Some(tag) = headers.get(ETAG).filter(|_| status == 200 && !secret) else { return };
+        let bytes = size(&key, headers, body);
+        if bytes > self.max_bytes || self.max_entries == 0 {
             return;
         }
-        while kept.entries.len() >= self.max_entries || kept.bytes + bytes > self.max_bytes {
-            let Some(oldest) = kept.oldest() else { break };
-            kept.remove(&oldest);
+        while entries.by_key.len() >= self.max_entries || entries.bytes + bytes > self.max_bytes {
+            let Some(oldest) = entries.oldest() else { break };
+            entries.remove(&oldest);
         }
-        kept.clock += 1;
-        let used = kept.clock;
-        kept.bytes += bytes;
-        kept.entries.insert(key, Entry { headers: headers.clone(), body: body.to_vec(), bytes, used });
+        let kept = Kept { tag: tag.clone(), headers: headers.clone(), body: body.to_vec() };
+        let used = entries.tick();
+        entries.bytes += bytes;
+        entries.by_key.insert(key, Entry { kept: Arc::new(kept), bytes, used });
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Kept {
+impl Entries {
+    fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
+
     fn remove(&mut self, key: &Key) {
-        if let Some(entry) = self.entries.remove(key) {
+        if let Some(entry) = self.by_key.remove(key) {
             self.bytes -= entry.bytes;
         }
     }
 
     fn oldest(&self) -> Option<Key> {
-        self.entries.iter().min_by_key(|(_, entry)| entry.used).map(|(key, _)| key.clone())
+        self.by_key.iter().min_by_key(|(_, entry)| entry.used).map(|(key, _)| key.clone())
     }
 }
 
@@ -129,9 +133,9 @@ mod tests {
         let cache = Cache::new(2, 1_000);
         cache.put(key("a"), 200, &tagged("1"), b"a");
         cache.put(key("b"), 200, &tagged("2"), b"b");
-        assert!(cache.confirmed(&key("a"), &HeaderMap::new()).is_some());
+        assert!(cache.get(&key("a")).is_some());
         cache.put(key("c"), 200, &tagged("3"), b"c");
-        let tags = ["a", "b", "c"].map(|url| cache.tag(&key(url)).is_some());
+        let tags = ["a", "b", "c"].map(|url| cache.get(&key(url)).is_some());
         assert_eq!(tags, [true, false, true]);
     }
 
@@ -141,11 +145,13 @@ mod tests {
         for url in ["a", "b", "c", "d"] {
             cache.put(key(url), 200, &tagged("1"), &[b'x'; 60]);
         }
-        assert!(cache.kept().bytes <= 200);
-        assert!(cache.tag(&key("d")).is_some() && cache.tag(&key("a")).is_none());
+        assert!(cache.entries().bytes <= 200);
+        assert!(cache.get(&key("d")).is_some() && cache.get(&key("a")).is_none());
         cache.put(key("huge"), 200, &tagged("1"), &[b'x'; 300]);
-        assert!(cache.tag(&key("huge")).is_none() && cache.tag(&key("d")).is_some());
-        Cache::new(0, 200).put(key("a"), 200, &tagged("1"), b"");
+        assert!(cache.get(&key("huge")).is_none() && cache.get(&key("d")).is_some());
+        let none = Cache::new(0, 200);
+        none.put(key("a"), 200, &tagged("1"), b"");
+        assert!(none.get(&key("a")).is_none());
     }
 
     #[test]
@@ -157,7 +163,7 @@ mod tests {
         let mut secret = tagged("3");
         secret.insert(CACHE_CONTROL, HeaderValue::from_static("private, No-Store"));
         cache.put(key("c"), 200, &secret, b"c");
-        assert!(cache.kept().entries.is_empty());
-        assert_eq!(cache.kept().bytes, 0);
+        assert!(cache.entries().by_key.is_empty());
+        assert_eq!(cache.entries().bytes, 0);
     }
 }

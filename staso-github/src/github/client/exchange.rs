@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, Response, Url};
@@ -14,6 +15,17 @@ use super::wait::within;
 use super::{ApiRequest, SendError};
 
 const USER_AGENT: &str = concat!("staso-rust/", env!("CARGO_PKG_VERSION"));
+
+/// What goes out.
+#[derive(Debug)]
+pub(super) struct Hop {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<Vec<u8>>,
+    /// Longest body of the answer.
+    pub(super) max_bytes: usize,
+}
 
 /// What came back, whatever its status.
 #[derive(Debug)]
@@ -30,13 +42,18 @@ pub(super) enum Broken {
     NotSent { reason: String },
     /// The connection broke after something may have been sent.
     Lost { reason: String },
+    /// The answer cannot be read.
+    Unusable { reason: String },
     /// It took too long, was cancelled, or the answer is longer than wanted.
     Ended(SendError),
 }
 
 /// The connections to a GitHub.
 #[derive(Debug, Clone)]
-pub(super) struct Wire(Client);
+pub(super) struct Wire {
+    http: Client,
+    limit: Duration,
+}
 
 impl Wire {
     /// `local` is for peers on this machine, which need neither TLS nor the proxy of the environment. Nothing else can be
@@ -53,29 +70,23 @@ impl Wire {
         if local {
             builder = builder.no_proxy();
         }
-        builder.build().map(Self).map_err(|_| "the HTTP client cannot be built".to_owned())
+        let http = builder.build().map_err(|_| "the HTTP client cannot be built".to_owned())?;
+        Ok(Self { http, limit: options.request })
     }
 
     /// Sends and reads to the end of the body.
-    pub(super) async fn exchange(
-        &self,
-        (method, url): (&Method, &Url),
-        headers: HeaderMap,
-        body: Option<Vec<u8>>,
-        max_bytes: usize,
-        (options, ctx): (&ClientOptions, &RunContext),
-    ) -> Result<Received, Broken> {
-        let mut builder = self.0.request(method.clone(), url.clone()).headers(headers);
-        if let Some(body) = body {
+    pub(super) async fn exchange(&self, hop: Hop, ctx: &RunContext) -> Result<Received, Broken> {
+        let mut builder = self.http.request(hop.method, hop.url).headers(hop.headers);
+        if let Some(body) = hop.body {
             builder = builder.body(body);
         }
         let work = async {
             let response = builder.send().await.map_err(broken)?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
-            let body = read(response, max_bytes).await?;
+            let body = read(response, hop.max_bytes).await?;
             Ok(Received { status, headers, body })
         };
-        within(ctx, options.request, work).await.unwrap_or_else(|ended| Err(Broken::Ended(ended)))
+        within(ctx, self.limit, work).await.unwrap_or_else(|ended| Err(Broken::Ended(ended)))
     }
 }
 

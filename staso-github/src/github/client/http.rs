@@ -1,7 +1,6 @@
 //! The client itself: a request goes its way until there is an answer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION};
 use reqwest::{Method, Url};
@@ -9,9 +8,9 @@ use secrecy::ExposeSecret as _;
 use serde::de::IgnoredAny;
 use staso_core::run::RunContext;
 
-use super::cache::{Cache, Key};
-use super::exchange::{Broken, Received, Wire, headers};
-use super::limit::{Limit, retry_after};
+use super::cache::{Cache, Kept, Key};
+use super::exchange::{Broken, Hop, Received, Wire, headers};
+use super::limit::Limit;
 use super::options::ClientOptions;
 use super::pages::below;
 use super::queue::{Account, Queues};
@@ -19,6 +18,7 @@ use super::redirect::Trail;
 use super::request::{Caller, Endpoint};
 use super::retry::Tries;
 use super::statistics::{Counters, Statistics};
+use super::verdict::Verdict;
 use super::wait::pause;
 use super::{ApiAnswer, ApiRequest, SendError};
 use crate::address::RemoteAddress;
@@ -34,18 +34,6 @@ pub(crate) struct Client {
     cache: Arc<Cache>,
     queues: Arc<Queues>,
     counters: Arc<Counters>,
-}
-
-/// What to do about one attempt.
-enum Verdict {
-    Done(Result<ApiAnswer, SendError>),
-    /// Come again later.
-    Limited(Limit),
-    /// It may be repeated, after `pause` when the server says so; `otherwise` is what there is without.
-    Again {
-        pause: Option<Duration>,
-        otherwise: Result<ApiAnswer, SendError>,
-    },
 }
 
 impl Client {
@@ -81,12 +69,12 @@ impl Client {
         loop {
             account.wait_out(request.endpoint, ctx).await?;
             let attempt = self.follow(request, caller, ctx).await;
-            match verdict(request, attempt, ctx) {
+            match Verdict::of(request, attempt, ctx) {
                 Verdict::Done(done) => return done,
                 Verdict::Limited(limit) => limited(&account, request, limit, &mut tries, ctx)?,
                 Verdict::Again { pause: said, otherwise } => {
                     let Some(own) = tries.after_failure(self.options.retry_delay) else { return otherwise };
-                    let delay = said.unwrap_or(own);
+                    let delay = said.map_or(own, |said| said.max(own));
                     if delay >= ctx.remaining() {
                         return otherwise;
                     }
@@ -131,8 +119,8 @@ impl Client {
         if trail.with_credential {
             authorize(&mut headers, caller).map_err(bad)?;
         }
-        let body =
-            request.body.as_ref().filter(|_| trail.with_body).map(|body| body.to_string().into_bytes());
+        let body = request.body.as_ref().filter(|_| trail.with_body);
+        let body = body.map(|body| body.to_string().into_bytes());
         if body.is_some() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
@@ -141,35 +129,38 @@ impl Client {
             url: trail.url.to_string(),
             accept: request.accept,
         });
-        if let Some(tag) = key.as_ref().and_then(|key| self.cache.tag(key)) {
-            headers.insert(IF_NONE_MATCH, tag);
+        let kept = key.as_ref().and_then(|key| self.cache.get(key));
+        if let Some(kept) = &kept {
+            headers.insert(IF_NONE_MATCH, kept.tag.clone());
         }
+        let (method, url) = (trail.method.clone(), trail.url.clone());
+        let hop = Hop { method, url, headers, body, max_bytes: request.max_bytes };
         self.counters.request();
-        let limits = (&*self.options, ctx);
-        let hop = (&trail.method, &trail.url);
-        let received = self.wire.exchange(hop, headers, body, request.max_bytes, limits).await?;
-        self.kept(key, received, request)
+        let received = self.wire.exchange(hop, ctx).await?;
+        if let (304, Some(kept)) = (received.status, kept) {
+            return self.unchanged(&kept, &received.headers, request.max_bytes);
+        }
+        if is_cut(request, &received) {
+            let reason = format!("status {} with a body that is cut or no JSON", received.status);
+            return Err(Broken::Unusable { reason });
+        }
+        if let Some(key) = key {
+            self.cache.put(key, received.status, &received.headers, &received.body);
+        }
+        Ok(received)
     }
 
-    /// The answer, or the one that it says has not changed.
-    fn kept(&self, key: Option<Key>, received: Received, request: &ApiRequest) -> Result<Received, Broken> {
-        let Some(key) = key else { return Ok(received) };
-        if received.status != 304 {
-            if !(received.status == 200 && request.wants_json() && !is_json(&received.body)) {
-                self.cache.put(key, received.status, &received.headers, &received.body);
-            }
-            return Ok(received);
+    /// The answer that a 304 stands for, with that one's newer headers.
+    fn unchanged(&self, kept: &Kept, newer: &HeaderMap, max_bytes: usize) -> Result<Received, Broken> {
+        if kept.body.len() > max_bytes {
+            return Err(Broken::Ended(SendError::TooLarge { max_bytes }));
         }
-        match self.cache.confirmed(&key, &received.headers) {
-            Some((_, body)) if body.len() > request.max_bytes => {
-                Err(Broken::Ended(SendError::TooLarge { max_bytes: request.max_bytes }))
-            }
-            Some((headers, body)) => {
-                self.counters.hit();
-                Ok(Received { status: 200, headers, body })
-            }
-            None => Ok(received),
+        self.counters.hit();
+        let mut headers = kept.headers.clone();
+        for (name, value) in newer {
+            headers.insert(name, value.clone());
         }
+        Ok(Received { status: 200, headers, body: kept.body.clone() })
     }
 
     /// Where a request goes. It cannot leave the API, whatever its path is.
@@ -207,54 +198,6 @@ fn authorize(headers: &mut HeaderMap, caller: Caller<'_>) -> Result<(), &'static
     Ok(())
 }
 
-fn verdict(request: &ApiRequest, attempt: Result<ApiAnswer, Broken>, ctx: &RunContext) -> Verdict {
-    let uncertain = |reason: String, otherwise: Result<ApiAnswer, SendError>, pause| {
-        if request.is_repeatable() {
-            Verdict::Again { pause, otherwise }
-        } else {
-            Verdict::Done(Err(SendError::Lost { reason }))
-        }
-    };
-    match attempt {
-        Err(Broken::NotSent { reason }) => {
-            Verdict::Again { pause: None, otherwise: Err(SendError::Unreachable { reason }) }
-        }
-        Err(Broken::Lost { reason }) => {
-            uncertain(reason.clone(), Err(SendError::Unreachable { reason }), None)
-        }
-        Err(Broken::Ended(SendError::TimedOut { limit_ms })) => {
-            let reason = format!("no answer within {limit_ms} ms");
-            uncertain(reason, Err(SendError::TimedOut { limit_ms }), None)
-        }
-        Err(Broken::Ended(ended)) => Verdict::Done(Err(ended)),
-        Ok(answer) => judged(request, answer, ctx, uncertain),
-    }
-}
-
-fn judged(
-    request: &ApiRequest,
-    answer: ApiAnswer,
-    ctx: &RunContext,
-    uncertain: impl Fn(String, Result<ApiAnswer, SendError>, Option<Duration>) -> Verdict,
-) -> Verdict {
-    if let Some(limit) = Limit::of(&answer, ctx.now()) {
-        return Verdict::Limited(limit);
-    }
-    match answer.status {
-        502..=504 => {
-            let reason = format!("status {}", answer.status);
-            let pause = retry_after(&answer.headers, answer.date().unwrap_or_else(|| ctx.now()));
-            uncertain(reason, Ok(answer), pause)
-        }
-        500 if !request.is_repeatable() => uncertain("status 500".to_owned(), Ok(answer), None),
-        status @ (200 | 201 | 203) if request.wants_json() && !is_json(&answer.body) => {
-            let reason = format!("status {status} with a body that is cut or no JSON");
-            uncertain(reason.clone(), Err(SendError::BadAnswer { reason }), None)
-        }
-        _ => Verdict::Done(Ok(answer)),
-    }
-}
-
 fn limited(
     account: &Account,
     request: &ApiRequest,
@@ -268,6 +211,7 @@ fn limited(
     if again { Ok(()) } else { Err(SendError::RateLimited { kind: limit.kind, retry_at: until }) }
 }
 
-fn is_json(body: &[u8]) -> bool {
-    serde_json::from_slice::<IgnoredAny>(body).is_ok()
+fn is_cut(request: &ApiRequest, received: &Received) -> bool {
+    let has_body = matches!(received.status, 200 | 201 | 203);
+    has_body && request.wants_json() && serde_json::from_slice::<IgnoredAny>(&received.body).is_err()
 }

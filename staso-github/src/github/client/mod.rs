@@ -17,6 +17,7 @@ mod statistics;
 mod status;
 #[cfg(test)]
 mod tests;
+mod verdict;
 mod wait;
 
 pub(crate) use answer::{ApiAnswer, SendError};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use reqwest::Method;
 use secrecy::SecretString;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Whether a request may be sent again when nobody knows whether it was carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,8 @@ impl ApiRequest {
 
     /// A GraphQL document with its variables. [`Repeat::Safe`] is for queries, which count as reading.
     pub(crate) fn graphql(operation: &'static str, document: &str, variables: Value, repeat: Repeat) -> Self {
-        let body = json!({ "query": document, "variables": variables });
+        let body = [("query".to_owned(), document.into()), ("variables".to_owned(), variables)];
+        let body = Value::Object(body.into_iter().collect());
         let endpoint = Endpoint::GraphQl;
         Self { endpoint, ..Self::new(operation, Method::POST, String::new(), Some(body), repeat) }
     }

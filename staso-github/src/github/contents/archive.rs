@@ -77,6 +77,7 @@ fn unpacked_bytes(listing: &Listing) -> u64 {
     each.fold(1 << 20, u64::saturating_add)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is called with what map_err gives")]
 fn broken(error: io::Error) -> VcsError {
     bad_answer(format!("the archive cannot be unpacked: {error}"))
 }

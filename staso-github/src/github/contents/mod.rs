@@ -64,7 +64,7 @@ pub(super) async fn checkout(
     kept::checkout(parts, &store, commit, ctx).await
 }
 
-/// Whether the files of the commit are here, after git brought them if it can.
+/// Whether the files of the commit are here, after git brought them where it is used.
 async fn is_kept(
     parts: &Parts,
     repository: &RepositoryRef,
@@ -80,8 +80,10 @@ async fn is_kept(
     }
     match kept::fetch(parts, repository, store, commit, ctx).await {
         Ok(()) => Ok(true),
-        // The server gives out no commits by id; the API does.
-        Err(VcsError::FeatureUnavailable { .. }) => Ok(false),
+        // The server gives out no commits by id; the API does, as an archive.
+        Err(VcsError::FeatureUnavailable { .. }) => {
+            Remote::new(parts, repository, commit, ctx)?.bring().await.map(|()| true)
+        }
         Err(error) => Err(error),
     }
 }

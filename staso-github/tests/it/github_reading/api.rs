@@ -72,12 +72,28 @@ async fn what_is_read_is_what_git_reads() {
 }
 
 #[tokio::test]
+async fn case_43_binary_files_are_told_and_not_shown() {
+    let (world, commit) = odd();
+    for access in [CodeAccess::Api, CodeAccess::Git] {
+        let provider = world.provider(access);
+        let binary = read(&world, &provider, &commit, "binary", 1000).await;
+        assert_eq!(binary, FileContent::Binary { size_bytes: 3 });
+        let latin = read(&world, &provider, &commit, "latin1", 1000).await;
+        assert_eq!(
+            latin,
+            FileContent::Binary { size_bytes: 5 },
+            "what is no UTF-8 could not be edited whole"
+        );
+    }
+}
+
+#[tokio::test]
 async fn case_44_pointers_of_lfs_are_told() {
     let (world, commit) = odd();
-    let provider = world.provider(CodeAccess::Api);
-    assert_eq!(read(&world, &provider, &commit, "big.lfs", 1000).await, FileContent::LfsPointer);
-    let provider = world.provider(CodeAccess::Git);
-    assert_eq!(read(&world, &provider, &commit, "big.lfs", 1000).await, FileContent::LfsPointer);
+    for access in [CodeAccess::Api, CodeAccess::Git] {
+        let provider = world.provider(access);
+        assert_eq!(read(&world, &provider, &commit, "big.lfs", 1000).await, FileContent::LfsPointer);
+    }
 }
 
 #[tokio::test]

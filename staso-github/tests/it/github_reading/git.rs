@@ -59,6 +59,10 @@ async fn case_27_where_the_server_gives_no_commits_by_id_the_archive_serves() {
     let checkout = provider.checkout(&world.reference(), &lost, &world.ctx).await.unwrap();
     assert_eq!(std::fs::read_to_string(checkout.path.join("lost/7")).unwrap(), "7\n");
     assert_eq!(world.api.asked_of(TARBALL).len(), 1, "the archive was needed");
+    let at = path("lost/3");
+    let read = provider.read_file(&world.reference(), &lost, &at, 1000, &world.ctx).await.unwrap();
+    assert!(matches!(read, FileContent::Text { text, .. } if &*text == "3\n"));
+    assert_eq!(world.api.asked_of(TARBALL).len(), 1, "and is kept");
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ fn app() -> GitHubAuth {
 #[tokio::test]
 async fn case_21_an_archived_repository_costs_nothing() {
     let world = World::new(GitFixture::new());
-    world.api.on(REPOSITORY, [world.description().with("/archived", true)]);
+    world.api.on(REPOSITORY, [World::description().with("/archived", true)]);
     let found = world.resolve(&world.source.tip, None).await.unwrap();
     assert!(found.repository.archived);
     let before = world.asked().len();
@@ -31,7 +31,7 @@ async fn case_21_an_archived_repository_costs_nothing() {
 #[tokio::test]
 async fn a_token_that_may_not_push_may_read() {
     let world = World::new(GitFixture::new());
-    world.api.on(REPOSITORY, [world.description().with("/permissions/push", false)]);
+    world.api.on(REPOSITORY, [World::description().with("/permissions/push", false)]);
     let provider = world.provider(CodeAccess::Auto);
     provider.preflight(&world.reference(), Access::Read, &world.ctx).await.unwrap();
     let refused = provider.preflight(&world.reference(), Access::Propose, &world.ctx).await.unwrap_err();

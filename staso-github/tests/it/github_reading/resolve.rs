@@ -3,7 +3,7 @@
 use staso_core::id::CommitId;
 use staso_core::trace::SourceRevision;
 use staso_core::vcs::{Access, VcsError, VcsProvider as _};
-use staso_github::{CodeAccess, GitHubAuth, GitHubEndpoints};
+use staso_github::{AppCredentials, CodeAccess, GitHub, GitHubAuth, GitHubEndpoints};
 
 use super::world::{COMMIT, COMPARE, REFERENCE, REPOSITORY, TOKEN, World};
 use crate::fixture::{GitFixture, commit_id};
@@ -33,7 +33,7 @@ async fn case_18_a_renamed_repository_is_found_by_its_old_name() {
     recorded.skip(1);
     let endpoints = GitHubEndpoints::new(&recorded.url(), &recorded.url(), "https://github.com").unwrap();
     let directory = tempfile::tempdir().unwrap();
-    let provider = staso_github::GitHub::new(directory.path(), GitHubAuth::Token(TOKEN.into())).unwrap();
+    let provider = GitHub::new(directory.path(), GitHubAuth::Token(TOKEN.into())).unwrap();
     let provider = provider.with_endpoints(endpoints).unwrap();
     let repository = staso_core::vcs::RepositoryRef {
         id: "github:1000".to_owned(),
@@ -58,11 +58,25 @@ async fn case_18_a_renamed_repository_is_found_by_its_old_name() {
 #[tokio::test]
 async fn case_20_a_repository_transferred_to_another_owner_is_asked_for_there() {
     let world = world();
-    world.api.on(REPOSITORY, [world.description().with("/full_name", "elsewhere/support")]);
+    world.api.on(REPOSITORY, [World::description().with("/full_name", "elsewhere/support")]);
     let found = world.resolve(&world.source.tip, None).await.unwrap();
-    assert!(found.repository.url.as_str().ends_with("/elsewhere/support"));
-    let asked = world.api.asked_of(REFERENCE);
-    assert_eq!(asked[0].parameter("owner"), "elsewhere", "whose installation decides from now on");
+    assert!(found.repository.url.as_str().ends_with("/elsewhere/support"), "a token follows it");
+    // The app is installed for the owner of before, and not for the new one.
+    let minted = Choice::example().with("/expires_at", "2100-01-01T00:00:00Z");
+    world.api.on("POST /app/installations/{installation_id}/access_tokens", [minted]);
+    for (operation, parameter) in [
+        ("GET /repos/{owner}/{repo}/installation", "owner"),
+        ("GET /orgs/{org}/installation", "org"),
+        ("GET /users/{username}/installation", "username"),
+    ] {
+        world.api.on_where(operation, &[(parameter, "elsewhere")], [Choice::undocumented(404, "Not Found")]);
+    }
+    let app = AppCredentials::new("Iv1.ab1112223334445c", include_str!("../../keys/app-pkcs1.pem").into());
+    let provider = world.provider_of(GitHubAuth::App(app));
+    let error = provider.resolve(&world.recorded(&world.source.tip, None), &world.ctx).await.unwrap_err();
+    let VcsError::NotInstalled { owner, install_url } = &error else { panic!("{error:?}") };
+    assert_eq!(owner, "elsewhere");
+    assert!(install_url.starts_with("https://"), "{install_url}");
 }
 
 #[tokio::test]
@@ -71,7 +85,7 @@ async fn case_22_what_is_gone_or_blocked_is_told_apart() {
     world.api.on(REPOSITORY, [Choice::undocumented(451, "Repository access blocked")]);
     let gone = world.resolve(&world.source.tip, None).await.unwrap_err();
     assert!(matches!(&gone, VcsError::Gone { reason, .. } if reason.contains("blocked")), "{gone:?}");
-    world.api.on(REPOSITORY, [world.description().with("/disabled", true)]);
+    world.api.on(REPOSITORY, [World::description().with("/disabled", true)]);
     let disabled = world.resolve(&world.source.tip, None).await.unwrap_err();
     assert!(matches!(disabled, VcsError::Gone { .. }), "{disabled:?}");
     world.api.on(REPOSITORY, [Choice::status(404)]);
@@ -92,7 +106,7 @@ async fn case_24_the_default_branch_is_the_one_that_github_names() {
     let fixture = GitFixture::new();
     fixture.git(&["branch", "-m", "main", "trunk"]);
     let world = World::new(fixture);
-    world.api.on(REPOSITORY, [world.description().with("/default_branch", "trunk")]);
+    world.api.on(REPOSITORY, [World::description().with("/default_branch", "trunk")]);
     let found = world.resolve(&world.source.tip, None).await.unwrap();
     assert_eq!((found.base_branch.as_str(), found.repository.default_branch.as_str()), ("trunk", "trunk"));
     let gone = world.resolve(&world.source.tip, Some("main")).await.unwrap();
@@ -175,9 +189,9 @@ async fn case_58_an_enterprise_server_is_asked_at_its_own_address() {
     // A server that is too old says its version, and names no page about what it does not have.
     let old = Choice::status(404).header("x-github-enterprise-version", "3.4.0");
     world.api.on(REFERENCE, [old]);
-    world.api.on(COMPARE, [Choice::status(404).header("x-github-enterprise-version", "3.4.0")]);
     let gone = world.resolve(&world.source.previous, None).await.unwrap_err();
-    assert!(matches!(gone, VcsError::Unreadable { .. } | VcsError::FeatureUnavailable { .. }), "{gone:?}");
+    let VcsError::FeatureUnavailable { server, .. } = &gone else { panic!("{gone:?}") };
+    assert!(server.contains("GitHub Enterprise Server 3.4.0"), "{server}");
 }
 
 #[tokio::test]
@@ -205,6 +219,7 @@ async fn case_59_every_spelling_of_an_address_leads_to_one_request() {
     };
     let found = world.provider(CodeAccess::Auto).resolve(&other_case, &world.ctx).await.unwrap();
     assert_eq!(found.notes, Vec::<String>::new(), "another case is no move");
+    assert_eq!(found.repository, world.reference(), "the name is spelt as GitHub spells it");
     for bad in ["acme", "acme/support/tree/main", "acme/%2e%2e", "acme/a b"] {
         let source = SourceRevision {
             repository_url: Some(format!("https://{host}/{bad}").parse().unwrap()),

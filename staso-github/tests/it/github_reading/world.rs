@@ -47,7 +47,7 @@ impl World {
         host.accept(TOKEN, Right::Read);
         let archives = ScriptServer::start(Vec::<Reply>::new());
         let world = Self { source, host, api: Official::start(), archives, ctx: test_context() };
-        world.api.on(REPOSITORY, [world.description()]);
+        world.api.on(REPOSITORY, [Self::description()]);
         world.api.on(REFERENCE, [Choice::status(404)]);
         world.api.on(COMPARE, [Choice::status(404)]);
         world.api.on(COMMIT, [Choice::status(404)]);
@@ -62,7 +62,7 @@ impl World {
     }
 
     /// What GitHub says of the repository.
-    pub(crate) fn description(&self) -> Choice {
+    pub(crate) fn description() -> Choice {
         let said = Choice::example().with("/full_name", "acme/support").with("/default_branch", "main");
         said.with("/permissions/push", true).with("/private", true)
     }

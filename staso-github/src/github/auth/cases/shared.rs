@@ -6,6 +6,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::credentials::CredentialSource as _;
 
 impl Bench {
     /// Another run at the same time.
@@ -107,7 +108,7 @@ async fn other_repositories_and_needs_have_tokens_of_their_own() {
     bench.git_token(Access::Propose).await.unwrap();
     let other = RepositoryName { name: "Spoon-Knife".to_owned(), ..bench.repository.clone() };
     let source = bench.api.source(other);
-    crate::credentials::CredentialSource::credentials(&source, Access::Read, &bench.ctx).await.unwrap();
+    source.credentials(Access::Read, &bench.ctx).await.unwrap();
     // The same repository in another spelling is not another one.
     let same = RepositoryName {
         owner: "OCTOCAT".to_owned(),

@@ -1,6 +1,7 @@
 //! From an app to a request.
 
 use super::*;
+use crate::credentials::CredentialSource as _;
 
 #[tokio::test]
 async fn an_app_asks_with_a_token_for_one_repository() {
@@ -144,12 +145,36 @@ async fn the_write_token_is_given_back() {
 }
 
 #[tokio::test]
-async fn git_gets_another_token_after_it_was_refused() {
+async fn case_08_git_gets_another_token_when_an_old_one_is_refused() {
     let bench = Bench::new([installed(), made(), made()]);
-    bench.git_token(Access::Read).await.unwrap();
-    bench.api.forget_token(bench.scope(Access::Read));
-    bench.git_token(Access::Read).await.unwrap();
+    let source = bench.api.source(bench.repository.clone());
+    let token = source.credentials(Access::Read, &bench.ctx).await.unwrap().unwrap();
+    bench.clock.pass(seconds(5));
+    assert!(source.refused(&token, &bench.ctx).await);
+    source.credentials(Access::Read, &bench.ctx).await.unwrap();
     assert_eq!(bench.asked(), [LOOKUP, MINT, MINT]);
+    assert!(bench.clock.waits().is_empty());
+}
+
+#[tokio::test]
+async fn case_07_git_waits_for_a_fresh_token() {
+    let bench = Bench::new([installed(), made(), made()]);
+    let source = bench.api.source(bench.repository.clone());
+    for _ in 0..4 {
+        let token = source.credentials(Access::Propose, &bench.ctx).await.unwrap().unwrap();
+        assert!(source.refused(&token, &bench.ctx).await);
+    }
+    source.credentials(Access::Propose, &bench.ctx).await.unwrap();
+    assert_eq!(bench.asked(), [LOOKUP, MINT, MINT]);
+    assert_eq!(bench.clock.waits(), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn case_09_git_has_no_other_personal_token() {
+    let bench = Bench::with(GitHubAuth::Token("github_pat_canary".into()), []);
+    let source = bench.api.source(bench.repository.clone());
+    let token = source.credentials(Access::Read, &bench.ctx).await.unwrap().unwrap();
+    assert!(!source.refused(&token, &bench.ctx).await);
 }
 
 #[tokio::test]

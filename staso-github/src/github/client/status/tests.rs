@@ -75,7 +75,7 @@ fn case_11_single_sign_on_leads_only_to_where_the_repository_is() {
         let error = refused(&with(answer(403, message), "x-github-sso", &header));
         match (&error, expected) {
             (VcsError::SsoRequired { authorize_url, .. }, Some(expected)) => {
-                assert_eq!(authorize_url, expected)
+                assert_eq!(authorize_url, expected);
             }
             (VcsError::SsoRequired { .. }, None) => panic!("{header}: {error}"),
             (_, expected) => assert_eq!(expected, None, "{header}: {error}"),
