@@ -122,6 +122,10 @@ mod tests {
             prop_assert_eq!(origin(&kept, &key), Origin::Ours);
             prop_assert!(kept.len() <= MAX_BODY_BYTES);
         }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
 
         #[test]
         fn no_text_is_too_long(line in "[`<>a-e/\n ]{1,40}|</?details>\n", times in 1_000_usize..4_000) {

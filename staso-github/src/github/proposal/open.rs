@@ -62,7 +62,7 @@ impl Opened {
 
 /// How one try to open a pull request ended.
 enum Tried {
-    Opened(Pull),
+    Opened(Box<Pull>),
     /// There is one already, or not yet a branch to be seen.
     Exists,
     /// Nobody knows.
@@ -116,7 +116,7 @@ impl<'a> Opener<'a> {
         while tries < TRIES {
             match self.attempt(draft, ctx).await? {
                 Tried::Opened(pull) => {
-                    let (action, warnings) = (ProposalAction::Created, self.warnings);
+                    let (pull, action, warnings) = (*pull, ProposalAction::Created, self.warnings);
                     return Ok(Opened { pull, action, is_ours: true, warnings });
                 }
                 Tried::NoDrafts => {
@@ -142,7 +142,9 @@ impl<'a> Opener<'a> {
 
     async fn attempt(&self, draft: bool, ctx: &RunContext) -> Result<Tried, VcsError> {
         match self.post(self.json(draft), ctx).await? {
-            Ok(answer) if answer.is_success() => answer.json(OPENING).map(Tried::Opened),
+            Ok(answer) if answer.is_success() => {
+                answer.json(OPENING).map(|pull| Tried::Opened(Box::new(pull)))
+            }
             Ok(answer) if answer.status >= 500 => Ok(Tried::Lost),
             Ok(answer) => self.judge(&answer, draft),
             Err(ApiFailure::Lost { .. }) => Ok(Tried::Lost),

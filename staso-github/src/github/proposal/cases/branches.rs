@@ -10,6 +10,14 @@ use staso_core::vcs::{ProposeRequest, RepositoryRef};
 
 impl Bench {
     async fn publish(&self, changes: &ChangeSet) -> Result<Published, VcsError> {
+        self.publish_on(&ApiBranches::new(self.target()), changes).await
+    }
+
+    pub(super) async fn publish_on(
+        &self,
+        host: &ApiBranches<'_>,
+        changes: &ChangeSet,
+    ) -> Result<Published, VcsError> {
         let ctx = test_context();
         let (base, prefix) = (branch("main"), branch("fix/staso-a"));
         let repository = RepositoryRef {
@@ -20,11 +28,11 @@ impl Bench {
         };
         let request = ProposeRequest::new(&repository, &base, &prefix, changes, "key", ctx.run_id());
         let publication = Publication::new(&request, &ctx);
-        publish(&ApiBranches::new(self.target()), &publication, &GitLimits::default(), &ctx).await
+        publish(host, &publication, &GitLimits::default(), &ctx).await
     }
 
     /// What was sent of an operation.
-    fn sent(&self, operation: &str) -> Vec<Value> {
+    pub(super) fn sent(&self, operation: &str) -> Vec<Value> {
         self.peer.asked_of(operation).into_iter().filter_map(|asked| asked.body).collect()
     }
 }
@@ -34,11 +42,11 @@ fn fix() -> ChangeSet {
 }
 
 /// A branch of this name at a commit.
-fn at(name: &str, sha: &str) -> Vec<(String, Value)> {
+pub(super) fn at(name: &str, sha: &str) -> Vec<(String, Value)> {
     vec![("/ref".to_owned(), json!(format!("refs/heads/{name}"))), ("/object/sha".to_owned(), json!(sha))]
 }
 
-fn reference(sha: &str) -> Choice {
+pub(super) fn reference(sha: &str) -> Choice {
     Choice::example().with("/ref", "refs/heads/fix/staso-a-1").with("/object/sha", sha)
 }
 

@@ -1,6 +1,7 @@
 //! The failure cases of publishing, on GitHub's own examples and on a real git server.
 
 mod branches;
+mod mutations;
 mod pulls;
 mod whole;
 
@@ -22,7 +23,6 @@ use crate::peer::server::Reply;
 
 const TOKEN: &str = "ghs_16C7e42F292c6912E7710c838347Ae178B4a";
 const BRANCHES: &str = "GET /repos/{owner}/{repo}/git/matching-refs/{ref}";
-const BRANCH: &str = "GET /repos/{owner}/{repo}/branches/{branch}";
 const TREE: &str = "GET /repos/{owner}/{repo}/git/trees/{tree_sha}";
 const REFERENCE: &str = "GET /repos/{owner}/{repo}/git/ref/{ref}";
 const COMMIT: &str = "GET /repos/{owner}/{repo}/git/commits/{commit_sha}";
