@@ -161,9 +161,4 @@ impl VcsFixture for Forge {
     fn odd_files(&self) -> Option<OddFiles> {
         self.git.odd_files()
     }
-
-    async fn archive(&self) -> bool {
-        self.emulate.change(&json!({"archived": true})).await;
-        true
-    }
 }
