@@ -29,9 +29,8 @@ use super::environment::started;
 
 /// The account that installed the app.
 pub(crate) const OWNER: &str = "acme";
-/// The app and its installation, as `.ci/peers` seeds them.
+/// The app, as `.ci/peers` seeds it.
 pub(crate) const APP_ID: &str = "12345";
-pub(crate) const INSTALLATION: u64 = 100;
 
 static REPOSITORIES: AtomicUsize = AtomicUsize::new(0);
 
