@@ -29,8 +29,8 @@ pub use credentials::{CredentialSource, GitCredentials, NoCredentials};
 pub use github::webhook;
 #[cfg(feature = "github")]
 pub use github::{
-    ApiStatistics, AppCredentials, ClientOptions, CodeAccess, CommitMode, CommitPreview, CredentialsError, GitHub,
-    GitHubAuth, GitHubEndpoints, GitHubOptions, JwtSigner, ProposalPreview, RequestPreview,
+    ApiStatistics, AppCredentials, ClientOptions, CodeAccess, CommitMode, CommitPreview, CredentialsError,
+    GitHub, GitHubAuth, GitHubEndpoints, GitHubOptions, JwtSigner, ProposalPreview, RequestPreview,
 };
 pub use limits::GitLimits;
 pub use local::LocalGit;

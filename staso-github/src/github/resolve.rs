@@ -86,7 +86,7 @@ pub(super) async fn repository(
     }
     let recorded = RepositoryName::parse(url, parts.api.endpoints())?;
     let (answer, _) = describe(parts, &recorded, ctx).await?;
-    reference(current_name(parts, &recorded, &answer)?, &answer)
+    reference(current_name(parts, &answer)?, &answer)
 }
 
 fn reference(name: RepositoryName, answer: &RepositoryAnswer) -> Result<RepositoryRef, VcsError> {

@@ -9,14 +9,17 @@ use staso_core::vcs::{Access, RepositoryRef, VcsProvider as _};
 use staso_github::{AppCredentials, GitHub, GitHubAuth, GitHubEndpoints};
 
 use super::payloads::{Changed, official};
+use crate::peer::description::Description;
 use crate::peer::script::{Reply, ScriptServer, Turn};
 
-const INSTALLATION: &str = include_str!("../../official/auth/installation.json");
 const KEY: &str = include_str!("../../keys/app-pkcs1.pem");
 
 /// How often a provider looks up the installation of octocat/Hello-World: before and after it hears of an event.
 async fn lookups(event: Option<&Changed>) -> (usize, usize) {
-    let server = ScriptServer::start([(); 4].map(|()| Turn::Answer(Reply::json(200, INSTALLATION))));
+    let operation = Description::get().operation("GET /repos/{owner}/{repo}/installation");
+    let (_, installation) = operation.examples(200, "application/json").remove(0);
+    let answer = || Turn::Answer(Reply::json(200, &installation.to_string()));
+    let server = ScriptServer::start([(); 4].map(|()| answer()));
     let url = server.url();
     let endpoints = GitHubEndpoints::new(&url, &format!("{url}/graphql"), "https://github.com").unwrap();
     let data = tempfile::tempdir().unwrap();
