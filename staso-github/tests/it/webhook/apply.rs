@@ -18,7 +18,7 @@ const KEY: &str = include_str!("../../keys/app-pkcs1.pem");
 async fn lookups(event: Option<&Changed>) -> (usize, usize) {
     let operation = Description::get().operation("GET /repos/{owner}/{repo}/installation");
     let (_, installation) = operation.examples(200, "application/json").remove(0);
-    let answer = || Turn::Answer(Reply::json(200, &installation.to_string()));
+    let answer = || Turn::Answer(Reply::json(200, installation.to_string()));
     let server = ScriptServer::start([(); 4].map(|()| answer()));
     let url = server.url();
     let endpoints = GitHubEndpoints::new(&url, &format!("{url}/graphql"), "https://github.com").unwrap();
