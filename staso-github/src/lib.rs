@@ -30,7 +30,8 @@ pub use github::webhook;
 #[cfg(feature = "github")]
 pub use github::{
     ApiStatistics, AppCredentials, ClientOptions, CodeAccess, CommitMode, CommitPreview, CredentialsError,
-    GitHub, GitHubAuth, GitHubEndpoints, GitHubOptions, JwtSigner, ProposalPreview, RequestPreview,
+    GitHub, GitHubAuth, GitHubEndpoints, GitHubOptions, JwtSigner, ProposalPreview, RepositoryPattern,
+    RepositoryPatternError, RequestPreview,
 };
 pub use limits::GitLimits;
 pub use local::LocalGit;

@@ -41,7 +41,7 @@ fn is_host_of(host: &str, ours: &str) -> bool {
 }
 
 /// Neither a slash nor anything that is read in another way when it stands in a path.
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     !matches!(name, "" | "." | "..") && name.len() <= NAME_MAX_BYTES && name.bytes().all(plain)
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use staso_core::id::CommitId;
+use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::{RepositoryRef, VcsError};
 
 use super::api::{Api, PROVIDER, RepositoryName};
@@ -11,6 +12,7 @@ use super::auth::{Granted, RepositoryCredentials};
 use super::contents::Listing;
 use super::no_git::NoGit;
 use super::options::{CodeAccess, CommitMode, GitHubOptions};
+use super::pattern::RepositoryPattern;
 use super::proposal::Show;
 use super::remembered::Remembered;
 use crate::address::RemoteAddress;
@@ -29,6 +31,8 @@ const LISTINGS: usize = 4;
 pub(crate) struct Parts {
     pub(crate) api: Api,
     pub(crate) options: GitHubOptions,
+    /// The repositories that may be served; `None` for all that the credential may see.
+    pub(super) served: Option<Arc<[RepositoryPattern]>>,
     pub(crate) limits: GitLimits,
     /// Where commits and checkouts are kept.
     pub(crate) data: PathBuf,
@@ -68,6 +72,7 @@ impl Parts {
         Self {
             api,
             options: GitHubOptions::default(),
+            served: None,
             transport: usable_transport(&limits),
             limits,
             data,
@@ -94,9 +99,34 @@ impl Parts {
     /// A repository as requests name it.
     ///
     /// # Errors
-    /// [`VcsError::Unsupported`], [`VcsError::RepositoryNotFound`].
+    /// As [`named`](Self::named).
     pub(crate) fn name(&self, repository: &RepositoryRef) -> Result<RepositoryName, VcsError> {
-        RepositoryName::parse(&repository.url, self.api.endpoints())
+        self.named(&repository.url)
+    }
+
+    /// The repository at an address, if it may be served.
+    ///
+    /// # Errors
+    /// [`VcsError::Unsupported`], [`VcsError::RepositoryNotFound`], [`VcsError::PermissionDenied`].
+    pub(super) fn named(&self, url: &RepositoryUrl) -> Result<RepositoryName, VcsError> {
+        let name = RepositoryName::parse(url, self.api.endpoints())?;
+        self.check_served(&name)?;
+        Ok(name)
+    }
+
+    /// Refuses what the host does not want to be served, whatever the credential may see.
+    pub(super) fn check_served(&self, name: &RepositoryName) -> Result<(), VcsError> {
+        match &self.served {
+            Some(served) if !served.iter().any(|pattern| pattern.matches(name)) => {
+                Err(VcsError::PermissionDenied {
+                    operation: "use a repository",
+                    url: name.url.clone(),
+                    remedy: "add it to the repositories that the provider serves (GitHub::with_repositories)"
+                        .to_owned(),
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Where the commits of a repository are kept.

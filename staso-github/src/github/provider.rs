@@ -19,6 +19,7 @@ use super::client::{ApiStatistics, ClientOptions};
 use super::endpoints::GitHubEndpoints;
 use super::options::GitHubOptions;
 use super::parts::{Parts, failed};
+use super::pattern::RepositoryPattern;
 use super::proposal::{ProposalPreview, Show};
 use super::{contents, preflight, proposal, resolve};
 use crate::limits::GitLimits;
@@ -86,6 +87,18 @@ impl GitHub {
     #[must_use]
     pub fn with_options(mut self, options: GitHubOptions) -> Self {
         self.parts.options = options;
+        self
+    }
+
+    /// Serves these repositories alone. Default: all that the credential may see.
+    ///
+    /// Traces name the repository they come from, and strangers can write traces: name what is yours wherever the
+    /// credential may see more than the one who sends traces. A repository that was renamed counts under its recorded
+    /// name and under the one of today, and both must be served. What is not is [`VcsError::PermissionDenied`], without a
+    /// request under its name. With no pattern at all nothing is served.
+    #[must_use]
+    pub fn with_repositories(mut self, served: impl IntoIterator<Item = RepositoryPattern>) -> Self {
+        self.parts.served = Some(served.into_iter().collect());
         self
     }
 

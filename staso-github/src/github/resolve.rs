@@ -61,7 +61,7 @@ pub(super) async fn resolve(
         return Err(VcsError::Cancelled);
     }
     let url = source.repository_url.as_ref().ok_or(VcsError::NoRepository)?;
-    let recorded = RepositoryName::parse(url, parts.api.endpoints())?;
+    let recorded = parts.named(url)?;
     let commit = source.commit.clone().ok_or(VcsError::NoCommit)?;
     let (answer, granted) = describe(parts, &recorded, ctx).await?;
     let name = current_name(parts, &answer)?;
@@ -84,7 +84,7 @@ pub(super) async fn repository(
     if ctx.is_cancelled() {
         return Err(VcsError::Cancelled);
     }
-    let recorded = RepositoryName::parse(url, parts.api.endpoints())?;
+    let recorded = parts.named(url)?;
     let (answer, _) = describe(parts, &recorded, ctx).await?;
     reference(current_name(parts, &answer)?, &answer)
 }
@@ -127,7 +127,9 @@ async fn describe(
 fn current_name(parts: &Parts, answer: &RepositoryAnswer) -> Result<RepositoryName, VcsError> {
     let host = parts.api.endpoints().host();
     let url: RepositoryUrl = format!("https://{host}/{}", answer.full_name).parse().map_err(unusable)?;
-    RepositoryName::parse(&url, parts.api.endpoints()).map_err(unusable)
+    let name = RepositoryName::parse(&url, parts.api.endpoints()).map_err(unusable)?;
+    parts.check_served(&name)?;
+    Ok(name)
 }
 
 fn notes(recorded: &RepositoryName, name: &RepositoryName, answer: &RepositoryAnswer) -> Vec<String> {

@@ -229,3 +229,35 @@ async fn case_59_every_spelling_of_an_address_leads_to_one_request() {
         assert!(matches!(error, VcsError::RepositoryNotFound { .. }), "{bad}: {error:?}");
     }
 }
+
+#[tokio::test]
+async fn a_trace_cannot_name_a_repository_that_is_not_served() {
+    let world = world();
+    let provider = |served: &[&str]| {
+        let served: Vec<_> = served.iter().map(|pattern| pattern.parse().unwrap()).collect();
+        world.provider(CodeAccess::Auto).with_repositories(served)
+    };
+    let source = world.recorded(&world.source.tip, None);
+    for served in [&[][..], &["acme/other"], &["elsewhere/*"]] {
+        let provider = provider(served);
+        let reference = world.reference();
+        for refused in [
+            provider.resolve(&source, &world.ctx).await.map(drop),
+            provider.repository(&reference.url, &world.ctx).await.map(drop),
+            provider.preflight(&reference, Access::Read, &world.ctx).await,
+            provider.checkout(&reference, &world.source.tip, &world.ctx).await.map(drop),
+        ] {
+            let error = refused.unwrap_err();
+            assert!(matches!(error, VcsError::PermissionDenied { .. }), "{error}");
+            assert!(error.to_string().contains("with_repositories"), "{error}");
+        }
+    }
+    assert_eq!(world.asked(), Vec::<String>::new(), "nobody learns that it was named");
+    provider(&["other/x", "ACME/*"]).resolve(&source, &world.ctx).await.unwrap();
+
+    // A name that is served leads to one that is not.
+    world.api.on(REPOSITORY, [World::description().with("/full_name", "acme/secret")]);
+    let error = provider(&["acme/support"]).resolve(&source, &world.ctx).await.unwrap_err();
+    let VcsError::PermissionDenied { url, .. } = &error else { panic!("{error}") };
+    assert!(url.as_str().ends_with("/acme/secret"), "{error}");
+}
