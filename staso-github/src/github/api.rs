@@ -9,8 +9,8 @@ use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::{Access, VcsError};
 
 use super::auth::{App, GitHubAuth, Granted, RepositoryCredentials, Use, lag};
-use super::client::{ApiAnswer, ApiRequest, ApiStatistics, Caller, Client, ClientOptions, SendError};
-pub(crate) use super::client::{clean as readable, refusal};
+pub(crate) use super::client::refusal;
+use super::client::{ApiAnswer, ApiRequest, ApiStatistics, Caller, Client, ClientOptions, SendError, clean};
 use super::endpoints::GitHubEndpoints;
 use crate::credentials::GitCredentials;
 use crate::error;
@@ -298,7 +298,7 @@ fn revoked(scope: Scope<'_>) -> ApiFailure {
 pub(crate) fn message(answer: &ApiAnswer) -> String {
     let parsed: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
     let text = parsed.as_ref().and_then(|body| body.get("message")?.as_str()).unwrap_or_default();
-    readable(text)
+    clean(text)
 }
 
 pub(crate) fn failure(error: SendError, operation: &'static str, url: &RepositoryUrl) -> ApiFailure {

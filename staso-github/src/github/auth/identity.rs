@@ -14,7 +14,7 @@ use super::jwt;
 use super::key::{RsaKey, bad_key};
 use super::signer::JwtSigner;
 use super::single::Single;
-use crate::github::api::{failure, message, readable, without};
+use crate::github::api::{failure, message, without};
 use crate::github::client::{ApiAnswer, ApiRequest, Caller, Client};
 use crate::github::endpoints::GitHubEndpoints;
 
@@ -117,18 +117,30 @@ impl AppIdentity {
         const OPERATION: &str = "finding the page of the app";
         let fetch = async {
             let answer = self.send(&ApiRequest::get(OPERATION, "/app"), LOOKUPS, url, ctx).await?;
-            let page = readable(&answer.json::<AppAnswer>(OPERATION)?.html_url);
-            let rest = page.strip_prefix(self.endpoints.git.as_str()).unwrap_or_default();
-            if rest.starts_with('/') {
-                return Ok(format!("{page}/installations/new"));
+            let said = answer.json::<AppAnswer>(OPERATION)?.html_url;
+            match self.endpoints.page(&said) {
+                Some(page) => Ok(format!("{page}/installations/new")),
+                None => {
+                    let reason = "its page is elsewhere".to_owned();
+                    Err(VcsError::BadAnswer { operation: OPERATION, reason })
+                }
             }
-            Err(VcsError::BadAnswer { operation: OPERATION, reason: "its page is elsewhere".to_owned() })
         };
         match self.install_url.get(ctx, |_| true, fetch).await {
             Ok(page) => Ok(page.as_ref().clone()),
             Err(VcsError::Cancelled) => Err(VcsError::Cancelled),
-            Err(_) => Ok(format!("{}/settings/installations", self.endpoints.git)),
+            Err(_) => Ok(self.settings_url()),
         }
+    }
+
+    /// Where people find their installations, when it is not known where the one in question is.
+    fn settings_url(&self) -> String {
+        format!("{}/settings/installations", self.endpoints.git)
+    }
+
+    /// Where an installation is changed, as GitHub says it; the settings of the user when that is elsewhere.
+    pub(crate) fn page_or_settings(&self, said: &str) -> String {
+        self.endpoints.page(said).map_or_else(|| self.settings_url(), str::to_owned)
     }
 
     async fn jwt(&self, ctx: &RunContext) -> Result<SecretString, VcsError> {

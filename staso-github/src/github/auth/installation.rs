@@ -9,7 +9,7 @@ use staso_core::trace::Timestamp;
 use staso_core::vcs::VcsError;
 
 use super::identity::{AppIdentity, LOOKUPS};
-use crate::github::api::{RepositoryName, readable, refusal, segment};
+use crate::github::api::{RepositoryName, refusal, segment};
 use crate::github::client::{ApiAnswer, ApiRequest};
 
 /// How long it is believed that an app is installed for a repository.
@@ -128,7 +128,7 @@ pub(crate) async fn look_up(
     };
     let answer = ask(format!("{}/installation", repository.path())).await?;
     if answer.is_success() {
-        return Ok(Standing::Installed(parsed(&answer)?));
+        return Ok(Standing::Installed(parsed(identity, &answer)?));
     }
     if answer.moved_to.is_some() {
         return not_installed(format!("the new owner of {}/{}", repository.owner, repository.name)).await;
@@ -136,7 +136,7 @@ pub(crate) async fn look_up(
     for kind in ["orgs", "users"] {
         let answer = ask(format!("/{kind}/{}/installation", segment(&repository.owner))).await?;
         if answer.is_success() {
-            let found = parsed(&answer)?;
+            let found = parsed(identity, &answer)?;
             return Ok(match found {
                 _ if found.suspended => Standing::Installed(found),
                 _ if found.selected => Standing::NotGranted { settings_url: found.settings_url },
@@ -149,11 +149,11 @@ pub(crate) async fn look_up(
 
 const OPERATION: &str = "finding the installation of the app";
 
-fn parsed(answer: &ApiAnswer) -> Result<Installation, VcsError> {
+fn parsed(identity: &AppIdentity, answer: &ApiAnswer) -> Result<Installation, VcsError> {
     let found: InstallationAnswer = answer.json(OPERATION)?;
     Ok(Installation {
         id: found.id,
-        settings_url: readable(&found.html_url),
+        settings_url: identity.page_or_settings(&found.html_url),
         permissions: found.permissions,
         repository_id: answer.moved_to.as_deref().and_then(moved_id),
         suspended: found.suspended_at.is_some(),

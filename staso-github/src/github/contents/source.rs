@@ -9,7 +9,7 @@ use staso_core::vcs::{Access, VcsError};
 use super::listing::Listed;
 use crate::git;
 use crate::github::api::{RepositoryName, Scope, refusal};
-use crate::github::client::{ApiAnswer, ApiRequest};
+use crate::github::client::{ApiAnswer, ApiRequest, clean};
 use crate::github::parts::Parts;
 
 const READING: &str = "reading through the API";
@@ -154,6 +154,8 @@ fn object_id(text: &str) -> Result<Oid, VcsError> {
     full.ok_or_else(|| bad_answer(format!("{text:?} is no id of an object")))
 }
 
+/// `reason` may quote the answer.
+#[expect(clippy::needless_pass_by_value, reason = "it is always made for this")]
 pub(super) fn bad_answer(reason: String) -> VcsError {
-    VcsError::BadAnswer { operation: READING, reason }
+    VcsError::BadAnswer { operation: READING, reason: clean(&reason) }
 }

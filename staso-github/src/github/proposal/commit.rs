@@ -13,7 +13,7 @@ use staso_core::vcs::{CommitSignature, FileEdit, NewContent, VcsError};
 use super::problem::Problem;
 use super::target::Target;
 use super::tree::{blob_id, mode};
-use crate::github::client::{ApiRequest, Repeat};
+use crate::github::client::{ApiRequest, Repeat, clean};
 
 /// Blobs that are sent at once.
 const BLOBS_AT_ONCE: usize = 8;
@@ -48,7 +48,7 @@ pub(super) struct Verification {
 
 impl From<Verification> for CommitSignature {
     fn from(told: Verification) -> Self {
-        Self { verified: told.verified, reason: told.reason }
+        Self { verified: told.verified, reason: clean(&told.reason) }
     }
 }
 

@@ -121,7 +121,7 @@ impl Mutation<'_> {
         if let Some(made) = data.and_then(|data| data.payload?.commit) {
             let signature = made.signature.map(|told| CommitSignature {
                 verified: told.is_valid,
-                reason: told.state.to_ascii_lowercase(),
+                reason: clean(&told.state.to_ascii_lowercase()),
             });
             return Ok(Outcome::Made { head: commit_id(OPERATION, &made.oid)?, signature });
         }

@@ -39,7 +39,7 @@ pub(crate) async fn propose(
         warnings.extend(extras::add(target, &pull, &changes.labels, &parts.options, ctx).await);
     }
     let warnings = published.warnings.into_iter().chain(warnings).collect();
-    let proposal = pull.proposal(action, warnings)?;
+    let proposal = pull.proposal(target, action, warnings)?;
     Ok(Proposal {
         branch: published.branch,
         head: published.head,

@@ -18,7 +18,7 @@ const MAX_PAGES: usize = 10;
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Pull {
     pub(super) number: u64,
-    pub(super) html_url: String,
+    html_url: String,
     state: String,
     #[serde(default)]
     draft: bool,
@@ -93,6 +93,7 @@ impl Pull {
     /// The proposal as the rest of the project knows it.
     pub(super) fn proposal(
         &self,
+        target: Target<'_>,
         action: ProposalAction,
         warnings: Vec<String>,
     ) -> Result<Proposal, VcsError> {
@@ -104,12 +105,20 @@ impl Pull {
             branch: branch(&self.head.branch)?,
             base: branch(&self.base.branch)?,
             head: self.head()?,
-            url: self.html_url.clone(),
+            url: self.page(target),
             state: self.state(),
             action,
             signature: None,
             warnings,
         })
+    }
+
+    /// Its page. What the answer says counts only when it leads to this GitHub.
+    fn page(&self, target: Target<'_>) -> String {
+        let endpoints = target.api.endpoints();
+        let (git, name) = (&endpoints.git, target.name);
+        let ours = || format!("{git}/{}/{}/pull/{}", name.owner, name.name, self.number);
+        endpoints.page(&self.html_url).map_or_else(ours, str::to_owned)
     }
 
     fn head(&self) -> Result<CommitId, VcsError> {

@@ -20,5 +20,5 @@ pub(crate) async fn status(
     let target = Target { api: &parts.api, name: &name };
     let found = newest_open(pull::of_branch(target, branch, ctx).await?);
     let found = found.ok_or_else(|| VcsError::ProposalNotFound { branch: branch.clone() })?;
-    found.proposal(ProposalAction::Reused, Vec::new())
+    found.proposal(target, ProposalAction::Reused, Vec::new())
 }

@@ -135,7 +135,11 @@ async fn a_fix_is_pushed_and_opened_with_one_request_to_the_api() {
     let made = whole.propose(&whole.changes("def run():\n    return 2\n")).await.unwrap();
     assert_eq!((made.branch.as_str(), made.base.as_str()), ("fix/staso-a-1", "main"));
     assert_eq!((made.action, made.state), (ProposalAction::Created, ProposalState::Draft));
-    assert_eq!(made.url, "https://github.com/octocat/Hello-World/pull/1347");
+    assert_eq!(
+        made.url,
+        format!("{}/{NAME}/pull/1347", whole.git.origin()),
+        "the example names another host"
+    );
     let bare = whole.git.repository(NAME);
     assert_eq!(git(&bare, &["rev-parse", "fix/staso-a-1"]), made.head.as_str());
     assert_eq!(git(&bare, &["show", "fix/staso-a-1:tool.py"]), "def run():\n    return 2");
