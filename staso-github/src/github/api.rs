@@ -25,6 +25,8 @@ pub(crate) struct RepositoryName {
     pub(crate) name: String,
     /// The address that errors name.
     pub(crate) url: RepositoryUrl,
+    /// Its lasting number, once it is known. Another repository may have the name by now.
+    pub(crate) id: Option<u64>,
 }
 
 impl RepositoryName {

@@ -23,7 +23,7 @@ impl RepositoryName {
         }
         match path.split_once('/') {
             Some((owner, name)) if is_name(owner) && is_name(name) => {
-                Ok(Self { owner: owner.to_owned(), name: name.to_owned(), url: url.clone() })
+                Ok(Self { owner: owner.to_owned(), name: name.to_owned(), url: url.clone(), id: None })
             }
             _ => Err(VcsError::RepositoryNotFound { url: url.clone() }),
         }

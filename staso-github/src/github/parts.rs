@@ -21,6 +21,8 @@ use crate::git::CommitStore;
 use crate::git::transport::{GitTransport, TransportKind, transport};
 use crate::limits::GitLimits;
 
+/// What the ids of repositories begin with; GitHub's number follows.
+pub(super) const ID_PREFIX: &str = "github:";
 /// Repositories that are remembered.
 const REPOSITORIES: usize = 256;
 /// Listings that are remembered; each may have some 10 MB.
@@ -101,7 +103,8 @@ impl Parts {
     /// # Errors
     /// As [`named`](Self::named).
     pub(crate) fn name(&self, repository: &RepositoryRef) -> Result<RepositoryName, VcsError> {
-        self.named(&repository.url)
+        let id = repository.id.strip_prefix(ID_PREFIX).and_then(|id| id.parse().ok());
+        Ok(RepositoryName { id, ..self.named(&repository.url)? })
     }
 
     /// The repository at an address, if it may be served.

@@ -66,6 +66,7 @@ mod tests {
             owner: owner.to_owned(),
             name: name.to_owned(),
             url: "https://github.com/a/b".parse().unwrap(),
+            id: None,
         };
         for (pattern, owner, name, expected) in [
             ("acme/support", "Acme", "SUPPORT", true),

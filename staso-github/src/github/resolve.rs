@@ -10,7 +10,7 @@ use super::api::{RepositoryName, Scope, refusal};
 use super::auth::Granted;
 use super::client::{ApiAnswer, ApiRequest};
 use super::name::encode;
-use super::parts::Parts;
+use super::parts::{ID_PREFIX, Parts};
 
 const RESOLVING: &str = "resolving the revision";
 
@@ -91,7 +91,7 @@ pub(super) async fn repository(
 
 fn reference(name: RepositoryName, answer: &RepositoryAnswer) -> Result<RepositoryRef, VcsError> {
     Ok(RepositoryRef {
-        id: format!("github:{}", answer.id),
+        id: format!("{ID_PREFIX}{}", answer.id),
         url: name.url,
         default_branch: BranchName::new(&answer.default_branch).map_err(unusable)?,
         archived: answer.archived,

@@ -38,7 +38,9 @@ enum Target {
 impl TokenKey {
     pub(crate) fn new(installation: &Installation, repository: &RepositoryName, access: Access) -> Self {
         let name = || Target::Name(repository.name.to_ascii_lowercase());
-        let repository = installation.repository_id.map_or_else(name, Target::Id);
+        // What writes is good for the repository that was resolved, even if its name went to another one since.
+        let id = installation.repository_id.or(repository.id.filter(|_| access == Access::Propose));
+        let repository = id.map_or_else(name, Target::Id);
         Self { installation: installation.id, repository, access }
     }
 }

@@ -168,3 +168,27 @@ async fn case_20_one_that_has_another_name_now_gets_a_token_by_its_number() {
     bench.ask(Access::Read).await.unwrap();
     assert_eq!(super::body(&bench.server.requests()[2])["repository_ids"], json!([1_296_269]));
 }
+
+#[tokio::test]
+async fn what_writes_is_bound_to_the_repository_that_was_resolved_and_not_to_its_name() {
+    let mut bench = Bench::new([installed(), made(), branches(), made(), branches()]);
+    bench.repository.id = Some(1_296_269);
+    bench.ask(Access::Read).await.unwrap();
+    bench.ask(Access::Propose).await.unwrap();
+    let seen = bench.server.requests();
+    assert_eq!(super::body(&seen[1])["repositories"], json!(["hello-world"]));
+    let written = super::body(&seen[3]);
+    assert_eq!((&written["repository_ids"], written.get("repositories")), (&json!([1_296_269]), None));
+}
+
+#[tokio::test]
+async fn settings_elsewhere_are_not_where_people_are_sent() {
+    let description: Value = serde_json::from_str(&example("installation")).unwrap();
+    let mut elsewhere = description;
+    elsewhere["html_url"] = json!("https://github.com.evil.com/settings");
+    let refusal = || refused(403, "This installation has been suspended").into();
+    let bench = Bench::new([Reply::json(200, elsewhere.to_string()).into(), refusal()]);
+    let error = bench.ask(Access::Read).await.unwrap_err();
+    let VcsError::Suspended { settings_url, .. } = &error else { panic!("{error}") };
+    assert_eq!(settings_url, "https://github.com/settings/installations");
+}

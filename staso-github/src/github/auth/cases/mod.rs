@@ -59,6 +59,7 @@ impl Bench {
             owner: "octocat".to_owned(),
             name: "Hello-World".to_owned(),
             url: "https://github.com/octocat/Hello-World".parse().unwrap(),
+            id: None,
         };
         let api = api_at(&server.url(), auth);
         Self { server, api, clock, ctx, repository }

@@ -8,7 +8,7 @@ use super::*;
 
 fn repository() -> RepositoryName {
     let url = "https://github.com/acme/support".parse().unwrap();
-    RepositoryName { owner: "acme".to_owned(), name: "support".to_owned(), url }
+    RepositoryName { owner: "acme".to_owned(), name: "support".to_owned(), url, id: None }
 }
 
 fn answer(status: u16, message: &str) -> ApiAnswer {

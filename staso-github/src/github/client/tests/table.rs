@@ -16,7 +16,7 @@ const EXPECTED: &str = include_str!("statuses.txt");
 
 fn repository() -> RepositoryName {
     let url = "https://github.com/octocat/Hello-World".parse().unwrap();
-    RepositoryName { owner: "octocat".to_owned(), name: "Hello-World".to_owned(), url }
+    RepositoryName { owner: "octocat".to_owned(), name: "Hello-World".to_owned(), url, id: None }
 }
 
 /// A request of the operation, with its official body.

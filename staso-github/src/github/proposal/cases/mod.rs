@@ -55,7 +55,8 @@ impl Bench {
         let peer = Official::start();
         let api = api(&peer.url(), GitHubAuth::Token(TOKEN.into()));
         let url = "https://github.com/octocat/Hello-World".parse().unwrap();
-        let name = RepositoryName { owner: "octocat".to_owned(), name: "Hello-World".to_owned(), url };
+        let name =
+            RepositoryName { owner: "octocat".to_owned(), name: "Hello-World".to_owned(), url, id: None };
         peer.on(BRANCHES, [Choice::empty()]);
         peer.on(TREE, [Choice::example_named("default-response")]);
         peer.on(MAKE_BLOB, [Choice::example().with_computed(stored)]);
