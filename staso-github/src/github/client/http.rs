@@ -163,7 +163,8 @@ impl Client {
         Ok(Received { status: 200, headers, body: kept.body.clone() })
     }
 
-    /// Where a request goes. It cannot leave the API, whatever its path is.
+    /// Where a request goes: exactly to its path below the API. A path with `..` in it, from an answer or a trace, would
+    /// be another request with the same credential.
     fn address(&self, request: &ApiRequest) -> Result<Url, String> {
         let base = match request.endpoint {
             Endpoint::Rest => &self.api,
@@ -171,8 +172,8 @@ impl Client {
         };
         let text = format!("{base}{}", request.path);
         let mut url = Url::parse(&text).map_err(|error| format!("the path cannot be sent: {error}"))?;
-        if request.endpoint == Endpoint::Rest && below(base, url.as_str()).is_none() {
-            return Err("the path leaves the API".to_owned());
+        if request.endpoint == Endpoint::Rest && below(base, url.as_str()).as_ref() != Some(&request.path) {
+            return Err("the path is not the one that would be asked for".to_owned());
         }
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&request.query);

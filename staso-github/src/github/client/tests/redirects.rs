@@ -133,3 +133,16 @@ async fn the_fourth_redirect_and_one_to_nowhere_are_bad_answers() {
     let result = send(&client(&server, options()), &get(), &ctx).await;
     assert!(matches!(result, Err(SendError::BadAnswer { .. })), "{result:?}");
 }
+
+#[tokio::test]
+async fn a_path_is_asked_for_as_it_is_or_not_at_all() {
+    let server = ScriptServer::start(Vec::<Turn>::new());
+    let client = client(&server, options());
+    let (ctx, _) = context();
+    for rest in ["../../../user", "%2e%2e/x", "..", "a/./b", "a\\..\\b", "x#", "x y"] {
+        let request = ApiRequest::get("reading a tree", format!("/repos/acme/support/git/trees/{rest}"));
+        let result = send(&client, &request, &ctx).await;
+        assert!(matches!(result, Err(SendError::BadAnswer { .. })), "{rest}: {result:?}");
+    }
+    assert_eq!(server.requests().len(), 0);
+}
