@@ -63,7 +63,7 @@ impl Client {
         caller: Caller<'_>,
         ctx: &RunContext,
     ) -> Result<ApiAnswer, SendError> {
-        let account = self.queues.account(caller.account);
+        let account = self.queues.account(caller.account, ctx.now());
         let _turn = account.turn(request, &self.options, ctx).await?;
         let mut tries = Tries::default();
         loop {

@@ -61,11 +61,11 @@ impl Queues {
     }
 
     /// The account of this name; capitals do not count.
-    pub(super) fn account(&self, name: &str) -> Arc<Account> {
+    pub(super) fn account(&self, name: &str, now: Timestamp) -> Arc<Account> {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let name = name.to_ascii_lowercase();
         if accounts.len() > MAX_IDLE && !accounts.contains_key(&name) {
-            accounts.retain(|_, account| Arc::strong_count(account) > 1 || !account.pauses().is_empty());
+            accounts.retain(|_, account| Arc::strong_count(account) > 1 || account.is_paused(now));
         }
         Arc::clone(accounts.entry(name).or_insert_with(|| Arc::new(Account::new(self.readers))))
     }
@@ -75,6 +75,10 @@ impl Account {
     fn new(readers: usize) -> Self {
         let readers = Arc::new(Semaphore::new(readers.min(Semaphore::MAX_PERMITS)));
         Self { writer: Arc::default(), readers, pauses: Mutex::default() }
+    }
+
+    fn is_paused(&self, now: Timestamp) -> bool {
+        self.pauses().iter().any(|pause| pause.until > now)
     }
 
     fn pauses(&self) -> MutexGuard<'_, Vec<Pause>> {
@@ -146,5 +150,26 @@ impl Account {
             }
             found => Ok(found),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn idle_accounts_are_forgotten_once_their_pauses_are_over() {
+        let queues = Queues::new(1);
+        let now = Timestamp::from_nanos(1);
+        for number in 0..=MAX_IDLE {
+            let until = now.saturating_add(Duration::from_secs(1));
+            queues.account(&number.to_string(), now).stop(Endpoint::Rest, RateLimitKind::Primary, until);
+        }
+        queues.account("while they are paused", now);
+        assert_eq!(queues.accounts.lock().unwrap().len(), MAX_IDLE + 2);
+        queues.account("afterwards", now.saturating_add(Duration::from_secs(2)));
+        assert_eq!(queues.accounts.lock().unwrap().len(), 1);
     }
 }

@@ -8,6 +8,8 @@ pub(super) const MAX_RETRIES: u32 = 3;
 const LONGEST: Duration = Duration::from_secs(30);
 /// The shortest wait for a limit, whatever the server says.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(1);
+/// The longest: GitHub's own limits are over within an hour, and nobody else may silence an installation for years.
+const LONGEST_LIMIT: Duration = Duration::from_hours(24);
 /// The pause that GitHub asks for when it gives none.
 const UNSAID_LIMIT: Duration = Duration::from_secs(60);
 
@@ -30,7 +32,7 @@ impl Tries {
     pub(super) fn after_limit(&mut self, said: Option<Duration>) -> (Duration, bool) {
         let unsaid = UNSAID_LIMIT.saturating_mul(2_u32.saturating_pow(self.limits));
         self.limits += 1;
-        (said.map_or(unsaid, |said| said.max(SHORTEST_LIMIT)), self.limits <= MAX_RETRIES)
+        (said.map_or(unsaid, |said| said.clamp(SHORTEST_LIMIT, LONGEST_LIMIT)), self.limits <= MAX_RETRIES)
     }
 }
 
@@ -62,7 +64,7 @@ mod tests {
         let mut tries = Tries::default();
         assert_eq!(tries.after_limit(Some(Duration::ZERO)), (SHORTEST_LIMIT, true));
         assert_eq!(tries.after_limit(None), (2 * UNSAID_LIMIT, true));
-        assert_eq!(tries.after_limit(Some(UNSAID_LIMIT)), (UNSAID_LIMIT, true));
+        assert_eq!(tries.after_limit(Some(Duration::MAX)), (LONGEST_LIMIT, true));
         assert_eq!(tries.after_limit(Some(UNSAID_LIMIT)), (UNSAID_LIMIT, false));
     }
 
