@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use serde_json::Value;
 use staso_core::id::{BranchName, CommitId};
+use staso_core::redaction;
 use staso_core::run::RunContext;
 use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::{ChangeSet, FileEdit, VcsError};
@@ -22,8 +23,8 @@ impl fmt::Debug for Show {
     }
 }
 
-/// What would be sent for one proposal. Its `Display` is for a terminal: control characters of strangers are shown, not
-/// obeyed.
+/// What would be sent for one proposal. Its `Display` is for a terminal: control and hidden characters of strangers are
+/// shown, not obeyed.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ProposalPreview {
@@ -101,8 +102,10 @@ impl CommitPreview {
     }
 }
 
+/// With a sign for each character that a terminal obeys or does not show.
 fn visible(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+    let is_seen = |c: char| redaction::visible(c.encode_utf8(&mut [0; 4])).starts_with(c);
+    text.chars().map(|c| if is_seen(c) { c } else { '\u{fffd}' }).collect()
 }
 
 /// A host of branches that is looked at and not written to.
@@ -174,5 +177,16 @@ impl BranchHost for Untouched<'_> {
         let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
         *wanted = Some((branch.clone(), commit));
         Err(VcsError::DryRun)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::visible;
+
+    #[test]
+    fn what_a_terminal_obeys_or_hides_is_shown() {
+        assert_eq!(visible("a\u{1b}[2Jb\u{202e}c\u{200b}\n d"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}\n d");
+        assert_eq!(visible("ä 漢 👍"), "ä 漢 👍");
     }
 }
