@@ -89,6 +89,9 @@ impl FromStr for RemoteAddress {
         if host.is_empty() || host.starts_with(['-', ':']) {
             return fail("it has no host");
         }
+        if !is_host(host) {
+            return fail("its host is no name with an optional port");
+        }
         if path.is_some_and(|path| {
             path.split('/').any(|part| part.is_empty() || part == ".." || part.starts_with('-'))
         }) {
@@ -104,6 +107,20 @@ impl FromStr for RemoteAddress {
         let path = path.map(|path| format!("/{path}")).unwrap_or_default();
         Ok(Self(format!("{scheme}://{host}{path}")))
     }
+}
+
+/// A name or number, with or without a port. Programs disagree about what any other character means, and so about where
+/// credentials go.
+fn is_host(host: &str) -> bool {
+    let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((number, port)) if number.parse::<std::net::Ipv6Addr>().is_ok() => {
+            (None, port.strip_prefix(':'))
+        }
+        _ => host.split_once(':').map_or((Some(host), None), |(name, port)| (Some(name), Some(port))),
+    };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    name.is_none_or(|name| !name.is_empty() && name.bytes().all(plain)) && port.is_none_or(is_port)
 }
 
 pub(crate) fn is_loopback(host: &str) -> bool {
@@ -157,6 +174,13 @@ mod tests {
             "https://host/-x",
             "ext::sh -c id",
             "ssh://host/a",
+            "https://evil.com\\.github.com/a",
+            "https://github.com%2eevil.com/a",
+            "https://gïthub.com/a",
+            "https://host:99999/a",
+            "https://host:+1/a",
+            "https://[::1/a",
+            "https://[x]:1/a",
             "file://relative",
             "https://host/a\nb",
         ] {
