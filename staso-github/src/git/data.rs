@@ -6,9 +6,10 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
+use staso_core::run::RunContext;
 use staso_core::vcs::VcsError;
 
-use crate::blocking::Stop;
+use crate::blocking::{self, Stop};
 use crate::error;
 
 /// Traversable by the sandbox's user, but not listable.
@@ -51,6 +52,28 @@ pub(crate) fn try_lock(path: &Path, hold: Hold) -> io::Result<Option<File>> {
     }
 }
 
+/// Waits for a lock that others may hold for minutes while they fetch. It waits on no thread: its holders do their work
+/// on the blocking pool, which a crowd of waiting runs would fill.
+pub(crate) async fn wait(
+    path: &Path,
+    hold: Hold,
+    operation: &'static str,
+    limit: Duration,
+    ctx: &RunContext,
+) -> Result<File, VcsError> {
+    let taken = async {
+        loop {
+            match try_lock(path, hold) {
+                Ok(Some(lock)) => return Ok(lock),
+                Ok(None) => tokio::time::sleep(LOCK_RETRY).await,
+                Err(error) => return Err(error::backend("locking the data directory", error)),
+            }
+        }
+    };
+    let ended = ctx.bounded(limit, taken).await;
+    ended.unwrap_or_else(|interrupted| Err(blocking::interruption(operation, interrupted)))
+}
+
 /// Waits for the lock.
 pub(crate) fn lock(path: &Path, hold: Hold, stop: &Stop) -> Result<File, VcsError> {
     loop {
@@ -60,5 +83,40 @@ pub(crate) fn lock(path: &Path, hold: Hold, stop: &Stop) -> Result<File, VcsErro
             Ok(None) => std::thread::sleep(LOCK_RETRY),
             Err(error) => return Err(error::backend("locking the data directory", error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use staso_core::testing::test_context;
+
+    use super::*;
+
+    #[test]
+    fn who_waits_for_a_lock_takes_no_thread_from_its_holder() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
+        let held = try_lock(&path, Hold::Alone).unwrap().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .max_blocking_threads(1)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let waiting = tokio::spawn(async move {
+                let ctx = test_context();
+                wait(&path, Hold::Alone, "waiting", Duration::from_secs(60), &ctx).await.map(drop)
+            });
+            tokio::task::yield_now().await;
+            let ctx = test_context();
+            let limit = Duration::from_secs(60);
+            blocking::run(&ctx, "the work of the holder", limit, move |_| {
+                drop(held);
+                Ok(())
+            })
+            .await
+            .unwrap();
+            waiting.await.unwrap().unwrap();
+        });
     }
 }

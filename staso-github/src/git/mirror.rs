@@ -92,13 +92,14 @@ impl Mirror {
     }
 
     async fn lock(&self, ctx: &RunContext) -> Result<MirrorLock, VcsError> {
-        let mirror = self.clone();
-        blocking::run(ctx, "waiting for another fetch", self.limits.fetch, move |stop| {
-            data::make_directory(&mirror.data, "mirrors", data::PRIVATE)
-                .map_err(|error| error::backend("preparing a mirror", error))?;
-            let file = data::lock(&mirror.directory.with_extension("lock"), Hold::Alone, stop)?;
-            mirror.prepare()?;
-            Ok(MirrorLock { _file: file })
+        let (mirror, limit) = (self.clone(), self.limits.operation);
+        data::make_directory(&self.data, "mirrors", data::PRIVATE)
+            .map_err(|error| error::backend("preparing a mirror", error))?;
+        let lock = self.directory.with_extension("lock");
+        let operation = "waiting for another fetch";
+        let file = data::wait(&lock, Hold::Alone, operation, self.limits.fetch, ctx).await?;
+        blocking::run(ctx, "preparing a mirror", limit, move |_| {
+            mirror.prepare().map(|()| MirrorLock { _file: file })
         })
         .await
     }

@@ -347,14 +347,12 @@ impl CommitStore {
 
     /// Waits until nobody else fetches, and makes the repository ready to be fetched into.
     pub(crate) async fn lock(&self, ctx: &RunContext) -> Result<File, VcsError> {
-        let store = self.clone();
-        blocking::run(ctx, "waiting for another fetch", self.limits.fetch, move |stop| {
-            store.make_parent()?;
-            let file = data::lock(&store.directory.with_extension("lock"), Hold::Alone, stop)?;
-            store.prepare()?;
-            Ok(file)
-        })
-        .await
+        let (store, limit) = (self.clone(), self.limits.operation);
+        self.make_parent()?;
+        let lock = self.directory.with_extension("lock");
+        let operation = "waiting for another fetch";
+        let file = data::wait(&lock, Hold::Alone, operation, self.limits.fetch, ctx).await?;
+        blocking::run(ctx, "preparing kept commits", limit, move |_| store.prepare().map(|()| file)).await
     }
 
     /// Makes the bare repository, or removes what a killed git left in it. The lock is held: nobody is at work there.
