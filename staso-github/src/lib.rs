@@ -1,8 +1,9 @@
 //! Repositories for Staso: checkouts per commit, fixes as branches and proposals.
 //!
 //! [`LocalGit`] is the provider for repositories on this machine and mirrors of remotes that are only read, [`GitRemote`]
-//! for a repository on any git server. Nothing here runs code of a
-//! repository: no hook, filter, submodule, diff driver or LFS client, and nobody's working tree is ever touched.
+//! for a repository on any git server, and `GitHub` (feature `github`, on by default) for all that an app or token may
+//! see on a GitHub. Nothing here runs code of a repository: no hook, filter, submodule, diff driver or LFS client, and
+//! nobody's working tree is ever touched.
 
 mod address;
 mod blocking;

@@ -7,7 +7,8 @@
 #[cfg(feature = "github")]
 pub use staso_github::{
     ApiStatistics, AppCredentials, ClientOptions, CodeAccess, CommitMode, CommitPreview, CredentialsError,
-    GitHub, GitHubAuth, GitHubEndpoints, GitHubOptions, JwtSigner, ProposalPreview, RequestPreview, webhook,
+    GitHub, GitHubAuth, GitHubEndpoints, GitHubOptions, JwtSigner, ProposalPreview, RepositoryPattern,
+    RepositoryPatternError, RequestPreview, webhook,
 };
 pub use staso_github::{
     CompareLink, CredentialSource, GitCredentials, GitLimits, GitRemote, LocalGit, NoCredentials,

@@ -29,6 +29,10 @@ use crate::limits::GitLimits;
 /// Code is read at a commit, with git or through the API ([`CodeAccess`](super::CodeAccess)); a fix becomes one pull
 /// request. Hooks, filters, submodules and LFS never run, and no checkout, address or output holds a credential.
 ///
+/// It serves what traces name: all that the credential may see, unless
+/// [`with_repositories`](Self::with_repositories) says less. An app is set up as `docs/github-app.md` in the repository of
+/// Staso tells.
+///
 /// # Examples
 /// ```no_run
 /// use staso_github::{AppCredentials, GitHub, GitHubAuth, GitHubOptions};
@@ -54,7 +58,8 @@ impl GitHub {
     /// first use, then traversable by everyone, because sandboxes may run as another user.
     ///
     /// # Errors
-    /// [`VcsError::Backend`] when no HTTP client can be made, e.g. because the system has no trust roots.
+    /// [`VcsError::BadAppKey`] when the id or key of an app cannot be used; [`VcsError::Backend`] when no HTTP client can
+    /// be made, e.g. because the system has no trust roots.
     pub fn new(data: impl Into<PathBuf>, auth: GitHubAuth) -> Result<Self, VcsError> {
         let endpoints =
             GitHubEndpoints::github_com().map_err(|source| failed("preparing the client", source))?;
