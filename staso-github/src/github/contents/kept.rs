@@ -1,11 +1,8 @@
 //! Commits that are kept here, whoever brought them.
 
-use std::time::{Duration, SystemTime};
-
 use staso_core::code::RepoPath;
 use staso_core::id::CommitId;
 use staso_core::run::RunContext;
-use staso_core::trace::Timestamp;
 use staso_core::vcs::{Checkout, FileContent, RepositoryRef, Tree, VcsError};
 
 use crate::git::{self, CheckoutCache, CommitStore, GitRepository};
@@ -81,12 +78,7 @@ pub(super) async fn checkout(
     ctx: &RunContext,
 ) -> Result<Checkout, VcsError> {
     let cache = CheckoutCache::new(parts.data.clone(), parts.limits.clone());
-    let (commit, now) = (commit.clone(), system_time(ctx.now()));
+    let (commit, now) = (commit.clone(), git::system_time(ctx.now()));
     let work = move |repository: &GitRepository, stop: &_| cache.acquire(repository, &commit, now, stop);
     store.work("checking out", ctx, work).await
-}
-
-fn system_time(time: Timestamp) -> SystemTime {
-    let nanos = u64::try_from(time.as_nanos()).unwrap_or(0);
-    SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos)
 }
