@@ -1,6 +1,7 @@
 //! The failure cases of publishing, on GitHub's own examples and on a real git server.
 
 mod branches;
+mod dry_run;
 mod mutations;
 mod pulls;
 mod whole;

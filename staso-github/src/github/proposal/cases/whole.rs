@@ -21,12 +21,12 @@ use crate::peer::git_http::{GitHttp, Right};
 const NAME: &str = "octocat/Hello-World";
 
 /// A repository on a git server, and the examples for all else.
-struct Whole {
+pub(super) struct Whole {
     git: GitHttp,
-    bench: Bench,
-    parts: Parts,
+    pub(super) bench: Bench,
+    pub(super) parts: Parts,
     repository: RepositoryRef,
-    tip: CommitId,
+    pub(super) tip: CommitId,
     directory: TempDir,
 }
 
@@ -45,7 +45,7 @@ fn git(at: &Path, arguments: &[&str]) -> String {
 }
 
 impl Whole {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::with_api(|url| url)
     }
 
@@ -82,17 +82,17 @@ impl Whole {
         git(&self.git.repository(NAME), &["rev-parse", "main:tool.py"])
     }
 
-    fn changes(&self, after: &str) -> ChangeSet {
+    pub(super) fn changes(&self, after: &str) -> ChangeSet {
         self.carrying(vec![edit("tool.py", Some(&self.blob()), after)])
     }
 
-    fn carrying(&self, edits: Vec<FileEdit>) -> ChangeSet {
+    pub(super) fn carrying(&self, edits: Vec<FileEdit>) -> ChangeSet {
         let mut carried = changes(edits);
         carried.base = self.tip.clone();
         carried
     }
 
-    async fn propose(&self, changes: &ChangeSet) -> Result<Proposal, VcsError> {
+    pub(super) async fn propose(&self, changes: &ChangeSet) -> Result<Proposal, VcsError> {
         self.propose_within(changes, &test_context()).await
     }
 
@@ -102,13 +102,18 @@ impl Whole {
         propose(&self.parts, &request, ctx).await
     }
 
+    /// What the repository on the server says itself.
+    pub(super) fn git_says(&self, arguments: &[&str]) -> String {
+        git(&self.git.repository(NAME), arguments)
+    }
+
     /// The branches of ours on the server.
     fn branches(&self) -> String {
         git(&self.git.repository(NAME), &["for-each-ref", "--format=%(refname:short)", "refs/heads/fix"])
     }
 
     /// Nothing left this machine.
-    fn assert_untouched(&self) {
+    pub(super) fn assert_untouched(&self) {
         assert_eq!(self.branches(), "");
         assert_eq!(self.bench.count(OPEN), 0);
     }
