@@ -5,8 +5,8 @@ use std::error::Error;
 use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::VcsError;
 
-/// The provider's name in errors.
-pub(crate) const PROVIDER: &str = "local-git";
+/// What failures of code that all providers share name as the provider.
+pub(crate) const PROVIDER: &str = "git";
 
 /// A failure that may pass.
 pub(crate) fn backend(operation: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> VcsError {

@@ -14,10 +14,12 @@ use staso_core::vcs::{
 };
 
 use crate::blocking::{self, Stop};
-use crate::error::PROVIDER;
 use crate::git::{self, CheckoutCache, GitRepository, Mirror, MirrorLock};
 use crate::limits::GitLimits;
 use crate::publish::Publication;
+
+/// The provider's name in errors.
+const PROVIDER: &str = "local-git";
 
 /// Serves repositories that are on this machine: bare ones, clones, linked working trees.
 ///

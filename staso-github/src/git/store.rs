@@ -106,6 +106,12 @@ impl CommitStore {
         compacted
     }
 
+    /// Whether a commit is here with its files.
+    #[cfg(feature = "github")]
+    pub(crate) async fn has(&self, commit: &CommitId, ctx: &RunContext) -> Result<bool, VcsError> {
+        Ok(self.missing(std::slice::from_ref(commit), None, ctx).await?.1.is_empty())
+    }
+
     /// The branches of the server whose names begin with one of `prefixes`, and its head.
     pub(crate) async fn list(
         &self,
@@ -196,12 +202,37 @@ impl CommitStore {
         credentials: &dyn CredentialSource,
         ctx: &RunContext,
     ) -> Result<Ancestry, VcsError> {
+        let depths = [FIRST_HISTORY.min(self.limits.history_commits), self.limits.history_commits];
+        self.ancestry_among(&depths, tip, ancestor, credentials, ctx).await
+    }
+
+    /// As [`ancestry`](Self::ancestry), among the newest commits alone.
+    #[cfg(feature = "github")]
+    pub(crate) async fn recent_ancestry(
+        &self,
+        tip: &CommitId,
+        ancestor: &CommitId,
+        credentials: &dyn CredentialSource,
+        ctx: &RunContext,
+    ) -> Result<Ancestry, VcsError> {
+        let depth = FIRST_HISTORY.min(self.limits.history_commits);
+        self.ancestry_among(&[depth], tip, ancestor, credentials, ctx).await
+    }
+
+    async fn ancestry_among(
+        &self,
+        depths: &[u32],
+        tip: &CommitId,
+        ancestor: &CommitId,
+        credentials: &dyn CredentialSource,
+        ctx: &RunContext,
+    ) -> Result<Ancestry, VcsError> {
         let mut known = self.known_ancestry(tip, ancestor, ctx).await?;
         let history = Self { directory: self.directory.with_extension("history"), ..self.clone() };
         if known == Ancestry::Unknown && history.directory.exists() {
             known = history.known_ancestry(tip, ancestor, ctx).await?;
         }
-        for depth in [FIRST_HISTORY.min(self.limits.history_commits), self.limits.history_commits] {
+        for &depth in depths {
             if known != Ancestry::Unknown {
                 break;
             }

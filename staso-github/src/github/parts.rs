@@ -46,6 +46,8 @@ pub(crate) struct Parts {
     pub(super) granted: Remembered<Granted>,
     /// The other commit of a run, by [`commit_key`]: they are fetched together.
     pub(super) companions: Remembered<CommitId>,
+    /// Tips of the base whose history has a commit, by [`commit_key`]. That never changes.
+    pub(super) holders: Remembered<CommitId>,
     /// Listings, by [`commit_key`].
     pub(super) listings: Remembered<Arc<Listing>>,
 }
@@ -81,6 +83,7 @@ impl Parts {
             show: None,
             granted: Remembered::new(REPOSITORIES),
             companions: Remembered::new(REPOSITORIES),
+            holders: Remembered::new(REPOSITORIES),
             listings: Remembered::new(LISTINGS),
         }
     }
@@ -90,6 +93,7 @@ impl Parts {
         self.api = api;
         self.granted = Remembered::new(REPOSITORIES);
         self.companions = Remembered::new(REPOSITORIES);
+        self.holders = Remembered::new(REPOSITORIES);
         self.listings = Remembered::new(LISTINGS);
     }
 

@@ -33,6 +33,18 @@ use crate::limits::GitLimits;
 /// [`with_repositories`](Self::with_repositories) says less. An app is set up as `docs/github-app.md` in the repository of
 /// Staso tells.
 ///
+/// # What a run costs
+/// Requests to the API from [`resolve`](VcsProvider::resolve) to [`propose`](VcsProvider::propose), as an app, without
+/// labels and reviewers, with code read by git. *Cold* is a new value, *warm* the same one with another proposal:
+///
+/// | commits by | cold | warm | warm, and the base has moved |
+/// |---|---|---|---|
+/// | [`CommitMode::Push`](super::CommitMode::Push) | 7 | 3 | 4 |
+/// | [`CommitMode::Api`](super::CommitMode::Api) | 10 | 6 | 6 |
+///
+/// One less when the failing commit is the newest of its branch and the value is cold. Each file that is binary or over
+/// the room for texts (512 KiB) costs one more by API. Labels, reviewers of users and of teams cost one each.
+///
 /// # Examples
 /// ```no_run
 /// use staso_github::{AppCredentials, GitHub, GitHubAuth, GitHubOptions};

@@ -10,7 +10,9 @@ use super::api::{RepositoryName, Scope, refusal};
 use super::auth::Granted;
 use super::client::{ApiAnswer, ApiRequest};
 use super::name::encode;
-use super::parts::{ID_PREFIX, Parts};
+use super::options::CommitMode;
+use super::parts::{ID_PREFIX, Parts, commit_key};
+use crate::git::Ancestry;
 
 const RESOLVING: &str = "resolving the revision";
 
@@ -70,7 +72,7 @@ pub(super) async fn resolve(
     let lookup = Lookup { parts, name: &name, ctx };
     let (base, note) = lookup.base(source.branch.as_ref(), &repository.default_branch).await?;
     notes.extend(note);
-    notes.extend(lookup.place(&commit, &base).await?);
+    notes.extend(lookup.place(&repository, &commit, &base).await?);
     parts.remember(&repository, &commit, &base.tip, granted);
     Ok(ResolvedSource { repository, commit, base_branch: base.name, base_tip: base.tip, notes })
 }
@@ -189,8 +191,13 @@ impl Lookup<'_> {
     }
 
     /// Checks that the failing commit is there. `Some` is what the reader should know of its place.
-    async fn place(&self, commit: &CommitId, base: &Branch) -> Result<Option<String>, VcsError> {
-        if *commit == base.tip {
+    async fn place(
+        &self,
+        repository: &RepositoryRef,
+        commit: &CommitId,
+        base: &Branch,
+    ) -> Result<Option<String>, VcsError> {
+        if *commit == base.tip || self.is_known_to_hold(repository, commit, base).await {
             return Ok(None);
         }
         let odd = |why| Some(format!("commit {commit} is not in the history of {}: {why}", base.name));
@@ -203,7 +210,11 @@ impl Lookup<'_> {
                 let found: ComparisonAnswer = answer.json(RESOLVING)?;
                 let in_history = matches!(found.status.as_str(), "ahead" | "identical");
                 let why = "it was never merged, the branch was rewritten, or it is only in a fork";
-                Ok(if in_history { None } else { odd(why) })
+                if in_history {
+                    self.parts.holders.put(commit_key(repository, commit), base.tip.clone());
+                    return Ok(None);
+                }
+                Ok(odd(why))
             }
             // There is no such commit, it shares no history with the branch, or the comparison takes too long.
             404 | 500..=599 => {
@@ -213,6 +224,25 @@ impl Lookup<'_> {
             }
             _ => Err(refusal(&answer, RESOLVING, self.name)),
         }
+    }
+
+    /// Whether the history of the tip is known to have a commit: an earlier answer said so of this tip, or of one that
+    /// git finds a little below it. A push needs few requests and asks the API; commits by API leave none for that.
+    async fn is_known_to_hold(&self, repository: &RepositoryRef, commit: &CommitId, base: &Branch) -> bool {
+        let Self { parts, name, ctx } = *self;
+        let key = commit_key(repository, commit);
+        let Some(holder) = parts.holders.get(&key) else { return false };
+        if holder == base.tip {
+            return true;
+        }
+        let with_git = parts.commit_mode() == CommitMode::Api && parts.reads_with_git().unwrap_or(false);
+        let (true, Ok(store)) = (with_git, parts.store(repository)) else { return false };
+        let found = store.recent_ancestry(&base.tip, &holder, &parts.credentials(name), ctx).await;
+        let is_held = matches!(found, Ok(Ancestry::Within));
+        if is_held {
+            parts.holders.put(key, base.tip.clone());
+        }
+        is_held
     }
 
     async fn check(&self, commit: &CommitId) -> Result<(), VcsError> {

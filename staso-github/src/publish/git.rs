@@ -7,7 +7,7 @@ use staso_core::id::{BranchName, CommitId};
 use staso_core::run::RunContext;
 use staso_core::vcs::{ChangeSet, VcsError};
 
-use super::host::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared, StandingBranch};
+use super::host::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared, Standing, StandingBranch};
 use super::message::Trailers;
 use super::publication::number_of;
 use super::publisher::MAX_ON_TOP;
@@ -91,14 +91,20 @@ impl GitBranches {
 
 #[async_trait]
 impl BranchHost for GitBranches {
-    async fn standing(&self, prefix: &BranchName, ctx: &RunContext) -> Result<Vec<StandingBranch>, VcsError> {
-        let listed = self.list(&[format!("{prefix}-")], ctx).await?;
+    async fn standing(
+        &self,
+        prefix: &BranchName,
+        base: &BranchName,
+        ctx: &RunContext,
+    ) -> Result<Standing, VcsError> {
+        let listed = self.list(&[format!("{prefix}-"), base.to_string()], ctx).await?;
+        let base_tip = listed.branches.get(base).cloned();
         let numbered = listed.branches.into_iter().filter_map(|(branch, tip)| {
             number_of(prefix, branch.as_str()).map(|number| StandingBranch { branch, number, tip })
         });
-        let mut standing: Vec<_> = numbered.collect();
-        standing.sort_by_key(|found| found.number);
-        Ok(standing)
+        let mut branches: Vec<_> = numbered.collect();
+        branches.sort_by_key(|found| found.number);
+        Ok(Standing { branches, base_tip })
     }
 
     async fn tip(&self, branch: &BranchName, ctx: &RunContext) -> Result<Option<CommitId>, VcsError> {

@@ -17,6 +17,15 @@ pub(crate) struct StandingBranch {
     pub(crate) tip: CommitId,
 }
 
+/// What there is before anything is made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// All branches `<prefix>-<number>` and below such a name, by number.
+    pub(crate) branches: Vec<StandingBranch>,
+    /// The newest commit of the base, where the same look showed it.
+    pub(crate) base_tip: Option<CommitId>,
+}
+
 /// What a commit says and does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CommitFacts {
@@ -66,8 +75,13 @@ pub(crate) enum MadeBranch {
 /// none, and an answer that was lost is read back before it fails.
 #[async_trait]
 pub(crate) trait BranchHost: Debug + Send + Sync {
-    /// All branches `<prefix>-<number>` and below such a name, by number.
-    async fn standing(&self, prefix: &BranchName, ctx: &RunContext) -> Result<Vec<StandingBranch>, VcsError>;
+    /// The branches of ours, and the base if that costs nothing more.
+    async fn standing(
+        &self,
+        prefix: &BranchName,
+        base: &BranchName,
+        ctx: &RunContext,
+    ) -> Result<Standing, VcsError>;
 
     /// The newest commit of a branch.
     async fn tip(&self, branch: &BranchName, ctx: &RunContext) -> Result<Option<CommitId>, VcsError>;

@@ -8,7 +8,7 @@ use staso_core::id::{BranchName, CommitId, Digest};
 use staso_core::run::RunContext;
 use staso_core::vcs::{ChangeSet, FileEdit, VcsError};
 
-use super::host::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared, StandingBranch};
+use super::host::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared, Standing, StandingBranch};
 use super::publication::number_of;
 
 #[derive(Debug, Clone)]
@@ -81,13 +81,18 @@ fn fits(state: &State, commit: &CommitId, base: &BranchName, changes: &ChangeSet
 
 #[async_trait]
 impl BranchHost for MemoryHost {
-    async fn standing(&self, prefix: &BranchName, _: &RunContext) -> Result<Vec<StandingBranch>, VcsError> {
+    async fn standing(
+        &self,
+        prefix: &BranchName,
+        _: &BranchName,
+        _: &RunContext,
+    ) -> Result<Standing, VcsError> {
         self.call(|state| {
             let found = state.branches.iter().filter_map(|(branch, tip)| {
                 let number = number_of(prefix, branch.as_str())?;
                 Some(StandingBranch { branch: branch.clone(), number, tip: tip.clone() })
             });
-            Ok(found.collect())
+            Ok(Standing { branches: found.collect(), base_tip: None })
         })
     }
 

@@ -16,7 +16,7 @@ mod publisher;
 
 pub(crate) use git::GitBranches;
 #[cfg(feature = "github")]
-pub(crate) use host::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared, StandingBranch};
+pub(crate) use host::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared, Standing, StandingBranch};
 pub(crate) use message::{CommitMessage, Trailers};
 pub(crate) use publication::{MAX_NUMBER, Publication, Published, number_of, numbered};
 pub(crate) use publisher::publish;

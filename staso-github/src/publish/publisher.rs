@@ -4,7 +4,7 @@ use staso_core::id::CommitId;
 use staso_core::run::RunContext;
 use staso_core::vcs::{ProposalAction, VcsError};
 
-use super::host::{BranchHost, CommitDraft, CommitFacts, MadeBranch, StandingBranch};
+use super::host::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Standing, StandingBranch};
 use super::message::{CommitMessage, Trailers};
 use super::publication::{MAX_NUMBER, Publication, Published};
 use crate::git::change;
@@ -42,14 +42,17 @@ struct Publisher<'a> {
 impl Publisher<'_> {
     async fn run(&self) -> Result<Published, VcsError> {
         let Publication { base, changes, .. } = self.publication;
-        let standing = self.host.standing(&self.publication.prefix, self.ctx).await?;
-        for found in &standing {
+        let Standing { branches, base_tip } =
+            self.host.standing(&self.publication.prefix, base, self.ctx).await?;
+        for found in &branches {
             if let Some(reused) = self.reuse(found).await? {
                 return Ok(reused);
             }
         }
-        let tip = self.host.tip(base, self.ctx).await?;
-        let tip = tip.ok_or_else(|| self.publication.base_is_gone())?;
+        let tip = match base_tip {
+            Some(tip) => tip,
+            None => self.host.tip(base, self.ctx).await?.ok_or_else(|| self.publication.base_is_gone())?,
+        };
         if changes.base != tip {
             self.host.check(&changes.base, base, changes, self.ctx).await?;
         }
@@ -60,7 +63,7 @@ impl Publisher<'_> {
             message: &self.message.text,
             date: self.publication.now,
         };
-        self.create(&draft, &standing).await
+        self.create(&draft, &branches).await
     }
 
     /// Takes the lowest free number. Who wants one at the same time with the same key takes the same, so that the second

@@ -14,6 +14,10 @@ mod killed;
 mod killed_remote;
 mod mirror;
 mod official;
+#[cfg_attr(
+    not(feature = "github"),
+    expect(dead_code, reason = "some of it is for GitHub alone, and for the crate's own unit tests")
+)]
 mod peer;
 mod propose;
 mod remote;

@@ -20,10 +20,13 @@ use super::pending::Pending;
 use super::reference::{self, Put};
 use super::target::Target;
 use super::tree::Listing;
+use crate::git::GitRepository;
 use crate::github::api::PROVIDER;
 use crate::github::client::ApiRequest;
 use crate::github::name::encode;
-use crate::publish::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared, StandingBranch, Trailers};
+use crate::publish::{
+    BranchHost, CommitDraft, CommitFacts, GitBranches, MadeBranch, Prepared, Standing, Trailers,
+};
 
 /// The branches of one repository, through the API.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub(crate) struct ApiBranches<'a> {
     target: Target<'a>,
     /// `Some`: commits are made by mutation where that can carry the change.
     pending: Option<Pending>,
+    /// `Some`: branches and trees are read with git, which costs no request.
+    git: Option<GitBranches>,
     known: Mutex<Known>,
 }
 
@@ -62,13 +67,57 @@ struct TipCommit {
 
 impl<'a> ApiBranches<'a> {
     pub(super) fn new(target: Target<'a>) -> Self {
-        Self { target, pending: None, known: Mutex::default() }
+        Self { target, pending: None, git: None, known: Mutex::default() }
     }
 
     /// Makes commits by mutation where that can carry the change. `pending` says which branches wait for theirs.
     pub(super) fn with_mutations(mut self, pending: Pending) -> Self {
         self.pending = Some(pending);
         self
+    }
+
+    /// Reads branches and trees with git.
+    pub(super) fn with_git(mut self, git: GitBranches) -> Self {
+        self.git = Some(git);
+        self
+    }
+
+    /// The branches of ours with the base, in one look of git; `None` where git cannot look.
+    async fn look(&self, prefix: &BranchName, base: &BranchName, ctx: &RunContext) -> Option<Standing> {
+        let looked = self.git.as_ref()?.standing(prefix, base, ctx).await;
+        looked.inspect_err(|error| tracing::debug!(%error, "the branches are read through the API")).ok()
+    }
+
+    async fn listing(
+        &self,
+        commit: &CommitId,
+        changes: &ChangeSet,
+        ctx: &RunContext,
+    ) -> Result<Listing, VcsError> {
+        if let Some(git) = &self.git {
+            match self.kept_listing(git, commit, changes, ctx).await {
+                Err(error) => tracing::debug!(%error, "a tree is read through the API"),
+                kept => return kept,
+            }
+        }
+        Listing::read(self.target, commit, changes, ctx).await
+    }
+
+    async fn kept_listing(
+        &self,
+        git: &GitBranches,
+        commit: &CommitId,
+        changes: &ChangeSet,
+        ctx: &RunContext,
+    ) -> Result<Listing, VcsError> {
+        git.ensure(std::slice::from_ref(commit), ctx).await?;
+        let (id, changes) = (commit.clone(), changes.clone());
+        let read = move |repository: &GitRepository, _: &_| {
+            Ok((repository.tree(&id)?.id().to_string(), Listing::kept(repository, &id, &changes)?))
+        };
+        let (tree, listing) = git.store().work("reading a tree", ctx, read).await?;
+        self.known().trees.insert(commit.clone(), tree);
+        Ok(listing)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -168,9 +217,21 @@ impl<'a> ApiBranches<'a> {
 
 #[async_trait]
 impl BranchHost for ApiBranches<'_> {
-    async fn standing(&self, prefix: &BranchName, ctx: &RunContext) -> Result<Vec<StandingBranch>, VcsError> {
+    async fn standing(
+        &self,
+        prefix: &BranchName,
+        base: &BranchName,
+        ctx: &RunContext,
+    ) -> Result<Standing, VcsError> {
+        let Standing { branches, base_tip } = match self.look(prefix, base, ctx).await {
+            Some(looked) => looked,
+            None => {
+                let branches = reference::standing(self.target, prefix, ctx).await?;
+                Standing { branches, base_tip: None }
+            }
+        };
         let mut standing = Vec::new();
-        for found in reference::standing(self.target, prefix, ctx).await? {
+        for found in branches {
             let waits = match &self.pending {
                 Some(pending) => pending.holds(&found.branch, &found.tip, ctx).await?,
                 None => false,
@@ -179,7 +240,7 @@ impl BranchHost for ApiBranches<'_> {
                 standing.push(found);
             }
         }
-        Ok(standing)
+        Ok(Standing { branches: standing, base_tip })
     }
 
     async fn tip(&self, branch: &BranchName, ctx: &RunContext) -> Result<Option<CommitId>, VcsError> {
@@ -223,12 +284,11 @@ impl BranchHost for ApiBranches<'_> {
         changes: &ChangeSet,
         ctx: &RunContext,
     ) -> Result<(), VcsError> {
-        let listing = Listing::read(self.target, commit, changes, ctx).await?;
-        listing.open(base, changes).map(drop)
+        self.listing(commit, changes, ctx).await?.open(base, changes).map(drop)
     }
 
     async fn prepare(&self, draft: &CommitDraft<'_>, ctx: &RunContext) -> Result<Prepared, VcsError> {
-        let listing = Listing::read(self.target, draft.parent, draft.changes, ctx).await?;
+        let listing = self.listing(draft.parent, draft.changes, ctx).await?;
         let edits = listing.open(draft.base, draft.changes)?;
         self.refuse_lfs(&listing, &edits, ctx).await?;
         let by_mutation =
@@ -237,8 +297,17 @@ impl BranchHost for ApiBranches<'_> {
             return Ok(Prepared { head: None });
         }
         let base_tree = self.tree_of(draft.parent, ctx).await?;
-        let commit =
-            NewCommit { parent: draft.parent, base_tree: &base_tree, edits: &edits, message: draft.message };
+        // Where the listing is not the whole truth, as with names that are not UTF-8, nothing can be foretold of it.
+        let is_whole = listing.id()? == base_tree;
+        let wanted = if is_whole { listing.with(draft.changes)? } else { None };
+        let wanted_tree = wanted.map(|listing| listing.id()).transpose()?;
+        let commit = NewCommit {
+            parent: draft.parent,
+            base_tree: &base_tree,
+            edits: &edits,
+            message: draft.message,
+            wanted_tree: wanted_tree.as_deref(),
+        };
         let made = commit.make(self.target, ctx).await?;
         let head = made.id()?;
         if let Some(verification) = made.verification {

@@ -17,6 +17,8 @@ use crate::github::client::{ApiRequest, Repeat, clean};
 
 /// Blobs that are sent at once.
 const BLOBS_AT_ONCE: usize = 8;
+/// Texts that travel with the trees of one commit, in bytes. GitHub names no limit for such a request.
+const INLINE_BYTES: usize = 512 << 10;
 /// Entries of one request for a tree.
 const TREE_ENTRIES: usize = 100;
 /// GitHub's limit for a blob, in bytes.
@@ -82,29 +84,55 @@ pub(super) struct NewCommit<'a> {
     pub(super) base_tree: &'a str,
     pub(super) edits: &'a [&'a FileEdit],
     pub(super) message: &'a str,
+    /// The tree that must come of it, where that is known before. Then texts travel with the tree.
+    pub(super) wanted_tree: Option<&'a str>,
 }
 
 impl NewCommit<'_> {
     /// Makes blobs, trees and the commit. It names neither author nor committer: GitHub puts the app there and signs.
     pub(super) async fn make(&self, target: Target<'_>, ctx: &RunContext) -> Result<GitCommit, VcsError> {
+        let mut room = if self.wanted_tree.is_some() { INLINE_BYTES } else { 0 };
+        let texts: Vec<_> = self.edits.iter().map(|edit| (*edit, inline(edit, &mut room))).collect();
         let mut entries = Vec::new();
-        for edits in self.edits.chunks(BLOBS_AT_ONCE) {
-            entries.extend(try_join_all(edits.iter().map(|edit| entry(target, edit, ctx))).await?);
+        for edits in texts.chunks(BLOBS_AT_ONCE) {
+            let sent = edits.iter().map(|(edit, text)| entry(target, edit, *text, ctx));
+            entries.extend(try_join_all(sent).await?);
         }
         let mut tree = self.base_tree.to_owned();
         for entries in entries.chunks(TREE_ENTRIES) {
             let body = json!({ "base_tree": tree, "tree": entries });
             tree = post::<ObjectAnswer>(target, "making a tree", "git/trees", body, ctx).await?.sha;
         }
+        if self.wanted_tree.is_some_and(|wanted| wanted != tree) {
+            let reason = "the tree that was stored is not the one that was sent".to_owned();
+            return Err(VcsError::BadAnswer { operation: "making a tree", reason });
+        }
         let body = json!({ "message": self.message, "tree": tree, "parents": [self.parent.as_str()] });
         post(target, "making a commit", "git/commits", body, ctx).await
     }
 }
 
-async fn entry(target: Target<'_>, edit: &FileEdit, ctx: &RunContext) -> Result<Value, VcsError> {
-    let (executable, sha) = match &edit.after {
-        None => (false, None),
-        Some(new) => (new.executable, Some(blob(target, new, ctx).await?)),
+/// The new content, when it may travel as text with the tree. It takes its part of `room`.
+fn inline<'a>(edit: &'a FileEdit, room: &mut usize) -> Option<&'a str> {
+    let text = std::str::from_utf8(&edit.after.as_ref()?.bytes).ok().filter(|text| !text.contains('\0'))?;
+    *room = room.checked_sub(text.len())?;
+    Some(text)
+}
+
+async fn entry(
+    target: Target<'_>,
+    edit: &FileEdit,
+    text: Option<&str>,
+    ctx: &RunContext,
+) -> Result<Value, VcsError> {
+    let executable = edit.after.as_ref().is_some_and(|new| new.executable);
+    if let Some(text) = text {
+        let (path, mode) = (edit.path.as_str(), mode(executable));
+        return Ok(json!({ "path": path, "mode": mode, "type": "blob", "content": text }));
+    }
+    let sha = match &edit.after {
+        None => None,
+        Some(new) => Some(blob(target, new, ctx).await?),
     };
     Ok(json!({ "path": edit.path.as_str(), "mode": mode(executable), "type": "blob", "sha": sha }))
 }

@@ -11,7 +11,7 @@ use staso_core::run::RunContext;
 use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::{ChangeSet, FileEdit, VcsError};
 
-use crate::publish::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared, StandingBranch};
+use crate::publish::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared, Standing};
 
 /// Where previews go.
 #[derive(Clone)]
@@ -129,8 +129,13 @@ impl<'a> Untouched<'a> {
 
 #[async_trait]
 impl BranchHost for Untouched<'_> {
-    async fn standing(&self, prefix: &BranchName, ctx: &RunContext) -> Result<Vec<StandingBranch>, VcsError> {
-        self.host.standing(prefix, ctx).await
+    async fn standing(
+        &self,
+        prefix: &BranchName,
+        base: &BranchName,
+        ctx: &RunContext,
+    ) -> Result<Standing, VcsError> {
+        self.host.standing(prefix, base, ctx).await
     }
 
     async fn tip(&self, branch: &BranchName, ctx: &RunContext) -> Result<Option<CommitId>, VcsError> {

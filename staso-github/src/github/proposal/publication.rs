@@ -100,12 +100,18 @@ async fn branches<'a>(
     ctx: &RunContext,
 ) -> Result<Box<dyn BranchHost + 'a>, VcsError> {
     Ok(match &parts.transport {
-        Some(_) if parts.commit_mode() == CommitMode::Push => {
-            let credentials = Arc::new(parts.credentials(target.name));
-            Box::new(GitBranches::new(parts.store(request.repository)?, credentials))
-        }
+        Some(_) if parts.commit_mode() == CommitMode::Push => Box::new(git_branches(parts, target, request)?),
         _ => Box::new(api_branches(parts, target, request, ctx).await?),
     })
+}
+
+fn git_branches(
+    parts: &Parts,
+    target: Target<'_>,
+    request: &ProposeRequest<'_>,
+) -> Result<GitBranches, VcsError> {
+    let credentials = Arc::new(parts.credentials(target.name));
+    Ok(GitBranches::new(parts.store(request.repository)?, credentials))
 }
 
 /// Looks at everything, shows what would be sent, and sends none of it.
@@ -153,7 +159,14 @@ async fn api_branches<'a>(
     request: &ProposeRequest<'_>,
     ctx: &RunContext,
 ) -> Result<ApiBranches<'a>, VcsError> {
-    let branches = ApiBranches::new(target);
+    let mut branches = ApiBranches::new(target);
+    if parts.reads_with_git()? {
+        let git = git_branches(parts, target, request)?;
+        // Where git brought the code it reaches the server; elsewhere a proxy may keep it from that.
+        if git.store().has(&request.changes.base, ctx).await? {
+            branches = branches.with_git(git);
+        }
+    }
     Ok(match parts.api.granted(target.name, ctx).await? {
         Granted::Installation { .. } => branches,
         _ => {

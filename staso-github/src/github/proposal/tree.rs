@@ -10,6 +10,7 @@ use staso_core::vcs::{ChangeSet, FileEdit, NewContent, VcsError};
 
 use super::target::Target;
 use crate::error;
+use crate::git::GitRepository;
 use crate::github::client::ApiRequest;
 
 const OPERATION: &str = "reading a tree";
@@ -93,6 +94,56 @@ impl Listing {
             open.extend(listing.add(&directory, found.tree, &needed));
         }
         Ok(listing)
+    }
+
+    /// Reads the tree of a commit that git brought here.
+    pub(super) fn kept(
+        repository: &GitRepository,
+        commit: &CommitId,
+        changes: &ChangeSet,
+    ) -> Result<Self, VcsError> {
+        let fail = |error| repository.fail(OPERATION, error);
+        let needed = Needed::of(changes);
+        let odb = repository.git().odb().map_err(fail)?;
+        let root = repository.tree(commit)?;
+        let mut listing = Self(BTreeMap::new());
+        let mut open = VecDeque::from([(String::new(), root)]);
+        while let Some((directory, tree)) = open.pop_front() {
+            let entries = tree.iter().map(|entry| EntryAnswer {
+                path: String::from_utf8_lossy(entry.name_bytes()).into_owned(),
+                mode: format!("{:06o}", entry.filemode_raw()),
+                sha: entry.id().to_string(),
+                size: odb.read_header(entry.id()).ok().and_then(|(size, _)| u64::try_from(size).ok()),
+            });
+            for (path, id) in listing.add(&directory, entries.collect(), &needed) {
+                let found = Oid::from_str(&id).and_then(|id| repository.git().find_tree(id));
+                open.push_back((path, found.map_err(fail)?));
+            }
+        }
+        Ok(listing)
+    }
+
+    /// The id of the tree as a whole. What is not listed has no part in it: it stands below directories that are.
+    pub(super) fn id(&self) -> Result<String, VcsError> {
+        let mut directories: BTreeMap<&str, Vec<(&str, &str, Oid)>> = BTreeMap::from([("", Vec::new())]);
+        for (path, entry) in &self.0 {
+            for directory in ancestors(path) {
+                directories.entry(directory).or_default();
+            }
+            let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+            let id = Oid::from_str(&entry.id).map_err(|error| error::backend(OPERATION, error))?;
+            directories.entry(directory).or_default().push((name, &entry.mode, id));
+        }
+        // What is below a directory sorts after it, so that the last one is whole.
+        while let Some((directory, entries)) = directories.pop_last() {
+            let id = tree_id(entries)?;
+            if directory.is_empty() {
+                return Ok(id.to_string());
+            }
+            let (parent, name) = directory.rsplit_once('/').unwrap_or(("", directory));
+            directories.entry(parent).or_default().push((name, TREE, id));
+        }
+        Err(error::backend(OPERATION, "no directories"))
     }
 
     /// Adds what was found below a directory; the needed directories are handed back.
@@ -228,6 +279,18 @@ async fn tree(
         request = request.with_query("recursive", "1");
     }
     target.find(request, ctx).await
+}
+
+/// The name of a directory with these entries, as git stores it.
+fn tree_id(mut entries: Vec<(&str, &str, Oid)>) -> Result<Oid, VcsError> {
+    // git sorts as if the names of directories ended with a slash.
+    entries.sort_by_cached_key(|(name, mode, _)| format!("{name}{}", if *mode == TREE { "/" } else { "" }));
+    let mut bytes = Vec::new();
+    for (name, mode, id) in entries {
+        bytes.extend_from_slice(format!("{} {name}\0", mode.trim_start_matches('0')).as_bytes());
+        bytes.extend_from_slice(id.as_bytes());
+    }
+    Oid::hash_object(ObjectType::Tree, &bytes).map_err(|error| error::backend(OPERATION, error))
 }
 
 /// How git writes the mode of a file.

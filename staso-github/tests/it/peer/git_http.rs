@@ -42,6 +42,8 @@ pub(crate) struct Seen {
     pub(crate) chunked: bool,
     /// `None` when the connection was dropped.
     pub(crate) status: Option<u16>,
+    /// Bytes of both bodies.
+    pub(crate) bytes: usize,
 }
 
 /// What happens after a push before it is answered, with the directory of the repository.
@@ -196,9 +198,9 @@ fn git(directory: &Path, arguments: &[&str]) {
 impl Handler for Backend {
     async fn answer(&self, request: Exchange) -> Reply {
         let reply = self.decide(&request).await;
-        let status = match &reply {
-            Reply::Answer(answer) | Reply::Cut(answer, _) => Some(answer.status),
-            Reply::Dropped => None,
+        let (status, body) = match &reply {
+            Reply::Answer(answer) | Reply::Cut(answer, _) => (Some(answer.status), answer.body.len()),
+            Reply::Dropped => (None, 0),
         };
         self.state().seen.push(Seen {
             method: request.method.to_string(),
@@ -207,6 +209,7 @@ impl Handler for Backend {
             protocol: request.header("git-protocol").map(str::to_owned),
             chunked: request.chunked,
             status,
+            bytes: request.body.len() + body,
         });
         reply
     }

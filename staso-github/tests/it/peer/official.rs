@@ -85,6 +85,11 @@ impl Official {
         self.server.origin()
     }
 
+    /// How often someone connected.
+    pub(crate) fn connections(&self) -> usize {
+        self.server.connections()
+    }
+
     /// Requests without `Authorization` are no violation.
     pub(crate) fn allow_anonymous(&self) {
         self.peer.state().anonymous = true;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
@@ -82,6 +83,7 @@ pub(crate) trait Handler: Send + Sync + 'static {
 /// A running server. Dropping it ends its connections.
 pub(crate) struct Server {
     address: SocketAddr,
+    connections: Arc<AtomicUsize>,
     stop: Option<oneshot::Sender<Infallible>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -98,6 +100,8 @@ impl Server {
         listener.set_nonblocking(true).expect("a socket");
         let address = listener.local_addr().expect("a bound socket");
         let (stop, stopped) = oneshot::channel();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counter = connections.clone();
         let thread = std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -105,17 +109,22 @@ impl Server {
                 let listener = TcpListener::from_std(listener).expect("a listener");
                 tokio::select! {
                     _ = stopped => {}
-                    () = accept(listener, handler) => {}
+                    () = accept(listener, handler, counter) => {}
                 }
             });
             runtime.shutdown_background();
         });
-        Self { address, stop: Some(stop), thread: Some(thread) }
+        Self { address, connections, stop: Some(stop), thread: Some(thread) }
     }
 
     /// `http://127.0.0.1:port`.
     pub(crate) fn origin(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// How often someone connected.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 }
 
@@ -128,8 +137,9 @@ impl Drop for Server {
     }
 }
 
-async fn accept(listener: TcpListener, handler: Arc<dyn Handler>) {
+async fn accept(listener: TcpListener, handler: Arc<dyn Handler>, connections: Arc<AtomicUsize>) {
     while let Ok((stream, _)) = listener.accept().await {
+        connections.fetch_add(1, Ordering::SeqCst);
         drop(tokio::spawn(serve(stream, handler.clone())));
     }
 }
