@@ -9,6 +9,7 @@ mod fixture;
 mod git_http;
 #[cfg(feature = "github")]
 mod github_reading;
+mod graphql;
 mod hostile;
 mod killed;
 mod killed_remote;
