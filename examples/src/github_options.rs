@@ -10,7 +10,7 @@ use staso_core::trace::{RepositoryUrl, RepositoryUrlError};
 /// What the user asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// The text of [`usage`].
+    /// The text of [`USAGE`].
     Help,
     /// Look at a repository, or heal a run of it.
     Work(Options),

@@ -17,6 +17,7 @@ mod limits;
 mod local;
 #[cfg(test)]
 #[path = "../tests/it/peer/mod.rs"]
+#[expect(dead_code, reason = "some of it is for the integration tests, which include it too")]
 mod peer;
 mod publish;
 mod remote;

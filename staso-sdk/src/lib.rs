@@ -36,7 +36,7 @@ mod macros;
 mod marks;
 #[cfg(any(feature = "capture", feature = "ingest"))]
 mod peek;
-#[cfg(all(doctest, feature = "capture", feature = "heal", feature = "llm"))]
+#[cfg(all(doctest, feature = "capture", feature = "github", feature = "heal", feature = "llm"))]
 mod readme;
 #[cfg(any(feature = "capture", feature = "heal", feature = "llm"))]
 mod secret;

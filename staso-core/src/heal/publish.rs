@@ -134,7 +134,7 @@ fn describe(proposal: &Proposal) -> String {
     let did = match proposal.action {
         ProposalAction::Created => "was created",
         ProposalAction::Reused => "had been created by an earlier run and is unchanged",
-        ProposalAction::Updated => "was updated",
+        ProposalAction::Updated => "had been created by an earlier run; its text was brought up to date",
     };
     format!("the fix is proven and proposed: branch {} for {} {did}", proposal.branch, proposal.base)
 }

@@ -134,7 +134,7 @@ async fn case_42_too_many_files_or_bytes_name_the_limit() {
         for (edits, limit) in [(new(4, 1), "3"), (new(1, 101), "100 bytes"), (new(2, 51), "100 bytes")] {
             match propose(&fixture, &*provider, name, edits).await {
                 Err(error @ VcsError::TooLarge { .. }) => {
-                    assert!(error.to_string().contains(limit), "{error}")
+                    assert!(error.to_string().contains(limit), "{error}");
                 }
                 other => panic!("{name}: {other:?}"),
             }
