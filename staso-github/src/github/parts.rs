@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use staso_core::id::CommitId;
-use staso_core::trace::RepositoryUrl;
+use staso_core::run::RunContext;
+use staso_core::trace::{RepositoryUrl, Timestamp};
 use staso_core::vcs::{RepositoryRef, VcsError};
 
 use super::api::{Api, PROVIDER, RepositoryName};
@@ -27,6 +29,8 @@ pub(super) const ID_PREFIX: &str = "github:";
 const REPOSITORIES: usize = 256;
 /// Listings that are remembered; each may have some 10 MB.
 const LISTINGS: usize = 4;
+/// For how long it is believed that a repository is archived, or that it is not.
+const ARCHIVED_AGE: Duration = Duration::from_mins(1);
 
 /// The inside of a [`GitHub`](super::GitHub). Cheap to clone; clones share connections, tokens and what is remembered.
 #[derive(Debug, Clone)]
@@ -44,6 +48,8 @@ pub(crate) struct Parts {
     pub(crate) show: Option<Show>,
     /// What a personal token may do, by repository, as it was last resolved.
     pub(super) granted: Remembered<Granted>,
+    /// Whether a repository was archived, and when that was looked at, by its id.
+    archived: Remembered<(bool, Timestamp)>,
     /// The other commit of a run, by [`commit_key`]: they are fetched together.
     pub(super) companions: Remembered<CommitId>,
     /// Tips of the base whose history has a commit, by [`commit_key`]. That never changes.
@@ -82,6 +88,7 @@ impl Parts {
             data,
             show: None,
             granted: Remembered::new(REPOSITORIES),
+            archived: Remembered::new(REPOSITORIES),
             companions: Remembered::new(REPOSITORIES),
             holders: Remembered::new(REPOSITORIES),
             listings: Remembered::new(LISTINGS),
@@ -92,6 +99,7 @@ impl Parts {
     pub(super) fn set_api(&mut self, api: Api) {
         self.api = api;
         self.granted = Remembered::new(REPOSITORIES);
+        self.archived = Remembered::new(REPOSITORIES);
         self.companions = Remembered::new(REPOSITORIES);
         self.holders = Remembered::new(REPOSITORIES);
         self.listings = Remembered::new(LISTINGS);
@@ -188,6 +196,18 @@ impl Parts {
             self.companions.put(commit_key(repository, tip), failing.clone());
         }
         self.granted.put(repository.id.clone(), granted);
+    }
+
+    /// Keeps whether a repository is archived, which was asked just now.
+    pub(super) fn remember_archived(&self, id: String, archived: bool, ctx: &RunContext) {
+        self.archived.put(id, (archived, ctx.now()));
+    }
+
+    /// Whether a repository is archived, where that was asked not long ago.
+    pub(super) fn is_archived(&self, repository: &RepositoryRef, ctx: &RunContext) -> Option<bool> {
+        let (archived, asked) = self.archived.get(&repository.id)?;
+        let now = ctx.now();
+        (asked <= now && now.since(asked) < ARCHIVED_AGE).then_some(archived)
     }
 
     /// How commits are made here: [`CommitMode::Push`] needs git.

@@ -3,6 +3,7 @@
 use staso_core::run::RunContext;
 use staso_core::vcs::{Access, RepositoryRef, VcsError};
 
+use super::api::RepositoryName;
 use super::auth::Granted;
 use super::parts::Parts;
 use super::resolve;
@@ -24,14 +25,28 @@ pub(super) async fn preflight(
     let granted = match parts.api.granted(&name, ctx).await? {
         Granted::Unknown => match parts.granted.get(&repository.id) {
             Some(known) => known,
-            None => resolve::granted(parts, &name, ctx).await?,
+            None => resolve::look(parts, &name, ctx).await?.granted,
         },
         known => known,
     };
-    match granted.missing(access) {
-        None => Ok(()),
-        Some(permission) => {
-            Err(VcsError::MissingPermission { permission, url: name.url, remedy: granted.remedy() })
-        }
+    if let Some(permission) = granted.missing(access) {
+        return Err(VcsError::MissingPermission { permission, url: name.url, remedy: granted.remedy() });
+    }
+    if access == Access::Propose && is_archived(parts, repository, &name, ctx).await? {
+        return Err(VcsError::Archived { url: name.url });
+    }
+    Ok(())
+}
+
+/// Resolving has told in the usual run; what the caller holds may be older than that.
+async fn is_archived(
+    parts: &Parts,
+    repository: &RepositoryRef,
+    name: &RepositoryName,
+    ctx: &RunContext,
+) -> Result<bool, VcsError> {
+    match parts.is_archived(repository, ctx) {
+        Some(known) => Ok(known),
+        None => Ok(resolve::look(parts, name, ctx).await?.archived),
     }
 }

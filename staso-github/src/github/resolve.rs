@@ -30,6 +30,13 @@ struct RepositoryAnswer {
     fork: bool,
 }
 
+impl RepositoryAnswer {
+    /// The id of [`RepositoryRef`].
+    fn id_text(&self) -> String {
+        format!("{ID_PREFIX}{}", self.id)
+    }
+}
+
 #[derive(Debug, Deserialize)]
 struct ReferenceAnswer {
     object: ReferenceTarget,
@@ -93,20 +100,25 @@ pub(super) async fn repository(
 
 fn reference(name: RepositoryName, answer: &RepositoryAnswer) -> Result<RepositoryRef, VcsError> {
     Ok(RepositoryRef {
-        id: format!("{ID_PREFIX}{}", answer.id),
+        id: answer.id_text(),
         url: name.url,
         default_branch: BranchName::new(&answer.default_branch).map_err(unusable)?,
         archived: answer.archived,
     })
 }
 
-/// What a personal token may do in a repository.
-pub(super) async fn granted(
-    parts: &Parts,
-    name: &RepositoryName,
-    ctx: &RunContext,
-) -> Result<Granted, VcsError> {
-    describe(parts, name, ctx).await.map(|(_, granted)| granted)
+/// What a repository is found to allow.
+#[derive(Debug)]
+pub(super) struct Look {
+    pub(super) archived: bool,
+    /// Of a personal token.
+    pub(super) granted: Granted,
+}
+
+/// Looks at a repository.
+pub(super) async fn look(parts: &Parts, name: &RepositoryName, ctx: &RunContext) -> Result<Look, VcsError> {
+    let (answer, granted) = describe(parts, name, ctx).await?;
+    Ok(Look { archived: answer.archived, granted })
 }
 
 async fn describe(
@@ -122,6 +134,7 @@ async fn describe(
     if found.disabled {
         return Err(VcsError::Gone { url: name.url.clone(), reason: "GitHub has disabled it".to_owned() });
     }
+    parts.remember_archived(found.id_text(), found.archived, ctx);
     Ok((found, Granted::of_answer(&answer)))
 }
 

@@ -4,11 +4,13 @@
 mod cases;
 mod checkout;
 mod conformance;
+mod failure_cases;
 mod fault;
 mod fixture;
 mod git_http;
 #[cfg(feature = "github")]
 mod github_reading;
+mod graphql;
 mod hostile;
 mod killed;
 mod killed_remote;

@@ -67,24 +67,23 @@ pub(super) async fn check_workflows(
         Granted::Unknown => parts.granted.get(&request.repository.id).unwrap_or(Granted::Unknown),
         known => known,
     };
-    let missing = match &granted {
-        Granted::Installation { permissions, .. } => {
-            permissions.get("workflows").is_none_or(|level| level != "write").then_some("workflows: write")
+    let leave_out = format!("leave files below {WORKFLOWS} out of the change");
+    let (permission, remedy) = match &granted {
+        // Whatever the installation was granted: no token that is made here asks for it.
+        Granted::Installation { .. } => {
+            ("workflows: write", format!("{leave_out}: an app proposes none of them"))
         }
         // Fine-grained tokens have no scopes, and do not say what they are allowed.
-        Granted::Personal { scopes, .. } if !scopes.is_empty() => {
-            (!scopes.contains("workflow")).then_some("workflow")
+        Granted::Personal { scopes, .. } if !scopes.is_empty() && !scopes.contains("workflow") => {
+            ("workflow", format!("{}, or {leave_out}", granted.remedy()))
         }
-        _ => None,
+        _ => return Ok(()),
     };
-    match missing {
-        None => Ok(()),
-        Some(permission) => Err(VcsError::MissingPermission {
-            permission: permission.to_owned(),
-            url: target.name.url.clone(),
-            remedy: format!("{}, or leave files below {WORKFLOWS} out of the change", granted.remedy()),
-        }),
-    }
+    Err(VcsError::MissingPermission {
+        permission: permission.to_owned(),
+        url: target.name.url.clone(),
+        remedy,
+    })
 }
 
 /// The files that hold what looks like a credential. What they held before is not looked at yet.

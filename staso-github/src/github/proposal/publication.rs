@@ -59,7 +59,7 @@ async fn check_all(
     if ctx.is_cancelled() {
         return Err(VcsError::Cancelled);
     }
-    if request.repository.archived {
+    if request.repository.archived || parts.is_archived(request.repository, ctx) == Some(true) {
         return Err(VcsError::Archived { url: target.name.url.clone() });
     }
     publication.check_prefix()?;

@@ -1,5 +1,7 @@
 //! What will be refused is found out before any work is spent.
 
+use std::time::Duration;
+
 use staso_core::vcs::{Access, RepositoryRef, VcsError, VcsProvider as _};
 use staso_github::{AppCredentials, CodeAccess, GitHubAuth};
 
@@ -26,6 +28,28 @@ async fn case_21_an_archived_repository_costs_nothing() {
     assert!(matches!(refused, VcsError::Archived { .. }), "{refused:?}");
     assert_eq!(world.asked().len(), before, "it is known already");
     provider.preflight(&found.repository, Access::Read, &world.ctx).await.unwrap();
+}
+
+#[tokio::test]
+async fn case_21_what_is_archived_after_it_was_resolved_is_seen_before_the_next_proposal() {
+    let world = World::new(GitFixture::new());
+    let provider = world.provider(CodeAccess::Auto);
+    let found = provider.resolve(&world.recorded(&world.source.tip, None), &world.ctx).await.unwrap();
+    world.api.on(REPOSITORY, [World::description().with("/archived", true)]);
+    let stale = found.repository;
+    let before = world.asked().len();
+    provider.preflight(&stale, Access::Propose, &world.ctx).await.unwrap();
+    assert_eq!(world.asked().len(), before, "resolving has just looked");
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_mins(1)).await;
+    tokio::time::resume();
+    let refused = provider.preflight(&stale, Access::Propose, &world.ctx).await.unwrap_err();
+    assert!(matches!(refused, VcsError::Archived { .. }), "{refused:?}");
+    assert_eq!(world.asked()[before..], [REPOSITORY]);
+    let of_another_process = world.provider(CodeAccess::Auto);
+    let refused = of_another_process.preflight(&stale, Access::Propose, &world.ctx).await.unwrap_err();
+    assert!(matches!(refused, VcsError::Archived { .. }), "{refused:?}");
+    assert_eq!(world.asked()[before..], [REPOSITORY, REPOSITORY]);
 }
 
 #[tokio::test]

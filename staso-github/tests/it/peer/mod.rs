@@ -3,6 +3,7 @@
 //! | peer | true | where it lies |
 //! |---|---|---|
 //! | [`official`] | every parameter, body, header and status of a request; shape and contents of the examples | no state: what one request does the next does not see; examples agree neither with each other nor with git, unless a test puts its scalars in; messages of errors are ours; official examples contradict the schemas in 13 places; the base64 of the example of a file has its line ends escaped twice; `/repositories/{id}` is not documented |
+//! | [`graphql`], within the former | every field, argument, variable and type of a document and its values | an answer has the shape of the schema, and the scalars that the test names: no example of one is published; refusals are ours |
 //! | [`recorded`] | what api.github.com answered, headers too, in 2017 and later | ids, dates and tokens are normalised; a scenario is played once |
 //! | [`git_http`] | git's protocol, hooks, settings, ids | texts of 401, 403 and 404; no rules of branches but hooks; bodies in memory |
 //! | [`emulate`] | state, apps, tokens, permissions, git's ids | see there |
@@ -10,7 +11,7 @@
 //! | [`fault`] | what breaks on the way | it only breaks |
 //! | [`script`] | bytes | all of it is the test's own |
 //!
-//! The first three and the last two are in process and always run. `.ci/peers` starts the others, from npm packages.
+//! The first four and the last two are in process and always run. `.ci/peers` starts the others, from npm packages.
 
 pub(crate) mod ask;
 pub(crate) mod choice;
@@ -20,6 +21,7 @@ pub(crate) mod emulate;
 pub(crate) mod environment;
 pub(crate) mod fault;
 pub(crate) mod git_http;
+pub(crate) mod graphql;
 pub(crate) mod official;
 pub(crate) mod prism;
 pub(crate) mod recorded;

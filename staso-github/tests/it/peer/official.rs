@@ -1,5 +1,9 @@
 //! GitHub's REST API as its description says it: requests are held against the description, answers are its examples.
 //!
+//! `/graphql` holds requests against GitHub's GraphQL schema. No example of an answer is published, so a success is composed:
+//! its shape is that of the schema for the fields that were asked for, its scalars are those of a commit that the same test has
+//! in a REST example or in a repository. What is read of it is true only as far as these agree.
+//!
 //! A test chooses among the documented answers of an operation, and may put other scalars into an example so that it
 //! agrees with a real repository. It cannot make up a success. There is no state: what one request does, the next does
 //! not see.
@@ -9,11 +13,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use hyper::header::HeaderMap;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::choice::Choice;
-use super::description::{Description, Operation};
+use super::description::Description;
+use super::graphql::{Document, violations};
 use super::server::{Answer, Exchange, Handler, Reply, Server};
+
+/// The operation that the description does not have.
+const GRAPHQL: &str = "POST /graphql";
+
+/// What `/graphql` answers.
+#[derive(Debug, Clone)]
+pub(crate) enum GraphQl {
+    /// The scalars by their places below `data`, e.g. `/createCommitOnBranch/commit/oid`.
+    Data(BTreeMap<String, Value>),
+    /// Kind and message of the one error, with status 200.
+    Refused(&'static str, &'static str),
+    /// Anything that is no success.
+    Fault(Reply),
+}
 
 /// A request that the description knows.
 #[derive(Debug, Clone)]
@@ -58,6 +77,7 @@ struct Rule {
 struct State {
     rules: Vec<Rule>,
     aliases: Vec<(String, String)>,
+    graphql: VecDeque<GraphQl>,
     anonymous: bool,
     asked: Vec<Asked>,
     violations: Vec<String>,
@@ -117,6 +137,21 @@ impl Official {
         self.peer.state().rules.push(Rule { operation: operation.to_owned(), parameters, choices });
     }
 
+    /// What `/graphql` answers, one after the other. More requests than that are a violation.
+    pub(crate) fn on_graphql(&self, answers: impl IntoIterator<Item = GraphQl>) {
+        for answer in answers {
+            if let GraphQl::Fault(reply) = &answer {
+                drop(Choice::fault(reply.clone()));
+            }
+            self.peer.state().graphql.push_back(answer);
+        }
+    }
+
+    /// What was asked of `/graphql`.
+    pub(crate) fn asked_of_graphql(&self) -> Vec<Asked> {
+        self.asked().into_iter().filter(|asked| asked.operation == GRAPHQL).collect()
+    }
+
     /// A path that the description does not have and that stands for another, as `/repositories/1000` does after a renaming
     /// for `/repos/octokit/new-name`. What follows it is kept.
     pub(crate) fn alias(&self, path: &str, stands_for: &str) {
@@ -156,6 +191,9 @@ impl Peer {
 
     fn decide(&self, request: &Exchange) -> Reply {
         let mut state = self.state();
+        if request.path == "/graphql" {
+            return state.graphql(request);
+        }
         let path = state.path(&request.path);
         let Some(found) = Description::get().find(request.method.as_str(), &path) else {
             state.violations.push(format!("{} {}: no such operation", request.method, request.target()));
@@ -169,7 +207,8 @@ impl Peer {
         let operation = found.operation.name.clone();
         let asked =
             Asked { operation, target: request.target(), parameters, headers: request.headers.clone(), body };
-        check_headers(found.operation, &asked, state.anonymous, &mut violations);
+        let media = found.operation.media(found.operation.success());
+        check_headers(&asked, &media, state.anonymous, &mut violations);
         let prefix = format!("{} {}", request.method, asked.target);
         state.violations.extend(violations.into_iter().map(|text| format!("{prefix}: {text}")));
         state.asked.push(asked.clone());
@@ -188,6 +227,44 @@ impl State {
         alias.unwrap_or_else(|| path.to_owned())
     }
 
+    fn graphql(&mut self, request: &Exchange) -> Reply {
+        let body: Option<Value> = serde_json::from_slice(&request.body).ok();
+        let document = body.as_ref().and_then(|body| body["query"].as_str()).unwrap_or_default().to_owned();
+        let mut found = violations(body.as_ref().unwrap_or(&Value::Null));
+        let asked = Asked {
+            operation: format!("{} {}", request.method, request.target()),
+            target: request.target(),
+            parameters: BTreeMap::new(),
+            headers: request.headers.clone(),
+            body,
+        };
+        if asked.operation != GRAPHQL {
+            found.push("GraphQL takes POST alone".to_owned());
+        }
+        check_headers(&asked, &[], self.anonymous, &mut found);
+        self.asked.push(asked);
+        let sound = found.is_empty();
+        let answer = self.graphql.pop_front();
+        if answer.is_none() {
+            found.push("the test has no answer to it".to_owned());
+        }
+        self.violations.extend(found.into_iter().map(|text| format!("{GRAPHQL}: {text}")));
+        let answered = |body: Value| {
+            let answer = Answer::new(200, body.to_string());
+            Reply::Answer(answer.with_header("content-type", "application/json; charset=utf-8"))
+        };
+        match answer {
+            Some(GraphQl::Data(values)) if sound => {
+                answered(Document::parse(&document).expect("a sound document").answer(&values))
+            }
+            Some(GraphQl::Refused(kind, message)) => {
+                answered(json!({"data": null, "errors": [{"type": kind, "message": message}]}))
+            }
+            Some(GraphQl::Fault(reply)) => reply,
+            Some(GraphQl::Data(_)) | None => Reply::Answer(Answer::new(400, r#"{"message":"Bad Request"}"#)),
+        }
+    }
+
     fn choose(&mut self, asked: &Asked) -> Choice {
         let fits = |rule: &&mut Rule| {
             rule.operation == asked.operation
@@ -201,7 +278,8 @@ impl State {
     }
 }
 
-fn check_headers(operation: &Operation, asked: &Asked, anonymous: bool, violations: &mut Vec<String>) {
+/// `media` is what the operation is said to answer.
+fn check_headers(asked: &Asked, media: &[&str], anonymous: bool, violations: &mut Vec<String>) {
     let mut say = |text: String| violations.push(text);
     match asked.header("authorization").map(|value| value.strip_prefix("Bearer ")) {
         None if anonymous => {}
@@ -209,7 +287,7 @@ fn check_headers(operation: &Operation, asked: &Asked, anonymous: bool, violatio
         Some(None | Some("")) => say("Authorization is not `Bearer`".to_owned()),
         Some(Some(bearer)) => {
             // Documented in the descriptions of these operations: they take the JWT of the app, and the others do not.
-            let of_app = operation.name.contains(" /app") || operation.name.ends_with("}/installation");
+            let of_app = asked.operation.contains(" /app") || asked.operation.ends_with("}/installation");
             if of_app != (bearer.matches('.').count() == 2) {
                 say(format!(
                     "the wrong kind of token; a JWT is {}",
@@ -220,7 +298,7 @@ fn check_headers(operation: &Operation, asked: &Asked, anonymous: bool, violatio
     }
     let accept = asked.accept();
     let known = ["application/vnd.github", "application/json", "application/vnd.github.raw"];
-    if !known.contains(&accept) && !operation.media(operation.success()).contains(&accept) {
+    if !known.contains(&accept) && !media.contains(&accept) {
         say(format!("Accept is {accept:?}"));
     }
     if asked.header("user-agent").is_none_or(str::is_empty) {

@@ -161,4 +161,10 @@ impl VcsFixture for Forge {
     fn odd_files(&self) -> Option<OddFiles> {
         self.git.odd_files()
     }
+
+    /// emulate says so, and takes writes all the same: what is refused is refused here.
+    async fn archive(&self) -> bool {
+        self.emulate.change(&json!({"archived": true})).await;
+        true
+    }
 }

@@ -1,24 +1,23 @@
-//! Commits by `createCommitOnBranch`. No peer here answers it with a success, so its answers are lost or refusals, and what
-//! it did is read from the branch.
+//! Commits by `createCommitOnBranch`. Each request is held against GitHub's GraphQL schema. No example of its answer is
+//! published: where the answer is no fault and no refusal, it says of a commit what the REST example of that commit says.
 
 use std::path::Path;
 
-use staso_core::vcs::{ProposalAction, VcsError};
+use staso_core::vcs::{CommitSignature, ProposalAction, VcsError};
 
 use super::branches::{at, reference};
 use super::*;
 use crate::github::proposal::branches::ApiBranches;
 use crate::github::proposal::pending::Pending;
-use crate::peer::script::{Reply, ScriptServer, Turn};
+use crate::peer::official::GraphQl;
+use crate::peer::server::Answer;
 use crate::publish::Published;
 
 const OURS: &str = "fix/staso-a-1";
 
-fn with_graphql(script: &ScriptServer) -> Bench {
-    let mut bench = Bench::new();
-    let endpoints =
-        GitHubEndpoints::new(&bench.peer.url(), &format!("{}/graphql", script.url()), "https://github.com");
-    bench.api = Api::new(endpoints.unwrap(), GitHubAuth::Token(TOKEN.into()), quick()).unwrap();
+fn with_graphql<const N: usize>(answers: [GraphQl; N]) -> Bench {
+    let bench = Bench::new();
+    bench.peer.on_graphql(answers);
     bench
 }
 
@@ -27,6 +26,12 @@ impl Bench {
         let changes = changes(vec![edit("file.rb", Some(FILE), "fixed\n")]);
         let pending = Pending::new(data, "github:1296269", "key");
         self.publish_on(&ApiBranches::new(self.target()).with_mutations(pending), &changes).await
+    }
+
+    /// The variable of each mutation.
+    fn inputs(&self) -> Vec<Value> {
+        let asked = self.peer.asked_of_graphql().into_iter();
+        asked.map(|asked| asked.body.unwrap()["variables"]["input"].clone()).collect()
     }
 
     /// The branch is at the commit that the mutation of this message makes.
@@ -53,41 +58,58 @@ impl Bench {
 }
 
 /// The message that the mutation was asked to write.
-fn message(script: &ScriptServer, request: usize) -> String {
-    let body: Value = serde_json::from_slice(&script.requests()[request].body).unwrap();
-    let message = &body["variables"]["input"]["message"];
+fn message(input: &Value) -> String {
+    let message = &input["message"];
     format!("{}\n\n{}", message["headline"].as_str().unwrap(), message["body"].as_str().unwrap())
 }
 
 #[tokio::test]
 async fn case_16_a_branch_that_waits_for_its_commit_is_taken_up_by_the_next_run_of_this_machine() {
     let data = tempfile::tempdir().unwrap();
-    let script = ScriptServer::start([Turn::from(Reply::new(502)), Turn::CloseBeforeAnswer]);
-    let bench = with_graphql(&script);
+    let unavailable = Reply::Answer(Answer::new(502, ""));
+    let bench = with_graphql([GraphQl::Fault(unavailable), GraphQl::Fault(Reply::Dropped)]);
     bench.peer.on(REFERENCE, [reference(TIP)]);
     let died = bench.mutate(data.path()).await.unwrap_err();
     assert!(died.is_retryable(), "{died}");
     assert_eq!(bench.sent(MAKE_BRANCH), [json!({"ref": format!("refs/heads/{OURS}"), "sha": TIP})]);
-    let asked: Value = serde_json::from_slice(&script.requests()[0].body).unwrap();
-    let input = &asked["variables"]["input"];
+    let input = &bench.inputs()[0];
     assert_eq!((&input["expectedHeadOid"], &input["branch"]["branchName"]), (&json!(TIP), &json!(OURS)));
     assert_eq!(input["fileChanges"]["additions"], json!([{"path": "file.rb", "contents": "Zml4ZWQK"}]));
 
     bench.peer.on(BRANCHES, [Choice::example().with_entries("", vec![at(OURS, TIP)])]);
     bench.peer.on(MAKE_BRANCH, [Choice::status(422).message("Reference already exists")]);
     bench.peer.on(REFERENCE, [reference(TIP), reference(MADE)]);
-    bench.is_made(&message(&script, 0));
+    bench.is_made(&message(input));
     let made = bench.mutate(data.path()).await.unwrap();
     assert_eq!((made.branch, made.head), (branch(OURS), commit(MADE)));
-    assert_eq!((made.action, script.requests().len()), (ProposalAction::Created, 2));
+    assert_eq!((made.action, bench.inputs().len()), (ProposalAction::Created, 2));
     assert_eq!(std::fs::read_dir(data.path().join("pending")).unwrap().count(), 0, "no record stays");
+}
+
+#[tokio::test]
+async fn the_commit_that_the_mutation_tells_of_is_the_proposal_s() {
+    let data = tempfile::tempdir().unwrap();
+    let place = |field: &str| format!("/createCommitOnBranch/commit/{field}");
+    let (oid, valid) = ((place("oid"), json!(MADE)), (place("signature/isValid"), json!(false)));
+    let unsigned = GraphQl::Data([oid.clone(), valid, (place("signature/state"), json!("UNSIGNED"))].into());
+    let unknown = GraphQl::Data([oid, (place("signature"), Value::Null)].into());
+    for (answer, signature) in [
+        (unsigned, Some(CommitSignature { verified: false, reason: "unsigned".to_owned() })),
+        (unknown, None),
+    ] {
+        let bench = with_graphql([answer]);
+        bench.peer.on(REFERENCE, [reference(TIP)]);
+        let made = bench.mutate(data.path()).await.unwrap();
+        assert_eq!((made.action, made.head), (ProposalAction::Created, commit(MADE)));
+        assert_eq!((made.signature, bench.inputs().len()), (signature, 1));
+        assert_eq!(std::fs::read_dir(data.path().join("pending")).unwrap().count(), 0, "no record stays");
+    }
 }
 
 #[tokio::test]
 async fn case_30_without_a_record_a_branch_at_the_base_is_foreign() {
     let data = tempfile::tempdir().unwrap();
-    let script = ScriptServer::start([Turn::CloseBeforeAnswer]);
-    let bench = with_graphql(&script);
+    let bench = with_graphql([GraphQl::Fault(Reply::Dropped)]);
     bench.peer.on(BRANCHES, [Choice::example().with_entries("", vec![at(OURS, TIP)])]);
     bench.peer.on(REFERENCE, [reference(TIP)]);
     bench.mutate(data.path()).await.unwrap_err();
@@ -96,16 +118,12 @@ async fn case_30_without_a_record_a_branch_at_the_base_is_foreign() {
 
 #[tokio::test]
 async fn case_36_what_the_mutation_is_refused_for_is_said_in_words() {
-    let refusal = |kind: &str, message: &str| {
-        Reply::json(200, json!({"data": null, "errors": [{"type": kind, "message": message}]}).to_string())
-    };
     let data = tempfile::tempdir().unwrap();
     let rule = "Repository rule violations found: Changes must be made through a pull request.";
-    let script = ScriptServer::start([
-        refusal("UNPROCESSABLE", rule),
-        refusal("FORBIDDEN", "Resource not accessible by personal access token"),
+    let bench = with_graphql([
+        GraphQl::Refused("UNPROCESSABLE", rule),
+        GraphQl::Refused("FORBIDDEN", "Resource not accessible by personal access token"),
     ]);
-    let bench = with_graphql(&script);
     match bench.mutate(data.path()).await {
         Err(VcsError::PolicyRejected { rule, .. }) => {
             assert!(rule.contains("through a pull request"), "{rule}");

@@ -266,6 +266,28 @@ async fn case_37_workflows_without_permission_stop_before_the_push() {
 }
 
 #[tokio::test]
+async fn case_37_an_app_proposes_no_workflow_whatever_it_was_granted() {
+    let whole = Whole::new();
+    let permissions = [("contents", "write"), ("pull_requests", "write"), ("workflows", "write")];
+    let granted = Granted::Installation {
+        permissions: permissions.map(|(name, level)| (name.to_owned(), level.to_owned())).into(),
+        settings_url: "https://github.com/settings/installations/1".to_owned(),
+    };
+    whole.parts.granted.put(whole.repository.id.clone(), granted);
+    let workflow = edit(".github/workflows/deep/ci.yml", None, "on: push\n");
+    match whole.propose(&whole.carrying(vec![workflow])).await {
+        Err(VcsError::MissingPermission { permission, remedy, .. }) => {
+            assert_eq!(permission, "workflows: write");
+            assert!(remedy.contains("leave files below .github/workflows/ out"), "{remedy}");
+        }
+        other => panic!("{other:?}"),
+    }
+    whole.assert_untouched();
+    let beside = edit(".github/workflows.md", None, "text\n");
+    whole.propose(&whole.carrying(vec![beside])).await.unwrap();
+}
+
+#[tokio::test]
 async fn case_41_a_credential_in_an_added_line_does_not_leave() {
     let whole = Whole::new();
     let key = format!("KEY = \"ghp_{}\"\n", "a1B2".repeat(9));
