@@ -14,6 +14,7 @@ mod killed;
 mod killed_remote;
 mod mirror;
 mod official;
+#[expect(dead_code, reason = "some of it is for the crate's own unit tests, which include it too")]
 mod peer;
 mod propose;
 mod remote;

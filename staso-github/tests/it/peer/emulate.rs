@@ -3,7 +3,8 @@
 //! True: apps and their JWTs, installation tokens with permissions and repositories, blobs, trees, commits and references with
 //! git's own ids, pull requests, labels, reviewers. Not true: a second pull request of one head is made, an unknown head makes
 //! a branch, bodies have no limit, an unknown token may do everything, also in private repositories, a JWT may live as long
-//! as it likes, refusals say "Forbidden" alone, an empty repository has 404 where GitHub has 409.
+//! as it likes, refusals say "Forbidden" alone, an empty repository has 404 where GitHub has 409, an archived one takes writes,
+//! a pull request stays open when its branch goes or when its base has got its commits.
 //! Not there: git, tarballs, rules, GraphQL, ETags, revoking tokens, moved repositories.
 //!
 //! Ids agree with git's because names, addresses, dates with their zone and messages of commits are given as they are.
@@ -28,9 +29,8 @@ use super::environment::started;
 
 /// The account that installed the app.
 pub(crate) const OWNER: &str = "acme";
-/// The app and its installation, as `.ci/peers` seeds them.
+/// The app, as `.ci/peers` seeds it.
 pub(crate) const APP_ID: &str = "12345";
-pub(crate) const INSTALLATION: u64 = 100;
 
 static REPOSITORIES: AtomicUsize = AtomicUsize::new(0);
 

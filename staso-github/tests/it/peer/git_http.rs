@@ -220,7 +220,7 @@ impl Backend {
     async fn decide(&self, request: &Exchange) -> Reply {
         let user = match self.admit(request) {
             Ok(user) => user,
-            Err(refusal) => return Reply::Answer(refusal),
+            Err(refusal) => return Reply::Answer(*refusal),
         };
         if let Some(to) = self.moved(request) {
             return Reply::Answer(Answer::new(301, "").with_header("location", &to));
@@ -246,24 +246,26 @@ impl Backend {
     }
 
     /// Who asks, or the answer to them.
-    fn admit(&self, request: &Exchange) -> Result<String, Answer> {
+    fn admit(&self, request: &Exchange) -> Result<String, Box<Answer>> {
         let needed = if writes(request) { Right::Write } else { Right::Read };
         let state = self.state();
         if state.tokens.is_empty() {
             return Ok("anyone".to_owned());
         }
         let unauthorized = || {
-            Answer::new(401, "Invalid username or token.\n")
-                .with_header("www-authenticate", "Basic realm=\"GitHub\"")
-                .with_header("content-type", "text/plain")
+            Box::new(
+                Answer::new(401, "Invalid username or token.\n")
+                    .with_header("www-authenticate", "Basic realm=\"GitHub\"")
+                    .with_header("content-type", "text/plain"),
+            )
         };
         let token = request.header("authorization").and_then(token_of).ok_or_else(unauthorized)?;
         match state.tokens.get(&token) {
             None => Err(unauthorized()),
-            Some(right) if *right < needed => {
-                Err(Answer::new(403, "Write access to repository not granted.\n")
-                    .with_header("content-type", "text/plain"))
-            }
+            Some(right) if *right < needed => Err(Box::new(
+                Answer::new(403, "Write access to repository not granted.\n")
+                    .with_header("content-type", "text/plain"),
+            )),
             Some(_) => Ok("x-access-token".to_owned()),
         }
     }

@@ -14,6 +14,7 @@
 
 pub(crate) mod ask;
 pub(crate) mod choice;
+pub(crate) mod clock;
 pub(crate) mod description;
 pub(crate) mod emulate;
 pub(crate) mod environment;

@@ -1,4 +1,4 @@
-//! Against `emulate`, which `.ci/peers` starts: git and API of one repository agree.
+//! The peer itself: git and API of one repository agree, and it lies where it is said to.
 
 use std::sync::Arc;
 

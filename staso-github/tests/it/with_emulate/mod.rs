@@ -1,0 +1,5 @@
+//! Against `emulate`, which `.ci/peers` starts.
+
+mod app;
+mod forge;
+mod peer;
