@@ -50,7 +50,7 @@ pub trait CredentialSource: Debug + Send + Sync + 'static {
 
 #[async_trait]
 impl CredentialSource for GitCredentials {
-    async fn credentials(&self, _: Access, _: &RunContext) -> Result<Option<GitCredentials>, VcsError> {
+    async fn credentials(&self, _: Access, _: &RunContext) -> Result<Option<Self>, VcsError> {
         Ok(Some(self.clone()))
     }
 }

@@ -42,6 +42,7 @@ pub(crate) fn text(name: &str) -> Option<String> {
 }
 
 /// Whether there is a git program to run. What it can do is found out by whoever runs it.
+#[cfg(feature = "github")]
 pub(crate) fn has_git() -> bool {
     #[expect(clippy::disallowed_methods, reason = "this module owns the environment")]
     let path = std::env::var_os("PATH").unwrap_or_default();

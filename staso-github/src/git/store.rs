@@ -93,7 +93,7 @@ impl CommitStore {
         }
         match self.fetch(Wanted::Commits(&missing), Some(1), credentials, ctx).await {
             Err(VcsError::FeatureUnavailable { .. }) => {
-                self.follow_branches(&missing, credentials, ctx).await?
+                self.follow_branches(&missing, credentials, ctx).await?;
             }
             other => other?,
         }
@@ -253,11 +253,6 @@ impl CommitStore {
     /// Where the bare repository stands.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
-    }
-
-    /// A failure of the transport, in the words of users.
-    pub(crate) fn fail(&self, operation: &'static str, error: TransportError) -> VcsError {
-        error.into_vcs(operation, &self.url)
     }
 
     const fn remote<'a>(&'a self, credentials: Option<&'a GitCredentials>) -> Remote<'a> {

@@ -35,12 +35,24 @@ impl CliTransport {
         arguments: Vec<String>,
         ctx: &RunContext,
     ) -> Result<GitAnswer, TransportError> {
-        let settings = self.settings();
-        let call = GitCall { remote: Some(*remote), settings, arguments, limit: self.limits.fetch };
-        program::run(&call, directory, ctx, || {
-            directory.map_or(Ok(()), |directory| check_size(directory, &self.limits))
-        })
-        .await
+        program::run(&self.call(remote, arguments), directory, ctx, || Ok(())).await
+    }
+
+    /// Runs git that makes the repository larger, within its limit.
+    async fn receive(
+        &self,
+        remote: &Remote<'_>,
+        into: &Path,
+        arguments: Vec<String>,
+        ctx: &RunContext,
+    ) -> Result<(), TransportError> {
+        let call = self.call(remote, arguments);
+        let answer = program::run(&call, Some(into), ctx, || check_size(into, &self.limits)).await?;
+        answer.accepted().map(drop)
+    }
+
+    fn call<'a>(&self, remote: &Remote<'a>, arguments: Vec<String>) -> GitCall<'a> {
+        GitCall { remote: Some(*remote), settings: self.settings(), arguments, limit: self.limits.fetch }
     }
 
     /// Packs that a proposal may make are sent in one piece: not all proxies take chunked requests (HTTP 411).
@@ -85,12 +97,15 @@ impl GitTransport for CliTransport {
             "--force",
             &depth,
         ]);
-        if matches!(fetch.wanted, Wanted::History(_)) {
-            arguments.push("--filter=tree:0".to_owned());
+        match fetch.wanted {
+            Wanted::Commits(_) => {}
+            Wanted::History(_) => arguments.push("--filter=tree:0".to_owned()),
+            // A branch that is gone may stand in the way of one below its name.
+            Wanted::Branches => arguments.push("--prune".to_owned()),
         }
         arguments.extend(words(&["--", &remote.url()]));
         arguments.extend(fetch.wanted.refspecs());
-        self.git(remote, Some(into), arguments, ctx).await?.accepted().map(drop)
+        self.receive(remote, into, arguments, ctx).await
     }
 
     async fn push(
@@ -169,7 +184,7 @@ impl CliTransport {
             "+refs/heads/*:refs/heads/*",
             "^refs/heads/fix/staso-*",
         ]);
-        self.git(remote, Some(into), arguments, ctx).await?.accepted().map(drop)
+        self.receive(remote, into, arguments, ctx).await
     }
 
     async fn exists(

@@ -26,6 +26,7 @@ struct State {
     asked_for_credentials: u32,
     said: Vec<u8>,
     too_large: Option<TransportError>,
+    /// Why a push ended before anything was sent: the branch is there, or nothing was to be sent.
     taken: bool,
     refused: Option<String>,
 }
@@ -86,7 +87,7 @@ impl Conversation {
         });
         callbacks.transfer_progress(|progress| {
             let look = progress.received_objects() % OBJECTS_A_LOOK == 0;
-            !self.stop.is_cancelled() && (!look || self.fits(progress.received_bytes()))
+            !self.stop.is_cancelled() && self.fits(progress.received_bytes(), look)
         });
         callbacks
     }
@@ -111,6 +112,16 @@ impl Conversation {
         callbacks
     }
 
+    /// Those of a push that stops as soon as the server let it in.
+    pub(super) fn preflight_callbacks(&self) -> RemoteCallbacks<'_> {
+        let mut callbacks = self.callbacks();
+        callbacks.push_negotiation(|_| {
+            self.state().taken = true;
+            Err(git2::Error::from_str("far enough"))
+        });
+        callbacks
+    }
+
     /// libgit2 asks again and again when a server refuses; the second question is an answer.
     fn answer_credentials(&self, url: &str) -> Result<Cred, git2::Error> {
         let mut state = self.state();
@@ -126,13 +137,16 @@ impl Conversation {
         }
     }
 
-    fn fits(&self, received_bytes: usize) -> bool {
+    /// Whether what arrived is within the limit; with `look` also what was there before.
+    fn fits(&self, received_bytes: usize, look: bool) -> bool {
         let Some(directory) = &self.directory else { return true };
         let received = u64::try_from(received_bytes).unwrap_or(u64::MAX);
         let fits = if received > self.limits.mirror_bytes {
             Err(TransportError::over_the_limit(&self.limits))
-        } else {
+        } else if look {
             check_size(directory, &self.limits)
+        } else {
+            Ok(())
         };
         fits.map_err(|error| self.state().too_large = Some(error)).is_ok()
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use git2::{
-    Config, FetchOptions, Odb, Oid, ProxyOptions, PushOptions, RemoteRedirect, Repository,
+    Config, FetchOptions, Odb, Oid, ProxyOptions, PushOptions, RemoteCallbacks, RemoteRedirect, Repository,
     RepositoryOpenFlags,
 };
 use staso_core::id::{BranchName, CommitId};
@@ -136,6 +136,8 @@ impl GitTransport for Git2Transport {
         };
         let commits = match fetch.wanted {
             Wanted::Commits(commits) => Some(commits.to_vec()),
+            // libgit2 cannot leave files out.
+            Wanted::History(commit) => Some(vec![commit.clone()]),
             Wanted::Branches => None,
         };
         self.run(remote, Some(into), ctx, move |line| {
@@ -162,7 +164,10 @@ impl GitTransport for Git2Transport {
         let (directory, commit, branch) = (from.to_owned(), commit.clone(), branch.clone());
         let pushed = {
             let (directory, branch) = (directory, branch.clone());
-            self.run(remote, None, ctx, move |line| line.push(&directory, &commit, &branch)).await
+            self.run(remote, None, ctx, move |line| {
+                line.push(&directory, &commit, &branch, line.talk.push_callbacks())
+            })
+            .await
         };
         match pushed {
             // A branch that was made since the list was sent is refused in many words.
@@ -176,6 +181,21 @@ impl GitTransport for Git2Transport {
             }
             other => other,
         }
+    }
+
+    async fn may_push(
+        &self,
+        remote: &Remote<'_>,
+        from: &Path,
+        commit: &CommitId,
+        branch: &BranchName,
+        ctx: &RunContext,
+    ) -> Result<(), TransportError> {
+        let (directory, commit, branch) = (from.to_owned(), commit.clone(), branch.clone());
+        self.run(remote, None, ctx, move |line| {
+            line.push(&directory, &commit, &branch, line.talk.preflight_callbacks()).map(drop)
+        })
+        .await
     }
 
     async fn compact(&self, directory: &Path, ctx: &RunContext) -> Result<(), TransportError> {
@@ -244,6 +264,10 @@ impl Line {
         let mut server = self.talk.check(repository.remote_anonymous(&self.url))?;
         let refspec = "+refs/heads/*:refs/staso/branches/*";
         self.talk.check(server.download(&[refspec], Some(&mut self.fetch_options(depth))))?;
+        // A branch that is gone may stand in the way of one below its name.
+        for gone in self.talk.check(repository.references_glob("refs/staso/branches/*"))? {
+            self.talk.check(gone.and_then(|mut gone| gone.delete()))?;
+        }
         for head in self.talk.check(server.list())? {
             if let Some(name) = head.name().strip_prefix("refs/heads/") {
                 let name = format!("refs/staso/branches/{name}");
@@ -258,11 +282,12 @@ impl Line {
         directory: &Path,
         commit: &CommitId,
         branch: &BranchName,
+        callbacks: RemoteCallbacks<'_>,
     ) -> Result<Pushed, TransportError> {
         let repository = self.open(directory)?;
         let mut server = self.talk.check(repository.remote_anonymous(&self.url))?;
         let mut options = PushOptions::new();
-        options.remote_callbacks(self.talk.push_callbacks());
+        options.remote_callbacks(callbacks);
         options.proxy_options(self.proxy_options());
         options.follow_redirects(RemoteRedirect::None);
         let pushed = server.push(&[format!("{commit}:refs/heads/{branch}")], Some(&mut options));

@@ -29,7 +29,6 @@ use staso_core::run::RunContext;
 pub(crate) use self::cli::{CliTransport, check_size};
 #[cfg(feature = "git2-https")]
 pub(crate) use self::libgit2::Git2Transport;
-pub(crate) use self::program::{GitCall, run};
 pub(crate) use self::select::{TransportKind, transport};
 use crate::address::RemoteAddress;
 use crate::credentials::GitCredentials;

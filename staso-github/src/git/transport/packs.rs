@@ -18,14 +18,17 @@ pub(super) fn join(directory: &Path, stop: &CancellationToken) -> Result<(), Tra
     let odb = repository.odb()?;
     let mut builder = repository.packbuilder()?;
     let mut failed = None;
-    odb.foreach(|oid| {
-        if !stop.is_cancelled() {
-            failed = builder.insert_object(*oid, None).err();
-        }
+    let walked = odb.foreach(|oid| {
+        failed = builder.insert_object(*oid, None).err();
         !stop.is_cancelled() && failed.is_none()
-    })
-    .or_else(|error| failed.take().map_or(Err(error), Err))
-    .or_else(|error| if stop.is_cancelled() { Err(TransportError::Cancelled) } else { Err(error.into()) })?;
+    });
+    if stop.is_cancelled() {
+        return Err(TransportError::Cancelled);
+    }
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    walked?;
     builder.write(&packs, 0o444)?;
     let made = builder.name()?.map(str::to_owned);
     drop((odb, builder));

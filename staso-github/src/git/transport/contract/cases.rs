@@ -165,11 +165,17 @@ async fn rights_that_do_not_suffice(kind: TransportKind) {
     let (store, ctx, tip) =
         (server.store(server.http_address(), of(kind)), test_context(), server.tip("main").unwrap());
     store.ensure(std::slice::from_ref(&tip), &reader, &ctx).await.unwrap();
-    let error = store.push(&tip, &branch("fix/staso-a-1"), &reader, &ctx).await.unwrap_err();
-    let VcsError::PermissionDenied { remedy, .. } = &error else { panic!("{error:?}") };
-    // libgit2 does not show what a server says with a status.
-    let told = if kind == TransportKind::Git { "Write access to repository not granted" } else { "403" };
-    assert!(remedy.contains(told), "{remedy}");
+    let pushed = store.push(&tip, &branch("fix/staso-a-1"), &reader, &ctx).await.unwrap_err();
+    let asked = store.may_push(&tip, &reader, &ctx).await.unwrap_err();
+    for error in [pushed, asked] {
+        let VcsError::PermissionDenied { remedy, .. } = &error else { panic!("{error:?}") };
+        // libgit2 does not show what a server says with a status.
+        let told = if kind == TransportKind::Git { "Write access to repository not granted" } else { "403" };
+        assert!(remedy.contains(told), "{remedy}");
+    }
+    server.http.accept("ghs_writer", Right::Write);
+    store.may_push(&tip, &GitCredentials::token("ghs_writer".into()), &ctx).await.unwrap();
+    assert_eq!(server.branches(), ["main"], "nothing was made");
 }
 
 async fn a_repository_that_is_not_there(kind: TransportKind) {

@@ -39,7 +39,7 @@ impl Gate {
         std::thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
                 let (far, fault, sender) = (far.clone(), fault.clone(), sender.clone());
-                std::thread::spawn(move || drop(carry(near, &far, &fault, &sender)));
+                std::thread::spawn(move || drop(carry(&near, &far, &fault, &sender)));
             }
         });
         Self { port, stalled: Arc::new(Mutex::new(stalled)) }
@@ -58,7 +58,7 @@ impl Gate {
 }
 
 /// One request of one connection.
-fn carry(near: TcpStream, far: &str, fault: &Fault, stalled: &Sender<()>) -> std::io::Result<()> {
+fn carry(mut near: &TcpStream, far: &str, fault: &Fault, stalled: &Sender<()>) -> std::io::Result<()> {
     let mut reader = BufReader::new(near.try_clone()?);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -75,7 +75,7 @@ fn carry(near: TcpStream, far: &str, fault: &Fault, stalled: &Sender<()>) -> std
         _ => None,
     };
     if let Some(refusal) = refusal {
-        (&near).write_all(refusal.as_bytes())?;
+        near.write_all(refusal.as_bytes())?;
         near.shutdown(Shutdown::Write)?;
         // What the client still sends is read, or it would not see the answer.
         return std::io::copy(&mut reader, &mut std::io::sink()).map(drop);
@@ -95,7 +95,7 @@ fn carry(near: TcpStream, far: &str, fault: &Fault, stalled: &Sender<()>) -> std
         && asked.contains(what)
     {
         std::io::copy(&mut (&mut reader).take(u64::try_from(*bytes).unwrap()), &mut server)?;
-        drop(stalled.send(()));
+        stalled.send(()).unwrap_or_default();
         std::io::copy(&mut reader, &mut std::io::sink())?;
         return server.shutdown(Shutdown::Both);
     }
@@ -113,7 +113,7 @@ fn answer(server: &mut TcpStream, mut near: &TcpStream, asked: &str, fault: &Fau
         let mut next = [0];
         // The server has answered when there is more, or when that was all.
         drop(server.read(&mut next));
-        drop(stalled.send(()));
+        stalled.send(()).unwrap_or_default();
         return;
     }
     drop(std::io::copy(server, &mut near));

@@ -126,6 +126,16 @@ impl Server {
         (!found.is_empty()).then(|| commit_id(&found))
     }
 
+    pub(crate) fn remove_branch(&self, branch: &str) {
+        git(&self.bare(), &["branch", "-qD", branch]);
+    }
+
+    /// The names of all branches of the server.
+    pub(crate) fn branches(&self) -> Vec<String> {
+        let found = git(&self.bare(), &["for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads"]);
+        found.lines().map(str::to_owned).collect()
+    }
+
     pub(crate) fn configure(&self, name: &str, value: &str) {
         self.http.configure(NAME, name, value);
     }

@@ -90,6 +90,11 @@ async fn case_27_branches_are_followed_where_commits_are_not_given_out(kind: Tra
     let fix = child_of(&store, &first, "fixed\n");
     let pushed = store.push(&fix, &branch("fix/staso-a-1"), &NoCredentials, &ctx).await.unwrap();
     assert_eq!(pushed, Pushed::Created);
+    // A branch is replaced by one below its name.
+    server.commit("topic", "topic", "text\n");
+    store.ensure(std::slice::from_ref(&lost), &NoCredentials, &ctx).await.unwrap_err();
+    server.remove_branch("topic");
+    server.commit("topic/below", "below", "text\n");
     let error = store.ensure(std::slice::from_ref(&lost), &NoCredentials, &ctx).await.unwrap_err();
     assert!(matches!(error, VcsError::FeatureUnavailable { .. }), "an archive may help: {error:?}");
     server.configure("uploadpack.allowAnySHA1InWant", "true");
