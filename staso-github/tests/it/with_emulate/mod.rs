@@ -3,3 +3,4 @@
 mod app;
 mod forge;
 mod peer;
+mod soak;
