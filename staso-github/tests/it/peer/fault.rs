@@ -3,13 +3,14 @@
 //! It turns requests away, loses or damages answers and waits, as the test or a seed says, and keeps a log. What it answers
 //! itself is never a success.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::body::Body;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::ask::ask;
 use super::server::{Answer, Exchange, Handler, Reply, Server};
@@ -40,6 +41,10 @@ pub(crate) enum Fault {
     HoldAnswer(Gate),
     /// The request waits so long.
     Delay(Duration),
+    /// The server carries the request out, and the answer waits so long.
+    DelayAnswer(Duration),
+    /// The server gets so many bytes of the request's body, and the connection ends.
+    CutRequest(usize),
     /// 411 to bodies without a length, as some proxies do. Others are left alone.
     RefuseChunked,
 }
@@ -148,12 +153,15 @@ struct State {
     plans: Vec<Plan>,
     log: Vec<Passed>,
     origin: String,
+    secrets: BTreeSet<String>,
 }
 
 #[derive(Debug)]
 struct Proxy {
     upstream: String,
     state: Mutex<State>,
+    /// Requests that the server behind is carrying out.
+    under_way: watch::Sender<usize>,
 }
 
 /// A running proxy.
@@ -167,8 +175,8 @@ impl FaultProxy {
     /// In front of the server at `http://host:port`.
     pub(crate) fn start(upstream: &str) -> Self {
         let upstream = upstream.strip_prefix("http://").expect("an address with http").to_owned();
-        let proxy = Arc::new(Proxy { upstream, state: Mutex::default() });
-        let server = Server::start(proxy.clone());
+        let proxy = Arc::new(Proxy { upstream, state: Mutex::default(), under_way: watch::Sender::new(0) });
+        let server = Server::start(Arc::new(Front(Arc::clone(&proxy))));
         proxy.state().origin = server.origin();
         Self { proxy, server }
     }
@@ -207,6 +215,17 @@ impl FaultProxy {
     /// No more faults.
     pub(crate) fn clear(&self) {
         self.proxy.state().plans.clear();
+    }
+
+    /// Until the server behind has carried out what it was asked, also by those who are gone.
+    pub(crate) async fn settled(&self) {
+        let mut under_way = self.proxy.under_way.subscribe();
+        under_way.wait_for(|count| *count == 0).await.expect("the proxy runs");
+    }
+
+    /// Every credential that went through: what was sent in `authorization`, and tokens that were answered.
+    pub(crate) fn secrets(&self) -> BTreeSet<String> {
+        self.proxy.state().secrets.clone()
     }
 
     /// What happened so far.
@@ -251,7 +270,12 @@ impl Proxy {
         hit
     }
 
-    async fn decide(&self, request: &Exchange, fault: Option<Fault>, carried_out: &mut Option<u16>) -> Reply {
+    async fn decide(
+        self: &Arc<Self>,
+        request: &Exchange,
+        fault: Option<Fault>,
+        carried_out: &mut Option<u16>,
+    ) -> Reply {
         match &fault {
             Some(Fault::Refuse(answer)) => return Reply::Answer(answer.clone()),
             Some(Fault::RefuseChunked) => return Reply::Answer(Answer::new(411, "Length Required")),
@@ -260,9 +284,15 @@ impl Proxy {
             Some(Fault::Delay(time)) => tokio::time::sleep(*time).await,
             _ => {}
         }
-        let Some(mut answer) = self.forward(request).await else { return Reply::Dropped };
+        let mut forwarded = request.clone();
+        if let Some(Fault::CutRequest(bytes)) = fault {
+            forwarded.body.truncate(bytes);
+        }
+        let Some(mut answer) = self.clone().carry_out(forwarded).await else { return Reply::Dropped };
         *carried_out = Some(answer.status);
         match fault {
+            Some(Fault::CutRequest(_)) => return Reply::Dropped,
+            Some(Fault::DelayAnswer(time)) => tokio::time::sleep(time).await,
             Some(Fault::Replace(replacement)) => return Reply::Answer(replacement),
             Some(Fault::Lose) => return Reply::Dropped,
             Some(Fault::Cut(bytes)) => return Reply::Cut(answer, bytes),
@@ -275,6 +305,30 @@ impl Proxy {
             _ => {}
         }
         Reply::Answer(answer)
+    }
+
+    /// What the server behind answers, which goes on when the client is gone meanwhile.
+    async fn carry_out(self: Arc<Self>, request: Exchange) -> Option<Answer> {
+        self.under_way.send_modify(|count| *count += 1);
+        let task = tokio::spawn(async move {
+            let answer = self.forward(&request).await;
+            if let Some(answer) = &answer {
+                self.keep_secrets(&request, answer);
+            }
+            self.under_way.send_modify(|count| *count -= 1);
+            answer
+        });
+        task.await.expect("a task that does not panic")
+    }
+
+    fn keep_secrets(&self, request: &Exchange, answer: &Answer) {
+        let sent = request.header("authorization").and_then(|value| value.split_once(' '));
+        let mut secrets: Vec<String> = sent.map(|(_, secret)| secret.to_owned()).into_iter().collect();
+        if request.path.ends_with("/access_tokens") {
+            let minted = serde_json::from_slice::<serde_json::Value>(&answer.body).unwrap_or_default();
+            secrets.extend(minted["token"].as_str().map(str::to_owned));
+        }
+        self.state().secrets.extend(secrets);
     }
 
     /// What the server behind answers; nothing when it cannot be reached or breaks off.
@@ -315,9 +369,18 @@ fn shift_date(answer: &mut Answer, seconds: i64) {
     answer.headers.insert("date", value);
 }
 
+#[derive(Debug)]
+struct Front(Arc<Proxy>);
+
 #[async_trait]
-impl Handler for Proxy {
+impl Handler for Front {
     async fn answer(&self, request: Exchange) -> Reply {
+        self.0.answer(request).await
+    }
+}
+
+impl Proxy {
+    async fn answer(self: &Arc<Self>, request: Exchange) -> Reply {
         let fault = self.fault(&request);
         let name = fault.as_ref().map(Fault::name);
         let mut carried_out = None;

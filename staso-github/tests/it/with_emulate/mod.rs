@@ -4,3 +4,4 @@ mod app;
 mod forge;
 mod installed;
 mod peer;
+mod soak;
