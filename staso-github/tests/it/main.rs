@@ -4,6 +4,7 @@
 mod cases;
 mod checkout;
 mod conformance;
+mod failure_cases;
 mod fault;
 mod fixture;
 mod git_http;

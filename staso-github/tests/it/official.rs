@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::peer::choice::Choice;
 use crate::peer::description::Description;
-use crate::peer::official::Official;
+use crate::peer::official::{GraphQl, Official};
 use crate::peer::server::{Answer, Reply};
 
 const REPOSITORY: &str = "GET /repos/{owner}/{repo}";
@@ -228,4 +228,42 @@ fn a_success_cannot_be_made_up() {
     assert!(refuses(Choice::empty, REPOSITORY), "a repository is no list");
     assert!(refuses(|| Choice::example_named("none"), REPOSITORY));
     assert!(refuses(Choice::example, "GET /nothing"));
+}
+
+#[tokio::test]
+async fn a_graphql_request_is_held_against_the_schema() {
+    let official = Official::start();
+    let sha = json!("7638417db6d59f3c431d3e1f261cc637155684cd");
+    let data = [("/createCommitOnBranch/commit/oid".to_owned(), sha.clone())];
+    official.on_graphql([
+        GraphQl::Data(data.clone().into()),
+        GraphQl::Refused("STALE_DATA", "Expected branch to point to another commit"),
+        GraphQl::Fault(Reply::Answer(Answer::new(502, ""))),
+        GraphQl::Data(data.into()),
+    ]);
+    let document = |field: &str| {
+        let call = format!("createCommitOnBranch(input: $input) {{ commit {{ {field} }} }}");
+        format!("mutation ($input: CreateCommitOnBranchInput!) {{ {call} }}")
+    };
+    let input = json!({
+        "branch": {"id": "B_1"},
+        "expectedHeadOid": sha,
+        "message": {"headline": "Fix it"},
+    });
+    let ask = |field: &str| {
+        let body = json!({"query": document(field), "variables": {"input": input}});
+        send(request("POST", &format!("{}/graphql", official.url())).with_json(&body))
+    };
+    let (status, body) = ask("oid").await;
+    assert_eq!(
+        (status, json(&body)),
+        (200, json!({"data": {"createCommitOnBranch": {"commit": {"oid": sha}}}}))
+    );
+    let (status, body) = ask("oid").await;
+    assert_eq!((status, &json(&body)["errors"][0]["type"]), (200, &json!("STALE_DATA")));
+    assert_eq!(ask("oid").await.0, 502);
+    assert_eq!(official.take_violations(), Vec::<String>::new());
+    assert_eq!(ask("oidd").await.0, 400);
+    assert_eq!(official.take_violations(), ["POST /graphql: Commit has no field oidd"]);
+    assert_eq!(official.asked_of_graphql().len(), 4);
 }

@@ -172,6 +172,8 @@ async fn case_25_an_unknown_commit_is_not_found() {
     assert!(matches!(&error, VcsError::CommitNotFound { commit, .. } if *commit == unknown), "{error:?}");
 }
 
+/// No Enterprise Server is here to ask, and the official descriptions of 3.17, 3.18 and 3.19 do not differ in what is used:
+/// an old server is github.com's description with the headers of an old server.
 #[tokio::test]
 async fn case_58_an_enterprise_server_is_asked_at_its_own_address() {
     let world = world();

@@ -2,4 +2,5 @@
 
 mod app;
 mod forge;
+mod installed;
 mod peer;

@@ -99,6 +99,8 @@ fn case_22_what_is_blocked_or_gone_is_told_with_the_reason() {
     assert!(matches!(refused(&answer(404, "Not Found")), VcsError::RepositoryNotFound { .. }));
 }
 
+/// No Enterprise Server is here to ask, and the official descriptions of 3.17, 3.18 and 3.19 do not differ in what is used:
+/// headers and the page named make the answer one of an old server.
 #[test]
 fn case_58_an_older_server_says_what_it_lacks() {
     let version = "x-github-enterprise-version";
