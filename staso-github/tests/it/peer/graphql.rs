@@ -30,7 +30,7 @@ struct Field {
     name: String,
     /// Names, and the variables that they are.
     arguments: Vec<(String, String)>,
-    fields: Vec<Field>,
+    fields: Vec<Self>,
 }
 
 /// What contradicts the schema in the body of a request.
