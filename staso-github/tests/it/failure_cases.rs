@@ -29,6 +29,7 @@ const CASES: [Case; 60] = [
     Case { number: 3, what: "an app that is not installed: where to install it", not_here: None, tests: &[
         "staso-github/src/github/auth/cases/installed.rs::case_03_an_app_that_is_not_installed_says_where_to_install_it",
         "staso-github/src/github/auth/cases/installed.rs::case_03_without_the_page_of_the_app_the_settings_are_named",
+        "staso-github/tests/it/with_emulate/installed.rs::case_03_where_the_app_is_not_installed_emulate_leads_to_its_page",
     ] },
     Case { number: 4, what: "a suspended installation: said so, not repeated", not_here: None, tests: &[
         "staso-github/src/github/auth/cases/installed.rs::case_04_a_suspended_installation_is_not_asked_twice",
@@ -38,10 +39,12 @@ const CASES: [Case; 60] = [
         "staso-github/src/github/auth/cases/installed.rs::case_05_a_repository_that_is_not_selected_is_not_missing",
         "staso-github/src/github/auth/cases/installed.rs::case_05_a_repository_that_is_taken_away_is_not_granted_any_more",
         "staso-github/tests/it/github_reading/preflight.rs::case_05_a_repository_that_was_not_selected_is_not_said_to_be_absent",
+        "staso-github/tests/it/with_emulate/installed.rs::case_05_what_was_not_selected_emulate_keeps_from_the_app",
     ] },
     Case { number: 6, what: "a permission that is not granted: named before the run", not_here: None, tests: &[
         "staso-github/src/github/auth/cases/tokens.rs::case_06_a_permission_that_is_not_granted_is_named",
         "staso-github/src/github/auth/cases/tokens.rs::case_06_it_is_known_before_the_run_without_any_token",
+        "staso-github/tests/it/with_emulate/installed.rs::case_06_what_emulate_has_not_granted_is_known_before_any_work",
     ] },
     Case { number: 7, what: "a fresh token that is refused: waited for 1, 2 and 3 s", not_here: None, tests: &[
         "staso-github/src/github/auth/cases/lag.rs::case_07_a_fresh_token_is_waited_for",
