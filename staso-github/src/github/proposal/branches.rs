@@ -261,6 +261,13 @@ impl BranchHost for ApiBranches<'_> {
         changes: &ChangeSet,
         ctx: &RunContext,
     ) -> Result<CommitFacts, VcsError> {
+        // Only of our own commits does the signature matter, which git does not tell.
+        if let Some(git) = &self.git
+            && let Ok(facts) = git.inspect(commit, changes, ctx).await
+            && Trailers::read(&facts.message).is_none()
+        {
+            return Ok(facts);
+        }
         let found = self.commit(commit, ctx).await?;
         let parents = found.parents.iter().map(|parent| commit_id("reading a commit", &parent.sha));
         let parents: Vec<CommitId> = parents.collect::<Result<_, _>>()?;

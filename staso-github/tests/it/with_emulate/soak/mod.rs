@@ -27,11 +27,6 @@ use crate::peer::environment::{say, started};
 /// The most requests to the API that one proposal may take: of a new provider, and of one that was used before.
 const COLD: usize = 12;
 const WARM: usize = 6;
-/// What commits made by the API may take beyond that. What a push asks git is asked here:
-/// the standing branches, the commit of the foreign one, the tip of the base, its tree, and on emulate its commit; each of
-/// three files, a tree, a commit and a reference are sent.
-const BY_API_COLD: usize = 6;
-const BY_API_WARM: usize = 9;
 
 fn number(name: &str, otherwise: u64) -> u64 {
     #[expect(clippy::disallowed_methods, reason = "whoever runs the tests says how long")]
@@ -100,8 +95,8 @@ async fn a_proposal_takes_few_requests() {
     let runs = Runs::new();
     let mut above = Vec::new();
     for (by_api, behind) in [(false, false), (false, true), (true, false), (true, true)] {
-        for (warm, most, by_api_more) in [(false, COLD, BY_API_COLD), (true, WARM, BY_API_WARM)] {
-            let most = if by_api { most + by_api_more } else { most };
+        for (warm, most) in [(false, COLD), (true, WARM)] {
+            let most = if by_api { most } else { most };
             let kind = Kind { by_api, warm, labels: false, big: false, behind };
             let ground = runs.ground(kind, "counted").await;
             let job = ground.job("data", true);
