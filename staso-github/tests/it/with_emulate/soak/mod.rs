@@ -96,7 +96,6 @@ async fn a_proposal_takes_few_requests() {
     let mut above = Vec::new();
     for (by_api, behind) in [(false, false), (false, true), (true, false), (true, true)] {
         for (warm, most) in [(false, COLD), (true, WARM)] {
-            let most = if by_api { most } else { most };
             let kind = Kind { by_api, warm, labels: false, big: false, behind };
             let ground = runs.ground(kind, "counted").await;
             let job = ground.job("data", true);
