@@ -249,7 +249,7 @@ pub(crate) fn verified() -> RunArtifact {
             action: ProposalAction::Created,
             title: "Read the order id by the key that orders have".to_owned(),
             body: "…".to_owned(),
-            warnings: vec!["adding labels was refused with status 403: Forbidden".to_owned()],
+            warnings: Vec::new(),
         }),
         isolation: Some(Isolation {
             tier: IsolationTier::Full,
@@ -386,5 +386,6 @@ pub(crate) fn hostile() -> RunArtifact {
     run.verification.as_mut().unwrap().checks[1].name = HOSTILE.to_owned();
     run.isolation.as_mut().unwrap().missing = vec![HOSTILE.to_owned()];
     run.proposal.as_mut().unwrap().url = HOSTILE.to_owned();
+    run.proposal.as_mut().unwrap().warnings = vec![format!("adding labels was refused: {HOSTILE}")];
     run
 }

@@ -11,7 +11,7 @@ use staso_core::vcs::{ChangeSet, FileEdit, NewContent, VcsError};
 use super::target::Target;
 use crate::error;
 use crate::git::GitRepository;
-use crate::github::client::ApiRequest;
+use crate::github::client::{ApiRequest, clean};
 
 const OPERATION: &str = "reading a tree";
 const TREE: &str = "040000";
@@ -89,7 +89,10 @@ impl Listing {
                 let what = "the number of directories with changed files".to_owned();
                 return Err(VcsError::TooLarge { what, limit: MAX_DIRECTORIES.to_string() });
             }
-            let missing = || VcsError::BadAnswer { operation: OPERATION, reason: format!("{id} is missing") };
+            let missing = || {
+                let reason = format!("{} is missing", clean(&id));
+                VcsError::BadAnswer { operation: OPERATION, reason }
+            };
             let found = tree(target, &id, false, ctx).await?.ok_or_else(missing)?;
             open.extend(listing.add(&directory, found.tree, &needed));
         }
