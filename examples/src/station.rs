@@ -50,14 +50,14 @@ pub enum StationError {
     Workspace(#[from] InvalidId),
 }
 
-/// Where [`LocalOptions`] keep everything of a station below `directory`, and which repository they serve: one on this
-/// machine for every trace, or else those that traces name.
+/// Where [`LocalOptions`] keep everything of a station below `directory`, and which repository they serve: `repository` for
+/// every trace, as a mirror when it is on another machine and no provider serves it, or else those that traces name.
 #[must_use]
 pub fn options(directory: &Path, repository: Option<&RepositoryUrl>, policy: HealPolicy) -> LocalOptions {
     let options = LocalOptions::new(data(directory)).with_policy(policy);
-    match repository.map(RepositoryUrl::local_path) {
-        Some(Some(path)) => options.with_fallback(path),
-        Some(None) => options,
+    match repository.map(|url| (url, url.local_path())) {
+        Some((_, Some(path))) => options.with_fallback(path),
+        Some((url, None)) => options.with_mirror(url.clone(), url.clone()),
         None => options.with_recorded_paths(),
     }
 }

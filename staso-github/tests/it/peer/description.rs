@@ -55,12 +55,15 @@ impl Description {
 
     fn new(source: &Value) -> Self {
         let document = json_schema(source.clone());
-        let mut operations = Vec::new();
+        // Sorted: other crates of a build choose the order in which the parser keeps keys.
+        let mut operations = BTreeMap::new();
         for (path, methods) in object(&document["paths"]) {
             for (method, operation) in object(methods) {
-                operations.push(Operation::new(&document, path, method, operation));
+                let operation = Operation::new(&document, path, method, operation);
+                operations.insert((path.clone(), method.clone()), operation);
             }
         }
+        let operations = operations.into_values().collect();
         Self { document, operations, validators: Mutex::default() }
     }
 
