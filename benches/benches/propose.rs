@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use staso_core::code::RepoPath;
@@ -29,6 +29,7 @@ mod peer {
     pub(crate) mod server;
 }
 
+const PAIRS: usize = 20;
 const FILES: usize = 1_000;
 const BYTES_PER_FILE: usize = 7_000;
 const TOKEN: &str = "a-token-of-the-bench";
@@ -38,7 +39,20 @@ const TEXT: &str = "def fixed():\n    return True\n";
 type Failure = Box<dyn std::error::Error>;
 
 fn main() {
-    divan::main();
+    let remote = Remote::new().unwrap_or_else(|error| panic!("{error}"));
+    let run = |work: fn(&Remote, &Path) -> Result<(), Failure>| {
+        let remote = &remote;
+        move |directory: TempDir| {
+            work(remote, directory.path()).unwrap_or_else(|error| panic!("{error}"));
+            directory
+        }
+    };
+    staso_benches::pairs(
+        PAIRS,
+        || remote.reset().unwrap_or_else(|error| panic!("{error}")),
+        ("resolve, checkout, propose", run(staso)),
+        ("git commands", run(bare_git)),
+    );
 }
 
 /// The clock of the process.
@@ -64,8 +78,6 @@ struct Remote {
     commit: String,
     runtime: Runtime,
 }
-
-static REMOTE: LazyLock<Remote> = LazyLock::new(|| Remote::new().unwrap_or_else(|error| panic!("{error}")));
 
 impl Remote {
     fn new() -> Result<Self, Failure> {
@@ -168,24 +180,4 @@ fn bare_git(remote: &Remote, directory: &Path) -> Result<(), Failure> {
     let commit = git(&store, &["commit-tree", "-p", &remote.commit, "-m", "Fix it", &tree])?;
     git(&store, &["push", "-q", &url, &format!("{commit}:refs/heads/fix/staso-bench-1")])?;
     Ok(())
-}
-
-fn measure(bencher: divan::Bencher<'_, '_>, work: fn(&Remote, &Path) -> Result<(), Failure>) {
-    let remote = &*REMOTE;
-    bencher.with_inputs(|| remote.reset().unwrap_or_else(|error| panic!("{error}"))).bench_values(
-        |directory| {
-            work(remote, directory.path()).unwrap_or_else(|error| panic!("{error}"));
-            directory
-        },
-    );
-}
-
-#[divan::bench(sample_count = 20, sample_size = 1)]
-fn resolve_checkout_propose(bencher: divan::Bencher<'_, '_>) {
-    measure(bencher, staso);
-}
-
-#[divan::bench(sample_count = 20, sample_size = 1)]
-fn git_commands(bencher: divan::Bencher<'_, '_>) {
-    measure(bencher, bare_git);
 }
