@@ -3,26 +3,21 @@
 //! Branches of the remote are copied by name. `fix/staso-…` branches are ours: they are neither fetched nor pruned.
 
 use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
 
-use git2::{Repository, RepositoryInitOptions};
+use git2::Repository;
 use staso_core::id::{BranchName, CommitId, Digest};
 use staso_core::run::RunContext;
 use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::VcsError;
 
-use super::checkout::remove_tree;
-use super::data::{self, Hold};
-use super::leftovers::remove_leftovers;
+use super::bare;
+use super::data;
 use super::transport::{CliTransport, Fetch, GitTransport as _, Remote, TransportError, Wanted, check_size};
 use crate::address::RemoteAddress;
 use crate::blocking::Stop;
 use crate::limits::GitLimits;
 use crate::{blocking, error};
-
-/// Files of packs and their indexes after which they are made one.
-const MAX_PACK_FILES: usize = 60;
 
 /// A mirror below the data directory.
 #[derive(Debug, Clone)]
@@ -63,7 +58,7 @@ impl Mirror {
         let (git, remote) = (self.git(), Remote { address: &address, credentials: None });
         let listed = git.list(&remote, &["HEAD".to_owned()], ctx).await.map_err(|error| self.fail(error))?;
         git.mirror(&remote, &self.directory, ctx).await.map_err(|error| self.fail(error))?;
-        self.repack(ctx).await?;
+        bare::compact(&self.directory, &git, &self.remote, ctx).await?;
         let mirror = self.clone();
         blocking::run(ctx, "updating a mirror", self.limits.operation, move |_| mirror.finish(listed.head))
             .await?;
@@ -88,50 +83,13 @@ impl Mirror {
 
     /// While it lives, no pack of the mirror is replaced.
     pub(crate) fn read_lock(&self, stop: &Stop) -> Result<File, VcsError> {
-        data::lock(&self.directory.with_extension("packs"), Hold::Shared, stop)
+        bare::read_lock(&self.directory, stop)
     }
 
     async fn lock(&self, ctx: &RunContext) -> Result<MirrorLock, VcsError> {
-        let (mirror, limit) = (self.clone(), self.limits.operation);
         data::make_directory(&self.data, "mirrors", data::PRIVATE)
             .map_err(|error| error::backend("preparing a mirror", error))?;
-        let lock = self.directory.with_extension("lock");
-        let operation = "waiting for another fetch";
-        let file = data::wait(&lock, Hold::Alone, operation, self.limits.fetch, ctx).await?;
-        blocking::run(ctx, "preparing a mirror", limit, move |_| {
-            mirror.prepare().map(|()| MirrorLock { _file: file })
-        })
-        .await
-    }
-
-    /// Makes many packs one, unless someone reads them.
-    async fn repack(&self, ctx: &RunContext) -> Result<(), VcsError> {
-        if self.packs().count() <= MAX_PACK_FILES {
-            return Ok(());
-        }
-        let lock = data::try_lock(&self.directory.with_extension("packs"), Hold::Alone)
-            .map_err(|error| error::backend("locking a mirror", error))?;
-        match lock {
-            Some(_lock) => self.git().compact(&self.directory, ctx).await.map_err(|error| self.fail(error)),
-            None => Ok(()),
-        }
-    }
-
-    /// Makes the bare repository, or removes what a killed git left in it. The lock is held: nobody is at work there.
-    fn prepare(&self) -> Result<(), VcsError> {
-        let fail = |error: io::Error| error::backend("preparing a mirror", error);
-        if self.directory.exists() {
-            return remove_leftovers(&self.directory).map_err(fail);
-        }
-        let temporary = self.directory.with_extension("tmp");
-        remove_tree(&temporary).map_err(fail)?;
-        let mut options = RepositoryInitOptions::new();
-        options.bare(true).external_template(false).mkpath(true);
-        drop(
-            Repository::init_opts(&temporary, &options)
-                .map_err(|error| error::backend("preparing a mirror", error))?,
-        );
-        fs::rename(&temporary, &self.directory).map_err(fail)
+        Ok(MirrorLock { _file: bare::lock(&self.directory, &self.limits, ctx).await? })
     }
 
     fn finish(&self, default: Option<BranchName>) -> Result<(), VcsError> {
@@ -143,10 +101,6 @@ impl Mirror {
         check_size(&self.directory, &self.limits).map_err(|error| self.fail(error))?;
         fs::write(self.directory.join("fetched"), [])
             .map_err(|error| error::backend("updating a mirror", error))
-    }
-
-    fn packs(&self) -> impl Iterator<Item = fs::DirEntry> {
-        fs::read_dir(self.directory.join("objects/pack")).into_iter().flatten().filter_map(Result::ok)
     }
 
     fn git(&self) -> CliTransport {

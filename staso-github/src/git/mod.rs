@@ -5,6 +5,7 @@
 
 mod access;
 mod ancestry;
+mod bare;
 mod cache;
 pub(crate) mod change;
 mod checkout;

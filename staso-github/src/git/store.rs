@@ -8,21 +8,19 @@
 //! <data>/commits/<repository>.packs    shared by all who read; held alone while packs are replaced
 //! ```
 
-use std::fs::{self, File};
-use std::io;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use git2::{Oid, Repository, RepositoryInitOptions};
+use git2::Oid;
 use staso_core::id::{BranchName, CommitId, Digest};
 use staso_core::run::RunContext;
 use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::{Access, VcsError};
 
 use super::ancestry::{self, Ancestry};
-use super::checkout::remove_tree;
-use super::data::{self, Hold};
-use super::leftovers::remove_leftovers;
+use super::bare;
+use super::data;
 use super::repository::GitRepository;
 use super::transport::{Advertised, Fetch, GitTransport, Pushed, Remote, TransportError, Wanted};
 use crate::address::RemoteAddress;
@@ -31,8 +29,6 @@ use crate::credentials::{CredentialSource, GitCredentials};
 use crate::error;
 use crate::limits::GitLimits;
 
-/// Files of packs and their indexes after which they are made one.
-const MAX_PACK_FILES: usize = 60;
 /// How far branches are followed into the past when a server gives out no commits by id; then all the way.
 const DEPTHS: [Option<u32>; 4] = [Some(1), Some(50), Some(500), None];
 /// How much history is fetched at first; most failing commits and merged fixes are among the newest ones.
@@ -101,7 +97,7 @@ impl CommitStore {
         if let Some(commit) = missing.into_iter().next() {
             return Err(VcsError::CommitNotFound { commit, url: self.url.clone() });
         }
-        let compacted = self.compact(ctx).await;
+        let compacted = bare::compact(&self.directory, self.transport.as_ref(), &self.url, ctx).await;
         drop(lock);
         compacted
     }
@@ -360,46 +356,10 @@ impl CommitStore {
         .await
     }
 
-    /// Makes many packs one, unless someone reads them.
-    async fn compact(&self, ctx: &RunContext) -> Result<(), VcsError> {
-        let packs = fs::read_dir(self.directory.join("objects/pack")).into_iter().flatten();
-        if packs.count() <= MAX_PACK_FILES {
-            return Ok(());
-        }
-        match data::try_lock(&self.directory.with_extension("packs"), Hold::Alone) {
-            Ok(Some(_alone)) => {
-                let compacted = self.transport.compact(&self.directory, ctx).await;
-                compacted.map_err(|error| error.into_vcs("packing commits", &self.url))
-            }
-            Ok(None) => Ok(()),
-            Err(error) => Err(error::backend("locking kept commits", error)),
-        }
-    }
-
     /// Waits until nobody else fetches, and makes the repository ready to be fetched into.
     pub(crate) async fn lock(&self, ctx: &RunContext) -> Result<File, VcsError> {
-        let (store, limit) = (self.clone(), self.limits.operation);
         self.make_parent()?;
-        let lock = self.directory.with_extension("lock");
-        let operation = "waiting for another fetch";
-        let file = data::wait(&lock, Hold::Alone, operation, self.limits.fetch, ctx).await?;
-        blocking::run(ctx, "preparing kept commits", limit, move |_| store.prepare().map(|()| file)).await
-    }
-
-    /// Makes the bare repository, or removes what a killed git left in it. The lock is held: nobody is at work there.
-    fn prepare(&self) -> Result<(), VcsError> {
-        let fail = |error: io::Error| error::backend("preparing kept commits", error);
-        if self.directory.exists() {
-            return remove_leftovers(&self.directory).map_err(fail);
-        }
-        let temporary = self.directory.with_extension("tmp");
-        remove_tree(&temporary).map_err(fail)?;
-        let mut options = RepositoryInitOptions::new();
-        options.bare(true).external_template(false).mkpath(true);
-        Repository::init_opts(&temporary, &options)
-            .map(drop)
-            .map_err(|error| error::backend("preparing kept commits", error))?;
-        fs::rename(&temporary, &self.directory).map_err(fail)
+        bare::lock(&self.directory, &self.limits, ctx).await
     }
 
     fn make_parent(&self) -> Result<(), VcsError> {
@@ -415,7 +375,7 @@ impl CommitStore {
 
     fn read_lock(&self, stop: &Stop) -> Result<File, VcsError> {
         self.make_parent()?;
-        data::lock(&self.directory.with_extension("packs"), Hold::Shared, stop)
+        bare::read_lock(&self.directory, stop)
     }
 }
 
