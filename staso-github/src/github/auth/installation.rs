@@ -161,7 +161,7 @@ fn parsed(identity: &AppIdentity, answer: &ApiAnswer) -> Result<Installation, Vc
     })
 }
 
-/// The number in `…/repositories/1000/installation`, where a renamed repository is found.
+/// The number in `/repositories/1000/installation`, where a renamed repository is found.
 fn moved_id(path: &str) -> Option<u64> {
-    path.split_once("/repositories/")?.1.split('/').next()?.parse().ok()
+    path.strip_prefix("/repositories/")?.split('/').next()?.parse().ok()
 }
