@@ -10,7 +10,7 @@ use tokio::sync::{Mutex as Turns, OwnedMutexGuard, OwnedSemaphorePermit, Semapho
 
 use super::options::ClientOptions;
 use super::request::Endpoint;
-use super::wait::{pause, within};
+use super::wait::{pause, timed_out, within};
 use super::{ApiRequest, SendError};
 
 /// Accounts that are remembered, when nobody uses them.
@@ -110,7 +110,11 @@ impl Account {
         let last = within(ctx, ctx.remaining(), Arc::clone(&self.writer).lock_owned()).await?;
         if let Some(ended) = *last {
             let left = options.mutation_interval.saturating_sub(ctx.now().since(ended));
-            pause(ctx, left.min(ctx.remaining())).await?;
+            let rest = ctx.remaining();
+            if left >= rest {
+                return Err(timed_out(rest));
+            }
+            pause(ctx, left).await?;
         }
         Ok(Turn::Write { last, ctx: ctx.clone() })
     }

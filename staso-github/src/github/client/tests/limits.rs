@@ -136,6 +136,31 @@ async fn changes_go_one_at_a_time_in_the_order_of_asking_a_second_apart() {
 }
 
 #[tokio::test]
+async fn a_change_whose_turn_comes_after_the_end_of_the_run_is_not_sent() {
+    let server = ScriptServer::start(vec![said(201); 2]);
+    let client = client(&server, options().with_mutation_interval(Duration::from_secs(60)));
+    let (ctx, clock) = short_context(Duration::from_secs(30));
+    assert!(send(&client, &post(), &ctx).await.is_ok());
+    let result = send(&client, &post(), &ctx).await;
+    assert!(matches!(result, Err(SendError::TimedOut { limit_ms: 30_000 })), "{result:?}");
+    assert_eq!((server.requests().len(), clock.waits().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn nothing_is_sent_for_a_run_whose_time_is_over() {
+    for request in [get(), post()] {
+        let server = ScriptServer::start(vec![said(200); 2]);
+        let client = client(&server, options());
+        let (ctx, clock) = short_context(Duration::from_secs(30));
+        assert!(send(&client, &get(), &ctx).await.is_ok());
+        clock.advance(Duration::from_secs(30));
+        let result = send(&client, &request, &ctx).await;
+        assert!(matches!(result, Err(SendError::TimedOut { limit_ms: 0 })), "{result:?}");
+        assert_eq!(server.requests().len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn few_read_at_one_time_and_none_waits_for_a_change() {
     let mut turns = vec![Turn::Held(said(201))];
     turns.extend(vec![Turn::Held(said(200)); 12]);
