@@ -124,7 +124,7 @@ impl Client {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         let key = (trail.with_credential && trail.method == Method::GET).then(|| Key {
-            account: caller.account.to_ascii_lowercase(),
+            account: caller.account.to_owned(),
             url: trail.url.to_string(),
             accept: request.accept,
         });

@@ -60,14 +60,13 @@ impl Queues {
         Self { accounts: Mutex::default(), readers: readers.max(1) }
     }
 
-    /// The account of this name; capitals do not count.
+    /// The account of this name.
     pub(super) fn account(&self, name: &str, now: Timestamp) -> Arc<Account> {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = name.to_ascii_lowercase();
-        if accounts.len() > MAX_IDLE && !accounts.contains_key(&name) {
+        if accounts.len() > MAX_IDLE && !accounts.contains_key(name) {
             accounts.retain(|_, account| Arc::strong_count(account) > 1 || account.is_paused(now));
         }
-        Arc::clone(accounts.entry(name).or_insert_with(|| Arc::new(Account::new(self.readers))))
+        Arc::clone(accounts.entry(name.to_owned()).or_insert_with(|| Arc::new(Account::new(self.readers))))
     }
 }
 

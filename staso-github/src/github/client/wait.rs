@@ -8,7 +8,10 @@ use staso_core::run::RunContext;
 use super::SendError;
 
 /// Waits on the run's clock.
-pub(super) async fn pause(ctx: &RunContext, duration: Duration) -> Result<(), SendError> {
+///
+/// # Errors
+/// Only [`SendError::Cancelled`].
+pub(crate) async fn pause(ctx: &RunContext, duration: Duration) -> Result<(), SendError> {
     tokio::select! {
         biased;
         () = ctx.cancellation().cancelled() => Err(SendError::Cancelled),

@@ -8,8 +8,8 @@ mod text;
 use reqwest::{Method, Url};
 use staso_core::vcs::VcsError;
 
-pub(crate) use text::clean;
 pub(super) use text::raw_message;
+pub(crate) use text::{clean, message};
 
 use self::text::Refused;
 use super::ApiAnswer;
