@@ -1,12 +1,13 @@
 //! Who may send when: for each account one change at a time, few readers, and pauses for all of them.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use staso_core::run::RunContext;
 use staso_core::trace::Timestamp;
 use staso_core::vcs::RateLimitKind;
-use tokio::sync::{Mutex as Turns, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex as Turns, Notify, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use super::options::ClientOptions;
 use super::request::Endpoint;
@@ -30,6 +31,8 @@ pub(super) struct Account {
     writer: Arc<Turns<Option<Timestamp>>>,
     readers: Arc<Semaphore>,
     pauses: Mutex<Vec<Pause>>,
+    /// Tells those who wait for their turn that there is another pause.
+    stopped: Notify,
 }
 
 /// Until when nothing is sent to an API.
@@ -73,7 +76,7 @@ impl Queues {
 impl Account {
     fn new(readers: usize) -> Self {
         let readers = Arc::new(Semaphore::new(readers.min(Semaphore::MAX_PERMITS)));
-        Self { writer: Arc::default(), readers, pauses: Mutex::default() }
+        Self { writer: Arc::default(), readers, pauses: Mutex::default(), stopped: Notify::new() }
     }
 
     fn is_paused(&self, now: Timestamp) -> bool {
@@ -91,13 +94,19 @@ impl Account {
         options: &ClientOptions,
         ctx: &RunContext,
     ) -> Result<Turn, SendError> {
-        self.check(request.endpoint, ctx)?;
-        let waited = if request.is_read() { self.read(ctx).await } else { self.write(options, ctx).await };
-        // Whoever was before us may have met a limit meanwhile; that says more than "it took too long".
-        waited.map_err(|error| match error {
-            SendError::TimedOut { .. } => self.check(request.endpoint, ctx).err().unwrap_or(error),
-            other => other,
-        })
+        let mut turn = pin!(async {
+            if request.is_read() { self.read(ctx).await } else { self.write(options, ctx).await }
+        });
+        loop {
+            // Whoever is before us may meet a limit, and the wait for that may be too long for us.
+            let stopped = self.stopped.notified();
+            self.check(request.endpoint, ctx)?;
+            tokio::select! {
+                biased;
+                turn = &mut turn => return turn,
+                () = stopped => {}
+            }
+        }
     }
 
     async fn read(&self, ctx: &RunContext) -> Result<Turn, SendError> {
@@ -129,6 +138,8 @@ impl Account {
                 None => pauses.push(Pause { endpoint, kind, until }),
             }
         }
+        drop(pauses);
+        self.stopped.notify_waiters();
     }
 
     /// Waits until no pause is left.

@@ -177,6 +177,27 @@ async fn few_read_at_one_time_and_none_waits_for_a_change() {
 }
 
 #[tokio::test]
+async fn case_12_who_stands_in_the_queue_hears_of_a_limit_at_once() {
+    let server = ScriptServer::start([Turn::Held(exhausted(3600))]);
+    let client = client(&server, options());
+    let day = Budget::default().with_wall(Duration::from_hours(24));
+    let patient = staso_core::testing::test_context().with_budget(day);
+    let hurried = short_context(Duration::from_secs(600)).0;
+    let (first, second) = (post(), post());
+    let waiting = async {
+        server.seen(1).await;
+        let waits =
+            async { tokio::time::timeout(Duration::from_secs(5), send(&client, &second, &hurried)).await };
+        let (result, ()) = tokio::join!(waits, async { server.release() });
+        patient.cancellation().cancel();
+        result
+    };
+    let (blocked, result) = tokio::join!(send(&client, &first, &patient), waiting);
+    assert!(matches!(result, Ok(Err(SendError::RateLimited { .. }))), "{result:?}");
+    assert!(matches!(blocked, Err(SendError::Cancelled)), "{blocked:?}");
+}
+
+#[tokio::test]
 async fn nobody_waits_for_a_turn_beyond_the_end_of_the_run() {
     let server = ScriptServer::start([Turn::NeverAnswer]);
     let client = client(&server, options());
