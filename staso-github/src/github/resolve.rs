@@ -8,7 +8,7 @@ use staso_core::vcs::{Access, RepositoryRef, ResolvedSource, VcsError};
 
 use super::api::{RepositoryName, Scope, refusal};
 use super::auth::Granted;
-use super::client::{ApiAnswer, ApiRequest};
+use super::client::{ApiAnswer, ApiRequest, clean};
 use super::name::encode;
 use super::options::CommitMode;
 use super::parts::{ID_PREFIX, Parts, commit_key};
@@ -115,9 +115,21 @@ pub(super) struct Look {
     pub(super) granted: Granted,
 }
 
-/// Looks at a repository.
-pub(super) async fn look(parts: &Parts, name: &RepositoryName, ctx: &RunContext) -> Result<Look, VcsError> {
+/// Looks at a repository that was resolved before.
+///
+/// # Errors
+/// [`VcsError::Gone`] when another one has its name now.
+pub(super) async fn look(
+    parts: &Parts,
+    repository: &RepositoryRef,
+    name: &RepositoryName,
+    ctx: &RunContext,
+) -> Result<Look, VcsError> {
     let (answer, granted) = describe(parts, name, ctx).await?;
+    if answer.id_text() != repository.id {
+        let reason = "another repository has its name now".to_owned();
+        return Err(VcsError::Gone { url: name.url.clone(), reason });
+    }
     Ok(Look { archived: answer.archived, granted })
 }
 
@@ -292,5 +304,5 @@ impl Lookup<'_> {
 }
 
 fn unusable(source: impl std::error::Error) -> VcsError {
-    VcsError::BadAnswer { operation: RESOLVING, reason: source.to_string() }
+    VcsError::BadAnswer { operation: RESOLVING, reason: clean(&source.to_string()) }
 }
