@@ -210,6 +210,7 @@ const CASES: [Case; 60] = [
     Case { number: 44, what: "a pointer of Git LFS: told, not edited", not_here: None, tests: &[
         "staso-github/tests/it/cases.rs::case_44_a_pointer_of_git_lfs_is_told_and_not_edited",
         "staso-github/tests/it/github_reading/api.rs::case_44_pointers_of_lfs_are_told",
+        "staso-github/src/git/read.rs::case_44_pointers_of_every_version_are_told_from_other_files",
     ] },
     Case { number: 45, what: "a submodule: told, not entered", not_here: None, tests: &[
         "staso-github/tests/it/cases.rs::case_45_another_repository_inside_is_neither_entered_nor_edited",
@@ -235,6 +236,7 @@ const CASES: [Case; 60] = [
     ] },
     Case { number: 50, what: "truncated listings and large files", not_here: None, tests: &[
         "staso-github/tests/it/github_reading/api.rs::case_50_large_files_and_truncated_listings",
+        "staso-github/tests/it/github_reading/answers.rs::case_50_what_a_cut_listing_leaves_out_is_not_said_to_be_absent",
     ] },
     Case { number: 51, what: "pages: followed on the same server only, to an end", not_here: None, tests: &[
         "staso-github/src/github/client/tests/lists.rs::case_51_pages_are_followed_to_the_last",

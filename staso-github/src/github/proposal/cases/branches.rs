@@ -225,6 +225,15 @@ async fn a_tree_that_is_too_large_for_one_answer_is_walked() {
 }
 
 #[tokio::test]
+async fn nothing_is_made_where_a_directory_is_not_listed_whole() {
+    let bench = Bench::new();
+    bench.peer.on(TREE, [Choice::example_named("default-response").with("/truncated", true)]);
+    let published = bench.publish(&changes(vec![edit("subdir/new.rb", None, "x")])).await;
+    assert!(matches!(published, Err(VcsError::TooLarge { .. })), "{published:?}");
+    assert_eq!(bench.count(MAKE_COMMIT), 0);
+}
+
+#[tokio::test]
 async fn a_file_that_arrives_as_another_is_noticed() {
     let bench = Bench::new();
     bench.peer.on(MAKE_BLOB, [Choice::example()]);
