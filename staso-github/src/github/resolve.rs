@@ -210,7 +210,6 @@ impl Lookup<'_> {
                 Ok(Some(Branch { name: name.clone(), tip: CommitId::new(tip).map_err(unusable)? }))
             }
             404 => self.absent(&answer).map(|()| None),
-            409 => Err(self.empty()),
             _ => Err(refusal(&answer, RESOLVING, self.name)),
         }
     }
@@ -275,7 +274,6 @@ impl Lookup<'_> {
         match answer.status {
             200 => Ok(()),
             404 | 422 => Err(VcsError::CommitNotFound { commit: commit.clone(), url: self.name.url.clone() }),
-            409 => Err(self.empty()),
             _ => Err(refusal(&answer, RESOLVING, self.name)),
         }
     }
@@ -296,10 +294,6 @@ impl Lookup<'_> {
     async fn send(&self, request: &ApiRequest) -> Result<ApiAnswer, VcsError> {
         let scope = Scope { repository: self.name, access: Access::Read };
         Ok(self.parts.api.send(request, scope, self.ctx).await?)
-    }
-
-    fn empty(&self) -> VcsError {
-        VcsError::Empty { url: self.name.url.clone() }
     }
 }
 

@@ -80,7 +80,6 @@ impl Directory {
                 Ok(Some(Self { entries, truncated }))
             }
             404 | 422 => Ok(None),
-            409 => Err(VcsError::Empty { url: repository.url.clone() }),
             _ => Err(refusal(&answer, READING, repository)),
         }
     }

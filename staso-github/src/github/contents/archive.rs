@@ -27,11 +27,24 @@ pub(super) fn unpack(
     listing: &Listing,
     stop: &Stop,
 ) -> Result<(), VcsError> {
+    // A few bytes can unpack to gigabytes, so more than the listed files take is not unpacked.
+    let mut archive = Archive::new(GzDecoder::new(archive).take(unpacked_bytes(listing)));
+    match store_files(&mut archive, repository, listing, stop) {
+        // A repository may have archives hold the content of Git LFS, which takes more than its pointers.
+        Err(VcsError::BadAnswer { .. }) if archive.into_inner().limit() == 0 => Ok(()),
+        stored => stored,
+    }
+}
+
+fn store_files(
+    archive: &mut Archive<impl Read>,
+    repository: &GitRepository,
+    listing: &Listing,
+    stop: &Stop,
+) -> Result<(), VcsError> {
     let odb = repository.git().odb().map_err(|error| repository.fail("opening the objects", error))?;
     let files: HashMap<&[u8], &Entry> =
         listing.entries.iter().map(|entry| (entry.path.as_bytes(), entry)).collect();
-    // A few bytes can unpack to gigabytes, so more than the listed files take is not unpacked.
-    let mut archive = Archive::new(GzDecoder::new(archive).take(unpacked_bytes(listing)));
     for entry in archive.entries().map_err(broken)? {
         stop.check()?;
         let mut entry = entry.map_err(broken)?;

@@ -48,7 +48,6 @@ impl Source<'_> {
         match answer.status {
             200 => object_id(&answer.json::<CommitAnswer>(READING)?.tree.sha),
             404 | 422 => Err(self.missing(commit)),
-            409 => Err(VcsError::Empty { url: self.name.url.clone() }),
             _ => Err(refusal(&answer, READING, self.name)),
         }
     }

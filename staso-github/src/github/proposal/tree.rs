@@ -27,7 +27,7 @@ const LFS_MIN_BYTES: u64 = 100;
 pub(super) struct Listing(BTreeMap<String, Found>);
 
 /// What is at a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 struct Found {
     mode: i32,
     id: Oid,
@@ -187,7 +187,10 @@ impl Listing {
 
     /// Whether nothing differs.
     pub(super) fn is(&self, other: &Self) -> bool {
-        self.0 == other.0
+        let of = |listing: &Self| -> Vec<_> {
+            listing.0.iter().map(|(path, found)| (path.clone(), found.mode, found.id)).collect()
+        };
+        of(self) == of(other)
     }
 
     /// Whether the file of an edit is a regular one before and after, so that only its content changes.
