@@ -13,6 +13,7 @@ mod memory_host;
 mod message;
 mod publication;
 mod publisher;
+mod secrets;
 
 pub(crate) use git::GitBranches;
 #[cfg(feature = "github")]
@@ -20,3 +21,4 @@ pub(crate) use host::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared
 pub(crate) use message::{CommitMessage, Trailers};
 pub(crate) use publication::{MAX_NUMBER, Publication, Published, number_of, numbered};
 pub(crate) use publisher::publish;
+pub(crate) use secrets::{check_added, check_texts, suspects};
