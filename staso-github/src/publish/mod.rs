@@ -18,6 +18,8 @@ mod secrets;
 pub(crate) use git::GitBranches;
 #[cfg(feature = "github")]
 pub(crate) use host::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared, Standing, StandingBranch};
+#[cfg(feature = "github")]
+pub(crate) use message::title;
 pub(crate) use message::{CommitMessage, Trailers};
 pub(crate) use publication::{MAX_NUMBER, Publication, Published, number_of, numbered};
 pub(crate) use publisher::publish;
