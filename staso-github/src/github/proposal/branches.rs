@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use serde::Deserialize;
-use staso_core::id::{BranchName, CommitId};
+use staso_core::id::{BlobId, BranchName, CommitId};
 use staso_core::run::RunContext;
 use staso_core::vcs::{ChangeSet, CommitSignature, FileEdit, VcsError};
 
@@ -282,6 +282,10 @@ impl BranchHost for ApiBranches<'_> {
         let parent = parents.into_iter().next();
         let signature = found.verification.map(CommitSignature::from);
         Ok(CommitFacts { message: found.message, parent, makes_the_change, signature })
+    }
+
+    async fn content(&self, _: &CommitId, file: &BlobId, ctx: &RunContext) -> Result<Vec<u8>, VcsError> {
+        blob::read(self.target, file.as_str(), ctx).await
     }
 
     async fn check(
