@@ -13,14 +13,14 @@ use staso_core::run::RunContext;
 use staso_core::vcs::{ChangeSet, CommitSignature, FileEdit, VcsError};
 
 use super::blob;
-use super::check::{is_lfs_pointer, lfs};
+use super::check::lfs;
 use super::commit::{GitCommit, NewCommit, ObjectAnswer, commit_id};
 use super::mutation::{Mutation, Outcome};
 use super::pending::Pending;
 use super::reference::{self, Put};
 use super::target::Target;
 use super::tree::Listing;
-use crate::git::GitRepository;
+use crate::git::{GitRepository, is_lfs_pointer};
 use crate::github::api::PROVIDER;
 use crate::github::client::ApiRequest;
 use crate::github::name::encode;

@@ -6,6 +6,7 @@ use staso_core::vcs::{ChangeSet, FileEdit, ProposeRequest, VcsError};
 
 use super::commit::MAX_BLOB_BYTES;
 use super::target::Target;
+use crate::git::is_lfs_pointer;
 use crate::github::auth::Granted;
 use crate::github::parts::Parts;
 
@@ -15,8 +16,6 @@ const WORKFLOWS: &str = ".github/workflows/";
 const MAX_FILES: usize = 3_000;
 /// Bytes of all new content of one change.
 const MAX_BYTES: usize = 100 << 20;
-/// How pointers of Git LFS begin.
-const LFS: &[u8] = b"version https://git-lfs.github.com/spec/";
 
 /// Limits of GitHub, and contents that no change may carry.
 pub(super) fn check_contents(changes: &ChangeSet) -> Result<(), VcsError> {
@@ -38,11 +37,6 @@ pub(super) fn check_contents(changes: &ChangeSet) -> Result<(), VcsError> {
         }
     }
     Ok(())
-}
-
-/// Whether these bytes stand for a file that Git LFS keeps.
-pub(super) fn is_lfs_pointer(bytes: &[u8]) -> bool {
-    bytes.starts_with(LFS)
 }
 
 /// A file of Git LFS cannot be changed here.

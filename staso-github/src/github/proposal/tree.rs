@@ -8,9 +8,10 @@ use staso_core::id::{BranchName, CommitId};
 use staso_core::run::RunContext;
 use staso_core::vcs::{ChangeSet, FileEdit, NewContent, VcsError};
 
+use super::check::lfs;
 use super::target::Target;
 use crate::error;
-use crate::git::GitRepository;
+use crate::git::{GitRepository, holds_lfs_pointer};
 use crate::github::client::{ApiRequest, clean};
 
 const OPERATION: &str = "reading a tree";
@@ -34,6 +35,8 @@ struct Entry {
     mode: String,
     id: String,
     size: Option<u64>,
+    /// Whether it stands for a file that Git LFS keeps, where that was looked at.
+    is_lfs_pointer: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -49,6 +52,12 @@ struct EntryAnswer {
     mode: String,
     sha: String,
     size: Option<u64>,
+}
+
+impl Entry {
+    fn is_file(&self) -> bool {
+        [FILE, EXECUTABLE].contains(&self.mode.as_str())
+    }
 }
 
 /// How an edit stands to a tree.
@@ -123,6 +132,12 @@ impl Listing {
                 open.push_back((path, found.map_err(fail)?));
             }
         }
+        for edit in &changes.edits {
+            if let Some(entry) = listing.0.get_mut(edit.path.as_str()).filter(|entry| entry.is_file()) {
+                let id = Oid::from_str(&entry.id).map_err(fail)?;
+                entry.is_lfs_pointer = Some(holds_lfs_pointer(repository, id)?);
+            }
+        }
         Ok(listing)
     }
 
@@ -157,7 +172,8 @@ impl Listing {
             if entry.mode == TREE && needed.0.contains(&path) {
                 directories.push((path, entry.sha));
             } else if needed.0.contains(path.rsplit_once('/').map_or("", |(directory, _)| directory)) {
-                self.0.insert(path, Entry { mode: entry.mode, id: entry.sha, size: entry.size });
+                let EntryAnswer { mode, sha: id, size, .. } = entry;
+                self.0.insert(path, Entry { mode, id, size, is_lfs_pointer: None });
             }
         }
         directories
@@ -196,7 +212,8 @@ impl Listing {
             after.0.remove(edit.path.as_str());
             if let Some(new) = &edit.after {
                 let size = Some(new.bytes.len() as u64);
-                let entry = Entry { mode: mode(new.executable).to_owned(), id: blob_id(new)?, size };
+                let (mode, id) = (mode(new.executable).to_owned(), blob_id(new)?);
+                let entry = Entry { mode, id, size, is_lfs_pointer: None };
                 after.0.insert(edit.path.as_str().to_owned(), entry);
             }
         }
@@ -221,10 +238,12 @@ impl Listing {
         before && edit.after.as_ref().is_none_or(|new| !new.executable)
     }
 
-    /// The blob of an edit's file when it may be a pointer to Git LFS: attributes stand above it, and it is that small.
+    /// The blob of an edit's file when it may be a pointer to Git LFS, which was not looked at: attributes stand above it, and
+    /// it is that small.
     pub(super) fn possible_lfs_pointer(&self, edit: &FileEdit) -> Option<&str> {
         let entry = self.0.get(edit.path.as_str())?;
-        if !self.0.keys().any(|path| path.rsplit('/').next() == Some(".gitattributes")) {
+        let is_known = entry.is_lfs_pointer.is_some();
+        if is_known || !self.0.keys().any(|path| path.rsplit('/').next() == Some(".gitattributes")) {
             return None;
         }
         entry.size.is_some_and(|size| LFS_POINTER_BYTES.contains(&size)).then_some(entry.id.as_str())
@@ -243,6 +262,9 @@ impl Listing {
             Some(SYMLINK) => return refuse("a symbolic link"),
             Some(SUBMODULE) => return refuse("another repository"),
             _ => {}
+        }
+        if current.is_some_and(|entry| entry.is_lfs_pointer == Some(true)) {
+            return Err(lfs(&edit.path));
         }
         let current = current.map(|entry| (entry.id.as_str(), entry.mode == EXECUTABLE));
         let wanted = edit.after.as_ref().map(|new| Ok::<_, VcsError>((blob_id(new)?, new.executable)));

@@ -1,7 +1,6 @@
 //! A repository that is served by git and by `emulate`, in step.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,7 +13,7 @@ use staso_core::id::{BranchName, CommitId};
 use staso_core::run::RunContext;
 use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::NewContent;
-use staso_github::{AppCredentials, ClientOptions, GitHub, GitHubAuth, GitHubEndpoints};
+use staso_github::{AppCredentials, ClientOptions, GitHub, GitHubAuth, GitHubEndpoints, GitHubOptions};
 
 use crate::fixture::GitFixture;
 use crate::peer::clock::wall_context;
@@ -41,27 +40,21 @@ impl Forge {
         git.repository = server.host(&emulate.full_name(), &git.repository);
         let host = server.origin().replace("http://", "https://");
         let git = git.recorded_as(&format!("{host}/{}", emulate.full_name()));
-        emulate.follow(&git.repository).await;
-        server.after_push(Arc::new({
-            let emulate = emulate.clone();
-            move |bare| {
-                let emulate = emulate.clone();
-                Box::pin(async move { emulate.follow(&bare).await })
-            }
-        }));
         let api = FaultProxy::start(emulate.url());
+        emulate.in_step(&server, &api).await;
         Some(Self { git, server, emulate, api })
     }
 
     /// The provider, as the app.
-    pub(crate) fn provider(&self) -> GitHub {
+    pub(crate) fn provider(&self, options: GitHubOptions) -> GitHub {
         let key = SecretString::from(self.emulate.app_key.clone());
         let api = self.api.url();
         let endpoints = GitHubEndpoints::new(&api, &format!("{api}/graphql"), &self.server.origin()).unwrap();
         let auth = GitHubAuth::App(AppCredentials::new(APP_ID, key));
         let client = ClientOptions::default().with_mutation_interval(Duration::ZERO);
         let provider = GitHub::new(self.git.data(), auth).unwrap();
-        provider.with_client(client).and_then(|provider| provider.with_endpoints(endpoints)).unwrap()
+        let provider = provider.with_client(client).and_then(|provider| provider.with_endpoints(endpoints));
+        provider.unwrap().with_options(options)
     }
 
     /// GitHub closes pull requests whose branch goes; emulate leaves them open.
