@@ -238,14 +238,9 @@ impl Listing {
         before && edit.after.as_ref().is_none_or(|new| !new.executable)
     }
 
-    /// The blob of an edit's file when it may be a pointer to Git LFS, which was not looked at: attributes stand above it, and
-    /// it is that small.
+    /// The blob of an edit's file when it may be a pointer to Git LFS: nobody has looked, and it is that small.
     pub(super) fn possible_lfs_pointer(&self, edit: &FileEdit) -> Option<&str> {
-        let entry = self.0.get(edit.path.as_str())?;
-        let is_known = entry.is_lfs_pointer.is_some();
-        if is_known || !self.0.keys().any(|path| path.rsplit('/').next() == Some(".gitattributes")) {
-            return None;
-        }
+        let entry = self.0.get(edit.path.as_str()).filter(|entry| entry.is_lfs_pointer.is_none())?;
         entry.size.is_some_and(|size| LFS_POINTER_BYTES.contains(&size)).then_some(entry.id.as_str())
     }
 

@@ -5,7 +5,7 @@
 //! a branch, bodies have no limit, an unknown token may do everything, also in private repositories, a JWT may live as long
 //! as it likes, refusals say "Forbidden" alone, an empty repository has 404 where GitHub has 409, an archived one takes writes,
 //! a pull request stays open when its branch goes or when its base has got its commits.
-//! Not there: git, tarballs, rules, GraphQL, ETags, revoking tokens, moved repositories.
+//! Not there: git, tarballs, blobs as raw bytes, rules, GraphQL, ETags, revoking tokens, moved repositories.
 //!
 //! It stands beside a git server: [`Emulate::in_step`] copies what is made on the one to the other, before its maker is
 //! answered. Ids agree with git's because names, addresses, dates with their zone and messages of commits are given as they are.

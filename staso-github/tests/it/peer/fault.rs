@@ -18,7 +18,6 @@ use tokio::sync::{Semaphore, watch};
 use super::ask::ask;
 use super::server::{Answer, Exchange, Handler, Reply, Server};
 
-/// Headers that are between two neighbours.
 const HOP: [&str; 6] = ["connection", "content-length", "expect", "host", "keep-alive", "transfer-encoding"];
 
 /// What goes wrong.
@@ -378,7 +377,8 @@ impl Proxy {
     }
 }
 
-fn between(headers: &HeaderMap) -> HeaderMap {
+/// The headers that are not between two neighbours alone.
+pub(super) fn between(headers: &HeaderMap) -> HeaderMap {
     let kept = headers.iter().filter(|(name, _)| !HOP.contains(&name.as_str()));
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }

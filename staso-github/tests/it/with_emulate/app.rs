@@ -4,7 +4,7 @@ use staso_core::conformance::vcs::{self, VcsFixture as _};
 use staso_core::vcs::{
     Access, ChangeSet, FileContent, FileEdit, NewContent, ProposeRequest, VcsProvider as _,
 };
-use staso_github::{CommitMode, GitHubOptions};
+use staso_github::{CodeAccess, CommitMode, GitHubOptions};
 
 use super::forge::Forge;
 use crate::fixture::{branch, path};
@@ -63,4 +63,14 @@ async fn the_provider_conforms_with_commits_by_api() {
         "nothing is pushed"
     );
     say("RAN: the conformance suite of providers with commits by API on emulate and git");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_provider_conforms_without_git() {
+    let Some(forge) = Forge::start().await else { return };
+    let options = GitHubOptions::default().with_commit_mode(CommitMode::Api);
+    vcs::all(&forge.provider(options.with_code_access(CodeAccess::Api)), &forge).await;
+    forge.git.assert_sound();
+    assert!(forge.server.seen().is_empty(), "git is not asked");
+    say("RAN: the conformance suite of providers through the API alone on emulate");
 }

@@ -19,7 +19,9 @@ use crate::fixture::GitFixture;
 use crate::peer::clock::wall_context;
 use crate::peer::emulate::{APP_ID, Emulate};
 use crate::peer::fault::FaultProxy;
+use crate::peer::files::with_files;
 use crate::peer::git_http::GitHttp;
+use crate::peer::server::Server;
 
 /// The repository, and who serves it.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub(crate) struct Forge {
     pub(crate) emulate: Emulate,
     /// In front of the API: its log counts requests.
     pub(crate) api: FaultProxy,
+    /// Behind the former, in front of `emulate`.
+    _files: Server,
 }
 
 impl Forge {
@@ -40,9 +44,10 @@ impl Forge {
         git.repository = server.host(&emulate.full_name(), &git.repository);
         let host = server.origin().replace("http://", "https://");
         let git = git.recorded_as(&format!("{host}/{}", emulate.full_name()));
-        let api = FaultProxy::start(emulate.url());
+        let files = with_files(emulate.url(), git.repository.clone());
+        let api = FaultProxy::start(&files.origin());
         emulate.in_step(&server, &api).await;
-        Some(Self { git, server, emulate, api })
+        Some(Self { git, server, emulate, api, _files: files })
     }
 
     /// The provider, as the app.
