@@ -21,6 +21,9 @@ pub enum CommitMode {
     #[default]
     Push,
     /// By GitHub, which signs it: for repositories that require signed commits.
+    ///
+    /// With a personal token GitHub needs a branch to make a signed commit on. For that moment there is one more,
+    /// `fix/staso-…-commit-<run>-<base>`; a run that is killed in it leaves it behind, to be deleted by hand.
     Api,
 }
 

@@ -7,12 +7,11 @@ use staso_core::id::{BlobId, BranchName, CommitId};
 use staso_core::run::RunContext;
 use staso_core::vcs::{ChangeSet, VcsError};
 
-use super::host::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared, Standing, StandingBranch};
+use super::host::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Standing, StandingBranch};
 use super::message::Trailers;
 use super::publication::number_of;
 use super::publisher::MAX_ON_TOP;
 use crate::credentials::CredentialSource;
-use crate::error;
 use crate::git::transport::{Advertised, Pushed};
 use crate::git::{Ancestry, CommitStore, change, commit};
 
@@ -180,30 +179,26 @@ impl BranchHost for GitBranches {
             .await
     }
 
-    async fn prepare(&self, draft: &CommitDraft<'_>, ctx: &RunContext) -> Result<Prepared, VcsError> {
+    async fn prepare(&self, draft: &CommitDraft<'_>, ctx: &RunContext) -> Result<CommitId, VcsError> {
         self.ensure(std::slice::from_ref(draft.parent), ctx).await?;
         let (parent, base, changes) = (draft.parent.clone(), draft.base.clone(), draft.changes.clone());
         let (message, date) = (draft.message.to_owned(), draft.date);
-        let head = self
-            .store
+        self.store
             .work("making a commit", ctx, move |repository, _| {
                 let tree = change::apply(repository, &parent, &base, &changes)?;
                 commit::write(repository, &parent, tree, &message, date)
             })
-            .await?;
-        Ok(Prepared { head: Some(head) })
+            .await
     }
 
     async fn create(
         &self,
         branch: &BranchName,
         _: &CommitDraft<'_>,
-        prepared: &Prepared,
+        head: &CommitId,
         ctx: &RunContext,
     ) -> Result<MadeBranch, VcsError> {
-        let Some(head) = prepared.head.clone() else {
-            return Err(error::backend("pushing a branch", "the commit was not made before"));
-        };
+        let head = head.clone();
         match self.store.push(&head, branch, &*self.credentials, ctx).await {
             Ok(Pushed::Created) => Ok(MadeBranch::Created { head, signature: None }),
             Ok(Pushed::Taken) => Ok(MadeBranch::Taken),

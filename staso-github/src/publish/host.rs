@@ -51,13 +51,6 @@ pub(crate) struct CommitDraft<'a> {
     pub(crate) date: Timestamp,
 }
 
-/// A commit that nobody sees yet, or all that is needed to make it together with its branch.
-#[derive(Debug, Clone)]
-pub(crate) struct Prepared {
-    /// The commit, when the host makes it before its branch.
-    pub(crate) head: Option<CommitId>,
-}
-
 /// How making a branch ended.
 ///
 /// Who makes the same commit twice at the same time may be told [`Created`](Self::Created) twice.
@@ -109,19 +102,19 @@ pub(crate) trait BranchHost: Debug + Send + Sync {
         ctx: &RunContext,
     ) -> Result<(), VcsError>;
 
-    /// Checks that the change fits `parent` and makes the commit, as far as that can be done unseen.
+    /// Checks that the change fits `parent` and makes the commit, on no branch of the proposal's names.
     ///
     /// # Errors
     /// [`VcsError::Conflict`] with the files that do not fit, [`VcsError::NothingToPropose`] when all are as wanted,
     /// [`VcsError::InvalidChange`] for what no commit can carry.
-    async fn prepare(&self, draft: &CommitDraft<'_>, ctx: &RunContext) -> Result<Prepared, VcsError>;
+    async fn prepare(&self, draft: &CommitDraft<'_>, ctx: &RunContext) -> Result<CommitId, VcsError>;
 
-    /// Makes the branch.
+    /// Makes the branch at a commit that [`prepare`](Self::prepare) gave for the same draft.
     async fn create(
         &self,
         branch: &BranchName,
         draft: &CommitDraft<'_>,
-        prepared: &Prepared,
+        head: &CommitId,
         ctx: &RunContext,
     ) -> Result<MadeBranch, VcsError>;
 }

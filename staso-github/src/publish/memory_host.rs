@@ -8,7 +8,7 @@ use staso_core::id::{BlobId, BranchName, CommitId, Digest};
 use staso_core::run::RunContext;
 use staso_core::vcs::{ChangeSet, FileEdit, VcsError};
 
-use super::host::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared, Standing, StandingBranch};
+use super::host::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Standing, StandingBranch};
 use super::publication::number_of;
 
 #[derive(Debug, Clone)]
@@ -132,7 +132,7 @@ impl BranchHost for MemoryHost {
         self.call(|state| fits(state, commit, base, changes))
     }
 
-    async fn prepare(&self, draft: &CommitDraft<'_>, _: &RunContext) -> Result<Prepared, VcsError> {
+    async fn prepare(&self, draft: &CommitDraft<'_>, _: &RunContext) -> Result<CommitId, VcsError> {
         let seed = format!("{}{}{:?}", draft.parent, draft.message, draft.date);
         let commit = MemoryCommit {
             message: draft.message.to_owned(),
@@ -141,14 +141,14 @@ impl BranchHost for MemoryHost {
         };
         let head = self.commit(&seed, commit);
         self.call(|state| fits(state, draft.parent, draft.base, draft.changes))?;
-        Ok(Prepared { head: Some(head) })
+        Ok(head)
     }
 
     async fn create(
         &self,
         branch: &BranchName,
         _: &CommitDraft<'_>,
-        prepared: &Prepared,
+        head: &CommitId,
         _: &RunContext,
     ) -> Result<MadeBranch, VcsError> {
         self.call(|state| {
@@ -158,9 +158,8 @@ impl BranchHost for MemoryHost {
             if state.branches.contains_key(branch) || state.blocked.contains(branch) {
                 return Ok(MadeBranch::Taken);
             }
-            let head = prepared.head.clone().unwrap();
             state.branches.insert(branch.clone(), head.clone());
-            Ok(MadeBranch::Created { head, signature: None })
+            Ok(MadeBranch::Created { head: head.clone(), signature: None })
         })
     }
 }

@@ -17,7 +17,7 @@ mod secrets;
 
 pub(crate) use git::GitBranches;
 #[cfg(feature = "github")]
-pub(crate) use host::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared, Standing, StandingBranch};
+pub(crate) use host::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Standing, StandingBranch};
 #[cfg(feature = "github")]
 pub(crate) use message::title;
 pub(crate) use message::{CommitMessage, Trailers};

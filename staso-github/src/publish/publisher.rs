@@ -90,13 +90,13 @@ impl Publisher<'_> {
         draft: &CommitDraft<'_>,
         standing: &[StandingBranch],
     ) -> Result<Published, VcsError> {
-        let prepared = self.host.prepare(draft, self.ctx).await?;
+        let head = self.host.prepare(draft, self.ctx).await?;
         for number in 1..=MAX_NUMBER {
             if standing.iter().any(|found| found.number == number) {
                 continue;
             }
             let branch = self.publication.branch(number)?;
-            match self.host.create(&branch, draft, &prepared, self.ctx).await? {
+            match self.host.create(&branch, draft, &head, self.ctx).await? {
                 MadeBranch::Created { head, signature } => {
                     let base_tip = draft.parent.clone();
                     let action = ProposalAction::Created;

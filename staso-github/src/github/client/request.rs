@@ -69,6 +69,11 @@ impl ApiRequest {
         Self::new(operation, method, path.into(), Some(body), repeat)
     }
 
+    /// A request without a body that removes something.
+    pub(crate) fn delete(operation: &'static str, path: impl Into<String>) -> Self {
+        Self::new(operation, Method::DELETE, path.into(), None, Repeat::Safe)
+    }
+
     /// A GraphQL document with its variables. [`Repeat::Safe`] is for queries, which count as reading.
     pub(crate) fn graphql(operation: &'static str, document: &str, variables: Value, repeat: Repeat) -> Self {
         let body = [("query".to_owned(), document.into()), ("variables".to_owned(), variables)];

@@ -1,7 +1,7 @@
 //! Branches with commits that GitHub makes: publishing without git.
 //!
-//! GitHub signs what an app makes of blobs and trees, and what anyone makes by `createCommitOnBranch`. The former makes a
-//! branch appear whole and carries every kind of file, so the latter is for personal tokens alone.
+//! GitHub signs what an app makes of blobs and trees, and what anyone makes by `createCommitOnBranch`. The former needs no
+//! branch and carries every kind of file, so the latter is for personal tokens alone.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,8 +15,7 @@ use staso_core::vcs::{ChangeSet, CommitSignature, FileEdit, VcsError};
 use super::blob;
 use super::check::lfs;
 use super::commit::{GitCommit, NewCommit, ObjectAnswer, commit_id};
-use super::mutation::{Mutation, Outcome};
-use super::pending::Pending;
+use super::mutation::{Mutation, Outcome, scratch_branch};
 use super::reference::{self, Put};
 use super::target::Target;
 use super::tree::Listing;
@@ -24,16 +23,14 @@ use crate::git::{GitRepository, is_lfs_pointer};
 use crate::github::api::PROVIDER;
 use crate::github::client::ApiRequest;
 use crate::github::name::encode;
-use crate::publish::{
-    BranchHost, CommitDraft, CommitFacts, GitBranches, MadeBranch, Prepared, Standing, Trailers,
-};
+use crate::publish::{BranchHost, CommitDraft, CommitFacts, GitBranches, MadeBranch, Standing, Trailers};
 
 /// The branches of one repository, through the API.
 #[derive(Debug)]
 pub(crate) struct ApiBranches<'a> {
     target: Target<'a>,
-    /// `Some`: commits are made by mutation where that can carry the change.
-    pending: Option<Pending>,
+    /// `Some`: commits are made by mutation where that can carry the change. How the branch for that begins.
+    mutations: Option<BranchName>,
     /// `Some`: branches and trees are read with git, which costs no request.
     git: Option<GitBranches>,
     known: Mutex<Known>,
@@ -67,12 +64,12 @@ struct TipCommit {
 
 impl<'a> ApiBranches<'a> {
     pub(super) fn new(target: Target<'a>) -> Self {
-        Self { target, pending: None, git: None, known: Mutex::default() }
+        Self { target, mutations: None, git: None, known: Mutex::default() }
     }
 
-    /// Makes commits by mutation where that can carry the change. `pending` says which branches wait for theirs.
-    pub(super) fn with_mutations(mut self, pending: Pending) -> Self {
-        self.pending = Some(pending);
+    /// Makes commits by mutation where that can carry the change.
+    pub(super) fn with_mutations(mut self, prefix: BranchName) -> Self {
+        self.mutations = Some(prefix);
         self
     }
 
@@ -142,60 +139,55 @@ impl<'a> ApiBranches<'a> {
         }
     }
 
-    /// Makes a branch at the parent, or takes up the one that an earlier run made there, and then its commit.
-    async fn create_by_mutation(
+    /// Makes the commit on a branch of its own, which is removed again: the branch of the proposal appears with its commit,
+    /// so that other runs never meet it without.
+    async fn commit_by_mutation(
         &self,
-        pending: &Pending,
-        branch: &BranchName,
+        prefix: &BranchName,
         draft: &CommitDraft<'_>,
         ctx: &RunContext,
-    ) -> Result<MadeBranch, VcsError> {
-        let waits = pending.holds(branch, draft.parent, ctx).await?;
-        if !waits {
-            pending.write(branch, draft.parent, ctx).await?;
-        }
-        match reference::create(self.target, branch, draft.parent, ctx).await? {
-            Put::Made => {}
-            // The tip of the base is where anyone may put a branch.
-            Put::Same if waits => {}
-            Put::Same | Put::Taken => {
-                pending.remove(branch, ctx).await;
-                return Ok(MadeBranch::Taken);
+    ) -> Result<CommitId, VcsError> {
+        let (parent, changes) = (draft.parent, draft.changes);
+        let scratch = &scratch_branch(prefix, parent, ctx)?;
+        let outcome = match reference::create(self.target, scratch, parent, ctx).await? {
+            // A killed run of this name may have made the branch, and its commit as well.
+            Put::Taken => Outcome::Unknown,
+            Put::Made | Put::Same => {
+                let mutation = Mutation { branch: scratch, parent, changes, message: draft.message };
+                mutation.run(self.target, ctx).await?
             }
-        }
-        let mutation =
-            Mutation { branch, parent: draft.parent, changes: draft.changes, message: draft.message };
-        let made = match mutation.run(self.target, ctx).await? {
-            Outcome::Made { head, signature } => MadeBranch::Created { head, signature },
-            Outcome::Unknown => self.read_back(branch, draft, ctx).await?,
         };
-        pending.remove(branch, ctx).await;
-        Ok(made)
+        let (head, signature) = match outcome {
+            Outcome::Made { head, signature } => (head, signature),
+            Outcome::Unknown => self.read_back(scratch, draft, ctx).await?,
+        };
+        reference::remove(self.target, scratch, ctx).await;
+        if let Some(signature) = signature {
+            self.known().signatures.insert(head.clone(), signature);
+        }
+        Ok(head)
     }
 
     /// What became of a mutation whose answer is not known.
     async fn read_back(
         &self,
-        branch: &BranchName,
+        scratch: &BranchName,
         draft: &CommitDraft<'_>,
         ctx: &RunContext,
-    ) -> Result<MadeBranch, VcsError> {
-        let Some(tip) = reference::read(self.target, branch, ctx).await? else {
-            return Ok(MadeBranch::Taken);
-        };
-        if tip == *draft.parent {
-            let source = "the branch is there, but not yet its commit: try again".into();
-            return Err(VcsError::Backend { provider: PROVIDER, operation: "making a commit", source });
+    ) -> Result<(CommitId, Option<CommitSignature>), VcsError> {
+        if let Some(tip) = reference::read(self.target, scratch, ctx).await?
+            && tip != *draft.parent
+        {
+            let facts = self.inspect(&tip, draft.changes, ctx).await?;
+            let is_ours = facts.makes_the_change
+                && facts.parent.as_ref() == Some(draft.parent)
+                && facts.message.trim() == draft.message.trim();
+            if is_ours {
+                return Ok((tip, facts.signature));
+            }
         }
-        let facts = self.inspect(&tip, draft.changes, ctx).await?;
-        let is_ours = facts.makes_the_change
-            && facts.parent.as_ref() == Some(draft.parent)
-            && facts.message.trim() == draft.message.trim();
-        Ok(if is_ours {
-            MadeBranch::Created { head: tip, signature: facts.signature }
-        } else {
-            MadeBranch::Taken
-        })
+        let source = format!("the commit is not on {scratch}, where it was to be made: try again").into();
+        Err(VcsError::Backend { provider: PROVIDER, operation: "making a commit", source })
     }
 
     async fn refuse_lfs(
@@ -223,24 +215,13 @@ impl BranchHost for ApiBranches<'_> {
         base: &BranchName,
         ctx: &RunContext,
     ) -> Result<Standing, VcsError> {
-        let Standing { branches, base_tip } = match self.look(prefix, base, ctx).await {
-            Some(looked) => looked,
+        match self.look(prefix, base, ctx).await {
+            Some(looked) => Ok(looked),
             None => {
                 let branches = reference::standing(self.target, prefix, ctx).await?;
-                Standing { branches, base_tip: None }
-            }
-        };
-        let mut standing = Vec::new();
-        for found in branches {
-            let waits = match &self.pending {
-                Some(pending) => pending.holds(&found.branch, &found.tip, ctx).await?,
-                None => false,
-            };
-            if !waits {
-                standing.push(found);
+                Ok(Standing { branches, base_tip: None })
             }
         }
-        Ok(Standing { branches: standing, base_tip })
     }
 
     async fn tip(&self, branch: &BranchName, ctx: &RunContext) -> Result<Option<CommitId>, VcsError> {
@@ -298,14 +279,14 @@ impl BranchHost for ApiBranches<'_> {
         self.listing(commit, changes, ctx).await?.open(base, changes).map(drop)
     }
 
-    async fn prepare(&self, draft: &CommitDraft<'_>, ctx: &RunContext) -> Result<Prepared, VcsError> {
+    async fn prepare(&self, draft: &CommitDraft<'_>, ctx: &RunContext) -> Result<CommitId, VcsError> {
         let listing = self.listing(draft.parent, draft.changes, ctx).await?;
         let edits = listing.open(draft.base, draft.changes)?;
         self.refuse_lfs(&listing, &edits, ctx).await?;
         let by_mutation =
             edits.len() == draft.changes.edits.len() && edits.iter().all(|edit| listing.is_regular(edit));
-        if self.pending.is_some() && by_mutation {
-            return Ok(Prepared { head: None });
+        if let Some(prefix) = self.mutations.as_ref().filter(|_| by_mutation) {
+            return self.commit_by_mutation(prefix, draft, ctx).await;
         }
         let base_tree = self.tree_of(draft.parent, ctx).await?;
         // Where the listing is not the whole truth, as with names that are not UTF-8, nothing can be foretold of it.
@@ -324,26 +305,21 @@ impl BranchHost for ApiBranches<'_> {
         if let Some(verification) = made.verification {
             self.known().signatures.insert(head.clone(), verification.into());
         }
-        Ok(Prepared { head: Some(head) })
+        Ok(head)
     }
 
     async fn create(
         &self,
         branch: &BranchName,
-        draft: &CommitDraft<'_>,
-        prepared: &Prepared,
+        _: &CommitDraft<'_>,
+        head: &CommitId,
         ctx: &RunContext,
     ) -> Result<MadeBranch, VcsError> {
-        let head = match (&prepared.head, &self.pending) {
-            (Some(head), _) => head.clone(),
-            (None, Some(pending)) => return self.create_by_mutation(pending, branch, draft, ctx).await,
-            (None, None) => return Ok(MadeBranch::Taken),
-        };
-        Ok(match reference::create(self.target, branch, &head, ctx).await? {
+        Ok(match reference::create(self.target, branch, head, ctx).await? {
             Put::Taken => MadeBranch::Taken,
             Put::Made | Put::Same => {
-                let signature = self.known().signatures.get(&head).cloned();
-                MadeBranch::Created { head, signature }
+                let signature = self.known().signatures.get(head).cloned();
+                MadeBranch::Created { head: head.clone(), signature }
             }
         })
     }

@@ -12,7 +12,6 @@ mod extras;
 mod marker;
 mod mutation;
 mod open;
-mod pending;
 mod preview;
 mod problem;
 mod publication;

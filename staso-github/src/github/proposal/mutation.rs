@@ -12,12 +12,23 @@ use staso_core::vcs::{Access, ChangeSet, CommitSignature, VcsError};
 use super::commit::commit_id;
 use super::problem::is_policy;
 use super::target::Target;
+use crate::error;
 use crate::github::api::{ApiFailure, PROVIDER, Scope};
 use crate::github::client::{ApiAnswer, ApiRequest, Repeat, clean};
 
 const OPERATION: &str = "making a commit";
 /// The whole request: `CreateCommitOnBranchInput` is its one variable.
 const DOCUMENT: &str = include_str!("create_commit.graphql");
+
+/// The branch that a run makes its commit on. Nobody takes it for a proposal's: `commit` stands where their number does.
+pub(super) fn scratch_branch(
+    prefix: &BranchName,
+    parent: &CommitId,
+    ctx: &RunContext,
+) -> Result<BranchName, VcsError> {
+    let name = format!("{prefix}-commit-{}-{parent}", ctx.run_id());
+    BranchName::new(name).map_err(|error| error::backend(OPERATION, error))
+}
 
 /// A commit on a branch.
 #[derive(Debug, Clone, Copy)]

@@ -11,7 +11,7 @@ use staso_core::run::RunContext;
 use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::{ChangeSet, FileEdit, VcsError};
 
-use crate::publish::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared, Standing};
+use crate::publish::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Standing};
 
 /// Where previews go.
 #[derive(Clone)]
@@ -165,16 +165,17 @@ impl BranchHost for Untouched<'_> {
         self.host.check(commit, base, changes, ctx).await
     }
 
-    async fn prepare(&self, draft: &CommitDraft<'_>, ctx: &RunContext) -> Result<Prepared, VcsError> {
+    async fn prepare(&self, draft: &CommitDraft<'_>, ctx: &RunContext) -> Result<CommitId, VcsError> {
         self.host.check(draft.parent, draft.base, draft.changes, ctx).await?;
-        Ok(Prepared { head: None })
+        // Nothing is made, and what would stand there is not looked at.
+        Ok(draft.parent.clone())
     }
 
     async fn create(
         &self,
         branch: &BranchName,
         draft: &CommitDraft<'_>,
-        _: &Prepared,
+        _: &CommitId,
         _: &RunContext,
     ) -> Result<MadeBranch, VcsError> {
         let commit = CommitPreview {

@@ -8,7 +8,6 @@ use staso_core::vcs::{Proposal, ProposalAction, ProposeRequest, VcsError};
 
 use super::branches::ApiBranches;
 use super::open::{self, Opened, Wanted};
-use super::pending::Pending;
 use super::preview::{ProposalPreview, Show, Untouched};
 use super::target::Target;
 use super::{check, commit, extras};
@@ -157,10 +156,7 @@ async fn api_branches<'a>(
     }
     Ok(match parts.api.granted(target.name, ctx).await? {
         Granted::Installation { .. } => branches,
-        _ => {
-            let key = request.idempotency_key;
-            branches.with_mutations(Pending::new(&parts.data, &request.repository.id, key))
-        }
+        _ => branches.with_mutations(request.branch_prefix.clone()),
     })
 }
 

@@ -5,12 +5,12 @@ use serde::Deserialize;
 use serde_json::json;
 use staso_core::id::{BranchName, CommitId};
 use staso_core::run::RunContext;
-use staso_core::vcs::VcsError;
+use staso_core::vcs::{Access, VcsError};
 
 use super::commit::{ObjectAnswer, commit_id, workflows_missing};
 use super::problem::Problem;
 use super::target::Target;
-use crate::github::api::{ApiFailure, PROVIDER};
+use crate::github::api::{ApiFailure, PROVIDER, Scope};
 use crate::github::client::{ApiAnswer, ApiRequest, Repeat};
 use crate::github::name::encode;
 use crate::publish::{StandingBranch, number_of, numbered};
@@ -105,6 +105,17 @@ pub(super) async fn create(
     }
     let source = format!("{branch} was not there after {TRIES} tries").into();
     Err(VcsError::Backend { provider: PROVIDER, operation: MAKING, source })
+}
+
+/// Removes a branch that only we know. What is not removed does no harm.
+pub(super) async fn remove(target: Target<'_>, branch: &BranchName, ctx: &RunContext) {
+    let path = target.path(&format!("git/refs/heads/{}", encode(branch.as_str())));
+    let scope = Scope { repository: target.name, access: Access::Propose };
+    match target.api.send(&ApiRequest::delete("removing a branch", path), scope, ctx).await {
+        Ok(answer) if answer.is_success() => {}
+        Ok(answer) => tracing::warn!(%branch, status = answer.status, "a branch of ours stays"),
+        Err(error) => tracing::warn!(%branch, ?error, "a branch of ours stays"),
+    }
 }
 
 /// Why a branch may not be made, in the words of users.

@@ -1,19 +1,17 @@
 //! Commits by `createCommitOnBranch`. Each request is held against GitHub's GraphQL schema. No example of its answer is
 //! published: where the answer is no fault and no refusal, it says of a commit what the REST example of that commit says.
 
-use std::path::Path;
-
 use staso_core::vcs::{CommitSignature, ProposalAction, VcsError};
 
 use super::branches::{at, reference};
 use super::*;
 use crate::github::proposal::branches::ApiBranches;
-use crate::github::proposal::pending::Pending;
 use crate::peer::official::GraphQl;
 use crate::peer::server::Answer;
 use crate::publish::Published;
 
 const OURS: &str = "fix/staso-a-1";
+const REMOVE: &str = "DELETE /repos/{owner}/{repo}/git/refs/{ref}";
 
 fn with_graphql<const N: usize>(answers: [GraphQl; N]) -> Bench {
     let bench = Bench::new();
@@ -21,11 +19,21 @@ fn with_graphql<const N: usize>(answers: [GraphQl; N]) -> Bench {
     bench
 }
 
+/// The branch that the run makes its commit on.
+fn scratch() -> String {
+    format!("fix/staso-a-commit-{}-{TIP}", test_context().run_id())
+}
+
+/// A branch that is asked for.
+fn put(name: &str, sha: &str) -> Value {
+    json!({"ref": format!("refs/heads/{name}"), "sha": sha})
+}
+
 impl Bench {
-    async fn mutate(&self, data: &Path) -> Result<Published, VcsError> {
+    async fn mutate(&self) -> Result<Published, VcsError> {
         let changes = changes(vec![edit("file.rb", Some(FILE), "fixed\n")]);
-        let pending = Pending::new(data, "github:1296269", "key");
-        self.publish_on(&ApiBranches::new(self.target()).with_mutations(pending), &changes).await
+        let host = ApiBranches::new(self.target()).with_mutations(branch("fix/staso-a"));
+        self.publish_on(&host, &changes).await
     }
 
     /// The variable of each mutation.
@@ -64,31 +72,35 @@ fn message(input: &Value) -> String {
 }
 
 #[tokio::test]
-async fn case_16_a_branch_that_waits_for_its_commit_is_taken_up_by_the_next_run_of_this_machine() {
-    let data = tempfile::tempdir().unwrap();
+async fn case_16_a_commit_whose_answer_is_lost_is_found_on_the_branch_of_the_run() {
     let unavailable = Reply::Answer(Answer::new(502, ""));
     let bench = with_graphql([GraphQl::Fault(unavailable), GraphQl::Fault(Reply::Dropped)]);
     bench.peer.on(REFERENCE, [reference(TIP)]);
-    let died = bench.mutate(data.path()).await.unwrap_err();
+    let died = bench.mutate().await.unwrap_err();
     assert!(died.is_retryable(), "{died}");
-    assert_eq!(bench.sent(MAKE_BRANCH), [json!({"ref": format!("refs/heads/{OURS}"), "sha": TIP})]);
+    assert_eq!(bench.sent(MAKE_BRANCH), [put(&scratch(), TIP)], "none of the proposal's names");
     let input = &bench.inputs()[0];
-    assert_eq!((&input["expectedHeadOid"], &input["branch"]["branchName"]), (&json!(TIP), &json!(OURS)));
+    assert_eq!(input["expectedHeadOid"], TIP);
+    assert_eq!(input["branch"]["branchName"], scratch());
     assert_eq!(input["fileChanges"]["additions"], json!([{"path": "file.rb", "contents": "Zml4ZWQK"}]));
 
-    bench.peer.on(BRANCHES, [Choice::example().with_entries("", vec![at(OURS, TIP)])]);
-    bench.peer.on(MAKE_BRANCH, [Choice::status(422).message("Reference already exists")]);
-    bench.peer.on(REFERENCE, [reference(TIP), reference(MADE)]);
+    let exists = || Choice::status(422).message("Reference already exists");
     bench.is_made(&message(input));
-    let made = bench.mutate(data.path()).await.unwrap();
-    assert_eq!((made.branch, made.head), (branch(OURS), commit(MADE)));
-    assert_eq!((made.action, bench.inputs().len()), (ProposalAction::Created, 2));
-    assert_eq!(std::fs::read_dir(data.path().join("pending")).unwrap().count(), 0, "no record stays");
+    for (there, mutations) in [(vec![reference(TIP), reference(MADE)], 2), (vec![reference(MADE)], 2)] {
+        bench.peer.on(MAKE_BRANCH, [exists(), Choice::example()]);
+        bench.peer.on(REFERENCE, there);
+        let made = bench.mutate().await.unwrap();
+        assert_eq!((made.branch, made.head), (branch(OURS), commit(MADE)));
+        assert_eq!((made.action, bench.inputs().len()), (ProposalAction::Created, mutations));
+        assert_eq!(bench.sent(MAKE_BRANCH).last(), Some(&put(OURS, MADE)), "it appears with its commit");
+    }
+    let removed = bench.peer.asked_of(REMOVE);
+    let removed: Vec<&str> = removed.iter().map(|asked| asked.parameter("ref")).collect();
+    assert_eq!(removed, [format!("heads/{}", scratch()), format!("heads/{}", scratch())]);
 }
 
 #[tokio::test]
 async fn the_commit_that_the_mutation_tells_of_is_the_proposal_s() {
-    let data = tempfile::tempdir().unwrap();
     let place = |field: &str| format!("/createCommitOnBranch/commit/{field}");
     let (oid, valid) = ((place("oid"), json!(MADE)), (place("signature/isValid"), json!(false)));
     let unsigned = GraphQl::Data([oid.clone(), valid, (place("signature/state"), json!("UNSIGNED"))].into());
@@ -98,39 +110,40 @@ async fn the_commit_that_the_mutation_tells_of_is_the_proposal_s() {
         (unknown, None),
     ] {
         let bench = with_graphql([answer]);
-        bench.peer.on(REFERENCE, [reference(TIP)]);
-        let made = bench.mutate(data.path()).await.unwrap();
+        // A branch that stays does no harm.
+        bench.peer.on(REMOVE, [Choice::status(422).message("Reference does not exist")]);
+        let made = bench.mutate().await.unwrap();
         assert_eq!((made.action, made.head), (ProposalAction::Created, commit(MADE)));
         assert_eq!((made.signature, bench.inputs().len()), (signature, 1));
-        assert_eq!(std::fs::read_dir(data.path().join("pending")).unwrap().count(), 0, "no record stays");
+        assert_eq!(bench.sent(MAKE_BRANCH), [put(&scratch(), TIP), put(OURS, MADE)]);
     }
 }
 
 #[tokio::test]
-async fn case_30_without_a_record_a_branch_at_the_base_is_foreign() {
-    let data = tempfile::tempdir().unwrap();
-    let bench = with_graphql([GraphQl::Fault(Reply::Dropped)]);
-    bench.peer.on(BRANCHES, [Choice::example().with_entries("", vec![at(OURS, TIP)])]);
-    bench.peer.on(REFERENCE, [reference(TIP)]);
-    bench.mutate(data.path()).await.unwrap_err();
-    assert_eq!(bench.sent(MAKE_BRANCH)[0]["ref"], "refs/heads/fix/staso-a-2");
+async fn case_30_a_branch_of_ours_without_a_commit_of_ours_is_foreign() {
+    let place = |field: &str| format!("/createCommitOnBranch/commit/{field}");
+    let made = [(place("oid"), json!(MADE)), (place("signature"), Value::Null)];
+    let bench = with_graphql([GraphQl::Data(made.into())]);
+    bench.peer.on(BRANCHES, [Choice::example().with_entries("", vec![at(OURS, TIP), at(&scratch(), TIP)])]);
+    let made = bench.mutate().await.unwrap();
+    assert_eq!(made.branch, branch("fix/staso-a-2"));
+    assert_eq!(bench.count(REMOVE), 1);
 }
 
 #[tokio::test]
 async fn case_36_what_the_mutation_is_refused_for_is_said_in_words() {
-    let data = tempfile::tempdir().unwrap();
     let rule = "Repository rule violations found: Changes must be made through a pull request.";
     let bench = with_graphql([
         GraphQl::Refused("UNPROCESSABLE", rule),
         GraphQl::Refused("FORBIDDEN", "Resource not accessible by personal access token"),
     ]);
-    match bench.mutate(data.path()).await {
+    match bench.mutate().await {
         Err(VcsError::PolicyRejected { rule, .. }) => {
             assert!(rule.contains("through a pull request"), "{rule}");
         }
         other => panic!("{other:?}"),
     }
-    match bench.mutate(data.path()).await {
+    match bench.mutate().await {
         Err(VcsError::MissingPermission { permission, .. }) => assert_eq!(permission, "contents: write"),
         other => panic!("{other:?}"),
     }
@@ -138,11 +151,10 @@ async fn case_36_what_the_mutation_is_refused_for_is_said_in_words() {
 
 #[tokio::test]
 async fn case_46_what_a_mutation_cannot_carry_is_made_of_blobs_and_trees() {
-    let data = tempfile::tempdir().unwrap();
     let bench = Bench::new();
     let mut script = edit("exec_file", Some(EXEC_FILE), "#!/bin/sh\n");
     script.after = Some(NewContent { bytes: b"#!/bin/sh\n".to_vec(), executable: true });
-    let host = ApiBranches::new(bench.target()).with_mutations(Pending::new(data.path(), "id", "key"));
+    let host = ApiBranches::new(bench.target()).with_mutations(branch("fix/staso-a"));
     bench.publish_on(&host, &changes(vec![script])).await.unwrap();
     assert_eq!((bench.count(MAKE_COMMIT), bench.count(MAKE_BRANCH)), (1, 1));
 }
