@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-/// Of each, from 1: how many tests it has, what has to happen, and which half no test here can prove, and why.
+/// Of each, from 1: how many tests it has at least, what has to happen, and which half no test here can prove, and why.
 #[rustfmt::skip]
 const CASES: [(usize, &str, &str); 60] = [
     (3, "a clock that is ahead: signed again once with the time of the server, else said so", ""),
@@ -14,14 +14,14 @@ const CASES: [(usize, &str, &str); 60] = [
     (4, "a repository that is not selected: not said to be absent", ""),
     (3, "a permission that is not granted: named before the run", ""),
     (5, "a fresh token that is refused: waited for 1, 2 and 3 s", ""),
-    (5, "a token that expires during a run: a fresh one for each operation of git, one refused call repeated", ""),
+    (6, "a token that expires during a run: a fresh one for each operation of git, one refused call repeated", ""),
     (4, "a credential that was revoked or is unknown: said so",
         "what GitHub itself answers to a revoked token is taken from its documentation: emulate lets unknown tokens pass"),
     (1, "403: names the permission that GitHub asks for",
         "the header that names the permission is GitHub's alone, and here the test's"),
     (1, "single sign-on: names the page of the organisation",
         "only GitHub has single sign-on; the header is as documented"),
-    (2, "the primary limit: waited out within the time of the run, else when to come again",
+    (3, "the primary limit: waited out within the time of the run, else when to come again",
         "no peer has limits: the headers are as documented"),
     (1, "a secondary limit: stops everything of the account",
         "no peer has limits: the text is as documented"),
@@ -30,7 +30,7 @@ const CASES: [(usize, &str, &str); 60] = [
     (4, "a lost answer after a branch was made: read back", ""),
     (1, "a web page or cut JSON in place of an answer: asked for again when it was a read", ""),
     (3, "a renamed repository: followed with verb and body, its name of today kept", ""),
-    (2, "a redirect to another host or to http: no credential, or refused", ""),
+    (3, "a redirect to another host or to http: no credential, or refused", ""),
     (3, "a transfer to an owner without the app: not installed", ""),
     (2, "an archived repository: known before any work", ""),
     (2, "451 or a deleted repository: gone", ""),
@@ -53,17 +53,17 @@ const CASES: [(usize, &str, &str); 60] = [
     (2, "labels and reviewers that do not work: warnings",
         "owners of code are asked for review by GitHub itself, which no peer does"),
     (1, "a template of pull requests: stays on top", ""),
-    (2, "long texts and titles: cut where nothing stays open", ""),
-    (2, "mentions, references and closing keywords: without effect; secrets do not leave", ""),
+    (3, "long texts and titles: cut where nothing stays open", ""),
+    (4, "mentions, references and closing keywords: without effect; secrets do not leave", ""),
     (2, "too many files or bytes: the limit is named", ""),
     (2, "a binary file: replaced as a whole", ""),
-    (2, "a pointer of Git LFS: told, not edited", ""),
+    (3, "a pointer of Git LFS: told, not edited", ""),
     (2, "a submodule: told, not entered", ""),
     (5, "links and executable files: stay so", ""),
     (1, "line ends and marks: kept byte for byte", ""),
     (3, "unusual paths and branches", ""),
     (1, "paths that could escape: refused", ""),
-    (1, "truncated listings and large files", ""),
+    (2, "truncated listings and large files", ""),
     (4, "pages: followed on the same server only, to an end", ""),
     (2, "a proxy that takes no chunks", ""),
     (7, "credentials: in no output, file, argument or error", ""),
@@ -89,8 +89,8 @@ fn every_case_has_its_tests() {
     let wrong = CASES.iter().zip(1..).filter_map(|((count, what, _), number)| {
         let number = format!("case_{number:02}_");
         let tests: Vec<&String> = found.iter().filter(|name| name.contains(&number)).collect();
-        (*count == 0 || tests.len() != *count)
-            .then(|| format!("{number}, {what}: not {count} tests: {tests:#?}"))
+        (*count == 0 || tests.len() < *count)
+            .then(|| format!("{number}, {what}: fewer than {count} tests: {tests:#?}"))
     });
     let wrong: Vec<String> = wrong.collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
