@@ -36,6 +36,7 @@ pub enum IsolationTier {
 
 /// What really confined the code that ran.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Isolation {
     /// The tier that was reached.
     pub tier: IsolationTier,
@@ -43,6 +44,31 @@ pub struct Isolation {
     pub limits: SandboxLimits,
     /// Protections of the tier that this machine could not give, one sentence each.
     pub missing: Vec<String>,
+    /// The version of the kernel's Landlock interface whose rules held; none where Landlock had no part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub landlock_abi: Option<u32>,
+}
+
+impl Isolation {
+    /// A tier with its limits, nothing of it missing, and without Landlock.
+    #[must_use]
+    pub const fn new(tier: IsolationTier, limits: SandboxLimits) -> Self {
+        Self { tier, limits, missing: Vec::new(), landlock_abi: None }
+    }
+
+    /// Sets the protections that this machine could not give.
+    #[must_use]
+    pub fn with_missing(mut self, missing: Vec<String>) -> Self {
+        self.missing = missing;
+        self
+    }
+
+    /// Sets the version of Landlock whose rules hold.
+    #[must_use]
+    pub const fn with_landlock_abi(mut self, abi: Option<u32>) -> Self {
+        self.landlock_abi = abi;
+        self
+    }
 }
 
 /// Upper bounds for one session.

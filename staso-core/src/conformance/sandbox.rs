@@ -36,12 +36,26 @@ pub struct Fixture {
     pub host_port: u16,
     /// A file of the host outside of the checkout, as the positive control of the file checks.
     pub host_file: PathBuf,
+    /// The weakest tier that the sessions of the suite accept. Default [`IsolationTier::Full`].
+    pub min_tier: IsolationTier,
 }
 
 impl Fixture {
     /// A checkout, a port and a file of the host.
     pub fn new(checkout: impl Into<PathBuf>, host_port: u16, host_file: impl Into<PathBuf>) -> Self {
-        Self { checkout: checkout.into(), host_port, host_file: host_file.into() }
+        let (checkout, host_file) = (checkout.into(), host_file.into());
+        Self { checkout, host_port, host_file, min_tier: IsolationTier::Full }
+    }
+
+    /// Accepts a weaker tier.
+    #[must_use]
+    pub const fn with_min_tier(mut self, tier: IsolationTier) -> Self {
+        self.min_tier = tier;
+        self
+    }
+
+    fn spec(&self) -> SandboxSpec {
+        SandboxSpec::new(&self.checkout).with_min_tier(self.min_tier)
     }
 }
 
@@ -67,7 +81,7 @@ pub async fn run_all(sandbox: &dyn Sandbox, fixture: &Fixture, ctx: &RunContext)
 }
 
 async fn open(sandbox: &dyn Sandbox, fixture: &Fixture, ctx: &RunContext) -> Box<dyn SandboxSession> {
-    open_with(sandbox, SandboxSpec::new(&fixture.checkout), ctx).await
+    open_with(sandbox, fixture.spec(), ctx).await
 }
 
 async fn open_with(sandbox: &dyn Sandbox, spec: SandboxSpec, ctx: &RunContext) -> Box<dyn SandboxSession> {
@@ -114,10 +128,7 @@ pub async fn says_what_it_gives(sandbox: &dyn Sandbox, fixture: &Fixture, ctx: &
     };
     let session = open(sandbox, fixture, ctx).await;
     assert_eq!(session.isolation().tier, capabilities.tier, "a session reaches the tier that was announced");
-    assert!(
-        session.isolation().tier <= IsolationTier::Full,
-        "the tier is at least the one that was asked for"
-    );
+    assert!(session.isolation().tier <= fixture.min_tier, "the tier is at least the one that was asked for");
     assert_eq!(session.isolation().limits, SandboxLimits::default(), "the limits are those of the request");
     close(&*session).await;
 }
@@ -127,7 +138,7 @@ pub async fn says_what_it_gives(sandbox: &dyn Sandbox, fixture: &Fixture, ctx: &
 /// # Panics
 /// When a command behaves otherwise.
 pub async fn commands_behave(sandbox: &dyn Sandbox, fixture: &Fixture, ctx: &RunContext) {
-    let spec = SandboxSpec::new(&fixture.checkout).with_env("GREETING", "hi").with_env("OTHER", "1");
+    let spec = fixture.spec().with_env("GREETING", "hi").with_env("OTHER", "1");
     let session = open_with(sandbox, spec, ctx).await;
     let session = &*session;
     let output = shell(session, "echo out; echo err >&2; exit 3", ctx).await;
@@ -173,7 +184,7 @@ pub async fn commands_behave(sandbox: &dyn Sandbox, fixture: &Fixture, ctx: &Run
 pub async fn output_is_cut_in_the_middle(sandbox: &dyn Sandbox, fixture: &Fixture, ctx: &RunContext) {
     const LIMIT: usize = 10_000;
     let limits = SandboxLimits { output_bytes: LIMIT as u64, ..SandboxLimits::default() };
-    let session = open_with(sandbox, SandboxSpec::new(&fixture.checkout).with_limits(limits), ctx).await;
+    let session = open_with(sandbox, fixture.spec().with_limits(limits), ctx).await;
     let script = "echo start; yes | head -c 1000000; echo end";
     let Ok(mut stream) = session.exec(&ExecRequest::new(["sh", "-c", script]), ctx).await else {
         panic!("the command must start")
@@ -234,7 +245,7 @@ pub async fn cancellation_is_quick(sandbox: &dyn Sandbox, fixture: &Fixture, ctx
     assert!(matches!(last, Some(Err(SandboxError::Cancelled))), "a cancelled command says so: {last:?}");
     let refused = session.read_file(&path("hello.txt"), 10, &run_ctx).await;
     assert!(matches!(refused, Err(SandboxError::Cancelled)), "file operations as well: {refused:?}");
-    let refused = sandbox.open(&SandboxSpec::new(&fixture.checkout), &run_ctx).await.map(|_| ());
+    let refused = sandbox.open(&fixture.spec(), &run_ctx).await.map(|_| ());
     assert!(matches!(refused, Err(SandboxError::Cancelled)), "opening as well: {refused:?}");
     assert!(started.elapsed() < CANCEL_LIMIT, "cancellation took {:?}", started.elapsed());
     close(&*session).await;

@@ -146,11 +146,7 @@ impl Sandbox for MemorySandbox {
         }
         lock(&self.calls).push(SandboxCall::Open(spec.clone()));
         Ok(Box::new(MemorySession {
-            isolation: Isolation {
-                tier: IsolationTier::Full,
-                limits: spec.limits.clone(),
-                missing: Vec::new(),
-            },
+            isolation: Isolation::new(IsolationTier::Full, spec.limits.clone()),
             files: Mutex::new(self.script.files.clone()),
             executable: Mutex::default(),
             script: Arc::clone(&self.script),

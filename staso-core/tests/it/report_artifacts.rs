@@ -251,11 +251,7 @@ pub(crate) fn verified() -> RunArtifact {
             body: "…".to_owned(),
             warnings: Vec::new(),
         }),
-        isolation: Some(Isolation {
-            tier: IsolationTier::Full,
-            limits: SandboxLimits::default(),
-            missing: Vec::new(),
-        }),
+        isolation: Some(Isolation::new(IsolationTier::Full, SandboxLimits::default())),
         budget: budget(),
         timings_ms: BTreeMap::from([("quick".to_owned(), 3), ("verify".to_owned(), 2_100)]),
         context: ContextSummary {

@@ -126,7 +126,7 @@ async fn build(options: &LocalSandboxOptions, spec: &SandboxSpec) -> Result<Loca
     missing.extend(handshake(&mut socket, &configuration, spec.min_tier).await?);
     let (gone, stop) = (helper.gone(), CancellationToken::new());
     let connection = Arc::new(Connection::start(socket, helper, stop.clone()));
-    let isolation = Isolation { tier: IsolationTier::Full, limits: spec.limits.clone(), missing };
+    let isolation = Isolation::new(IsolationTier::Full, spec.limits.clone()).with_missing(missing);
     let env = environment(options, spec);
     Ok(LocalSession {
         isolation,
