@@ -128,7 +128,7 @@ fn jail(configuration: &Configuration, place: &Place) -> Result<Jail, Failure> {
         // The kernel counts all processes of the user, whoever started them.
         limits.pids = limits.pids.saturating_add(tasks_of(configuration.host_uid));
     }
-    Ok(Jail::new(configuration.tier, path(&place.workspace)?, rules, limits))
+    Ok(Jail::new(configuration, path(&place.workspace)?, rules, limits))
 }
 
 /// Processes and threads of a user, as far as they can be seen.

@@ -7,6 +7,7 @@
 //! and 2 lead nowhere.
 #![no_main]
 
+mod attributes;
 mod beside;
 mod changes;
 mod command;
