@@ -12,6 +12,7 @@ mod beside;
 mod changes;
 mod command;
 mod copy;
+mod disk;
 mod files;
 mod filter;
 mod jail;

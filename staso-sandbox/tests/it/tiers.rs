@@ -53,10 +53,10 @@ fn again(way: &[&str], test: &str, variables: &[(&str, &Path)]) -> Output {
     command.envs(variables.iter().copied()).output().unwrap()
 }
 
-fn passed(output: &Output) {
+fn passed(output: &Output, must_say: &str) {
     let text =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    assert!(output.status.success() && text.contains("1 passed") && text.contains(must_say), "{text}");
 }
 
 fn is_root() -> bool {
@@ -137,7 +137,7 @@ fn where_namespaces_are_refused_landlock_alone_is_for_those_who_accept_it() {
         ["/usr/bin/unshare", "--user", "--map-current-user", "--keep-caps", "/bin/sh", "-c", script, "sh"];
     let way: Vec<&str> =
         if is_root() { ANOTHER_USER.into_iter().chain(unshare).collect() } else { unshare.to_vec() };
-    passed(&again(&way, "tiers::a_host_without_namespaces", &[(REFUSED_MARK, Path::new("1"))]));
+    passed(&again(&way, "tiers::a_host_without_namespaces", &[(REFUSED_MARK, Path::new("1"))]), RUNS);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -291,7 +291,7 @@ fn ipc() -> Vec<String> {
 #[test]
 fn an_ordinary_user_is_protected_from_its_own_sessions() {
     if is_root() {
-        passed(&again(&ANOTHER_USER, "tiers::landlock_alone_keeps_the_host_out_of_reach", &[]));
+        passed(&again(&ANOTHER_USER, "tiers::landlock_alone_keeps_the_host_out_of_reach", &[]), "");
     }
 }
 
@@ -393,12 +393,16 @@ async fn without_namespaces_everything_dies_with_the_helper() {
     }
 }
 
+/// What another test gave the test that is run again by it; says that the test is not skipped.
 fn own_variable(name: &str) -> Option<PathBuf> {
     let all = fs::read("/proc/self/environ").unwrap();
-    all.split(|byte| *byte == 0).find_map(|entry| {
+    let found = all.split(|byte| *byte == 0).find_map(|entry| {
         std::str::from_utf8(entry).ok()?.strip_prefix(name)?.strip_prefix('=').map(PathBuf::from)
-    })
+    });
+    found.inspect(|_| writeln!(std::io::stderr(), "{RUNS}").unwrap())
 }
+
+const RUNS: &str = "this test was not skipped";
 
 const PLACE_MARK: &str = "STASO_TEST_PLACE";
 
@@ -465,8 +469,103 @@ async fn a_checkout_with_git_and_closed_files_is_copied_for_the_session() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_fork_bomb_beside_the_host_is_limited() {
+async fn who_writes_too_much_beside_the_host_is_stopped() {
     let host = Host::new();
+    let mut limits = SandboxLimits::default();
+    limits.disk_bytes = 4 << 20;
+    let tier = IsolationTier::LandlockOnly;
+    let spec = host.spec().with_min_tier(tier).with_limits(limits);
+    let session = LocalSandbox::with_options(at_most(tier)).open(&spec, &host.ctx).await.unwrap();
+    let one = "import errno\n\
+               try: open('one', 'wb').write(bytes(5 << 20))\n\
+               except OSError as e: print(errno.errorcode[e.errno])\n";
+    assert_eq!(host.python(&*session, one).await, "EFBIG\n");
+    for what in ["open('%d' % n, 'wb').write(bytes(1 << 18))", "os.mkdir('d%d' % n)"] {
+        let many = format!("import os, time\nfor n in range(10 ** 6):\n    {what}\n    time.sleep(0.001)\n");
+        let request =
+            ExecRequest::new(["python3", "-I", "-S", "-c", &many]).with_timeout(Duration::from_secs(60));
+        let exit = session.run(&request, &host.ctx).await.unwrap().exit;
+        assert_eq!((exit.signal, exit.timed_out), (Some(9), false), "{what}");
+    }
+    let output = host.run(&*session, &["sh", "-c", "rm -r one [0-9]* d[0-9]*; sleep 1; ls"]).await;
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "hello.txt\nlink\nout\nrun.sh\nsrc\n", "{output:?}");
+}
+
+const NO_GROUPS_MARK: &str = "STASO_TEST_NO_GROUPS";
+
+/// The body of a host without control groups; does nothing unless the test below started it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_without_control_groups() {
+    if own_variable(NO_GROUPS_MARK).is_none() {
+        return;
+    }
+    let host = Host::new();
+    let session = LocalSandbox::new().open(&host.spec(), &host.ctx).await.unwrap();
+    for sentence in ["memory is bounded for each process", "bounded by a resource limit only"] {
+        assert!(missing(&*session).contains(sentence), "{}", missing(&*session));
+    }
+    bombs_are_limited(&host, LocalSandboxOptions::new(), IsolationTier::Full).await;
+    for tier in WEAK {
+        bombs_are_limited(&host, at_most(tier), tier).await;
+    }
+}
+
+/// The kernel does not bound the processes of root, but sessions do not run as root.
+#[test]
+fn without_control_groups_processes_are_limited_for_root_and_for_others() {
+    let body = "tiers::a_host_without_control_groups";
+    let mark = [(NO_GROUPS_MARK, Path::new("1"))];
+    if is_root() {
+        let script = "mount -t tmpfs none /sys/fs/cgroup && exec \"$@\"";
+        passed(&again(&["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, "sh"], body, &mark), RUNS);
+        passed(&again(&ANOTHER_USER, body, &mark), RUNS);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_of_several_owners_do_no_harm() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let checkout = &host.fixture.checkout;
+    for foreign in ["hello.txt", "src"] {
+        std::os::unix::fs::chown(checkout.join(foreign), Some(4242), Some(4242)).unwrap();
+    }
+    for (tier, appended) in [(IsolationTier::Full, false), (IsolationTier::LandlockOnly, true)] {
+        let session = open(&host, tier).await;
+        let output = host.run(&*session, &["sh", "-c", "cat hello.txt; ls src; echo own >> run.sh"]).await;
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "hello\ndeep\none.py\n", "{output:?}");
+        let output = host.run(&*session, &["sh", "-c", "echo more >> hello.txt"]).await;
+        assert_eq!(output.exit.success(), appended, "{tier:?}: {output:?}");
+        let changes = session.changes(&host.ctx).await.unwrap();
+        let names: Vec<&str> = changes.keys().map(|path| path.as_str()).collect();
+        let expected: &[&str] = if appended { &["hello.txt", "run.sh"] } else { &["run.sh"] };
+        assert_eq!(names, expected, "{tier:?}");
+        session.close().await.unwrap();
+    }
+    assert_eq!(fs::metadata(checkout.join("hello.txt")).unwrap().uid(), 4242);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mode_that_git_does_not_keep_is_no_change() {
+    let host = Host::new();
+    let checkout = &host.fixture.checkout;
+    fs::set_permissions(checkout.join("hello.txt"), fs::Permissions::from_mode(0o444)).unwrap();
+    for tier in [IsolationTier::Full, IsolationTier::LandlockOnly] {
+        let session = open(&host, tier).await;
+        let script = "chmod u+w hello.txt; chmod go-rwx src/one.py src; touch src/deep/two.py";
+        assert!(host.run(&*session, &["sh", "-c", script]).await.exit.success());
+        assert!(session.changes(&host.ctx).await.unwrap().is_empty(), "{tier:?}");
+        let script = "echo more >> src/one.py && echo more >> hello.txt && chmod +x src/deep/two.py";
+        assert!(host.run(&*session, &["sh", "-c", script]).await.exit.success());
+        assert_eq!(session.changes(&host.ctx).await.unwrap().len(), 3, "{tier:?}");
+        session.close().await.unwrap();
+    }
+}
+
+/// Starts more processes than a session may have.
+async fn bombs_are_limited(host: &Host, options: LocalSandboxOptions, tier: IsolationTier) {
     let mut limits = SandboxLimits::default();
     limits.pids = 50;
     let bomb = "import os, time\n\
@@ -477,14 +576,20 @@ async fn a_fork_bomb_beside_the_host_is_limited() {
                 \x20       n += 1\n\
                 except OSError: pass\n\
                 print(n)\n";
+    let spec = host.spec().with_min_tier(tier).with_limits(limits);
+    let session = LocalSandbox::with_options(options).open(&spec, &host.ctx).await.unwrap();
+    assert_eq!(session.isolation().tier, tier);
+    let started: u32 = host.python(&*session, bomb).await.trim().parse().unwrap();
+    // Control groups count the helper, and resource limits all that the user runs.
+    assert!((20..150).contains(&started), "{tier:?}: started {started} of at most 50");
+    assert!(host.run(&*session, &["true"]).await.exit.success(), "the children died with their command");
+    session.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fork_bomb_beside_the_host_is_limited() {
+    let host = Host::new();
     for tier in WEAK {
-        let spec = host.spec().with_min_tier(tier).with_limits(limits.clone());
-        let session = LocalSandbox::with_options(at_most(tier)).open(&spec, &host.ctx).await.unwrap();
-        let started: u32 = host.python(&*session, bomb).await.trim().parse().unwrap();
-        assert!(
-            (20..150).contains(&started),
-            "{tier:?}: started {started} of at most 50 and those of its user"
-        );
-        assert!(host.run(&*session, &["true"]).await.exit.success(), "the children died with their command");
+        bombs_are_limited(&host, at_most(tier), tier).await;
     }
 }
