@@ -406,7 +406,8 @@ impl Running {
             stream.finish(self.id, out);
         }
         let status = self.status.unwrap_or(SIGKILL_STATUS);
-        out.extend(Exit { status, timed_out: self.timed_out && self.status.is_none() }.encode(self.id));
+        let timed_out = self.timed_out && self.status.is_none();
+        out.extend(Exit { status, timed_out, oom: false }.encode(self.id));
         self.keeper
     }
 }

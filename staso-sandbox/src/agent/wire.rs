@@ -149,6 +149,8 @@ pub(crate) struct Exit {
     pub(crate) status: u32,
     /// Whether its time was over.
     pub(crate) timed_out: bool,
+    /// Whether a process was killed for want of memory meanwhile, where the agent can tell.
+    pub(crate) oom: bool,
 }
 
 /// How much of a tree is handed out.
@@ -398,12 +400,16 @@ impl TreeLimits {
 impl Exit {
     /// The frame of this exit.
     pub(crate) fn encode(self, id: u32) -> Vec<u8> {
-        Encoder::new(reply::EXIT, id).u32(self.status).u8(u8::from(self.timed_out)).finish()
+        Encoder::new(reply::EXIT, id)
+            .u32(self.status)
+            .u8(u8::from(self.timed_out))
+            .u8(u8::from(self.oom))
+            .finish()
     }
 
     /// Reads the body of an exit frame.
     pub(crate) fn decode(body: &mut Decoder<'_>) -> Option<Self> {
-        Some(Self { status: body.u32()?, timed_out: body.u8()? != 0 })
+        Some(Self { status: body.u32()?, timed_out: body.u8()? != 0, oom: body.u8()? != 0 })
     }
 }
 
@@ -487,7 +493,7 @@ mod tests {
         let found = split_frame(&frame).unwrap().unwrap();
         assert_eq!((found.id, TreeLimits::decode(found.body)), (4, Some(limits)));
 
-        let exit = Exit { status: 256, timed_out: true };
+        let exit = Exit { status: 256, timed_out: true, oom: true };
         let frame = exit.encode(1);
         let found = split_frame(&frame).unwrap().unwrap();
         assert_eq!(Exit::decode(&mut Decoder::new(found.body)), Some(exit));

@@ -111,9 +111,8 @@ pub(super) struct OomWatch {
     seen: AtomicU64,
 }
 
-impl OomWatch {
-    /// Whether there were any since the last call.
-    pub(super) fn any_new(&self) -> bool {
+impl crate::session::OomWatch for OomWatch {
+    fn any_new(&self) -> bool {
         let now = oom_kills(&self.files);
         self.seen.swap(now, Ordering::Relaxed) < now
     }
