@@ -10,7 +10,7 @@ use crate::changes::{self, Bounds};
 use crate::command::{Keeper, Started, note};
 use crate::files::{self, Refusal};
 use crate::filter;
-use crate::launch::{Failure, SOCKET};
+use crate::launch::{Failure, Gate, SOCKET};
 use crate::output::Stream;
 use crate::root::Session;
 use crate::sys::{self, Errno, POLLIN, POLLOUT, PollFd};
@@ -66,6 +66,7 @@ pub(crate) fn serve(
     configuration: &Configuration,
     host: OwnedFd,
     missing: &[Vec<u8>],
+    gate: &Gate,
 ) -> i32 {
     let Ok(children) = prepare() else { return 1 };
     let mut server = Server {
@@ -80,8 +81,11 @@ pub(crate) fn serve(
         walks: Vec::new(),
         host_gone: false,
     };
-    // The host need not wait for the namespace of its first command.
+    // The host need not wait for the control groups and the namespace of its first command; the command must.
     server.send();
+    if gate.pass().is_err() {
+        return 1;
+    }
     server.idle.extend(Keeper::new(server.limits, &server.filter).ok());
     while !server.host_gone {
         server.turn(&host, &children);

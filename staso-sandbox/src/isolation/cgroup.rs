@@ -225,9 +225,12 @@ fn start_time(pid: u32) -> Option<u64> {
 /// Removes the groups of hosts that are no more.
 fn remove_abandoned(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
+    // One look at a process for each of this host's own sessions would make opening many of them slow.
+    let own = own_prefix();
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let Some(owner) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else { continue };
+        let others = name.to_str().filter(|name| !name.starts_with(&own));
+        let Some(owner) = others.and_then(|name| name.strip_prefix(PREFIX)) else { continue };
         let mut parts = owner.split('-').map(str::parse::<u64>);
         let (Some(Ok(pid)), Some(Ok(started))) = (parts.next(), parts.next()) else { continue };
         let lives = u32::try_from(pid).is_ok_and(|pid| start_time(pid) == Some(started));

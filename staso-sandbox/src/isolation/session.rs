@@ -47,12 +47,14 @@ async fn build(options: &LocalSandboxOptions, spec: &SandboxSpec) -> Result<Agen
             let reason = format!("the checkout {} is no directory", checkout.display());
             return Err(invalid("open a session", reason));
         }
-        let cgroups = Cgroups::create(&limits, in_memory, &mut missing);
-        let (oom, joins) = (cgroups.oom_watch(), cgroups.join_files());
-        let (helper, socket) = HelperProcess::start(cgroups).map_err(|error| match error.kind() {
+        let (mut helper, socket) = HelperProcess::start().map_err(|error| match error.kind() {
             std::io::ErrorKind::Unsupported => unavailable(wanted, &error.to_string(), None),
             _ => backend("starting the helper", error),
         })?;
+        // The kernel loads the helper meanwhile.
+        let cgroups = Cgroups::create(&limits, in_memory, &mut missing);
+        let (oom, joins) = (cgroups.oom_watch(), cgroups.join_files());
+        helper.outlive(cgroups);
         Ok((helper, socket, oom, joins, missing))
     });
     let (helper, socket, oom, joins, mut missing) =
