@@ -3,9 +3,10 @@
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
+use crate::jail::Jail;
 use crate::sys::{self, Errno};
-use crate::wire::{self, Configuration, Encoder, reply, request};
-use crate::{root, serve};
+use crate::wire::{self, Configuration, Encoder, reply, request, tier};
+use crate::{beside, root, rules, serve};
 
 /// The session's user and group, as seen inside.
 pub(crate) const SESSION_ID: u32 = 1000;
@@ -48,6 +49,9 @@ pub(crate) fn launch() -> i32 {
     match start(&configuration) {
         Ok(session) => {
             let _ = sys::reap(session, true);
+            if configuration.tier != tier::FULL {
+                beside::end();
+            }
             0
         }
         Err(failure) => {
@@ -74,7 +78,7 @@ fn read_configuration() -> Option<Configuration> {
     }
 }
 
-/// Makes the namespaces; gives the number of process 1.
+/// Makes the session; gives the number of the process that serves it.
 ///
 /// Process 1 begins to build while this process still does what takes a while: it stops at a [`Gate`] where it needs it.
 fn start(configuration: &Configuration) -> Result<i32, Failure> {
@@ -86,6 +90,10 @@ fn start(configuration: &Configuration) -> Result<i32, Failure> {
     sys::ignore_broken_pipes(true);
     if configuration.privileged {
         sys::drop_groups().step("drop the supplementary groups")?;
+    }
+    if configuration.tier != tier::FULL {
+        join_groups(configuration, "0")?;
+        return beside::start(configuration, host);
     }
     let checkout = if configuration.privileged && !configuration.checkout.is_empty() {
         let path = CString::new(configuration.checkout.clone()).map_err(|_| Errno::INVAL);
@@ -145,13 +153,19 @@ fn open_gates(
     open();
     let holder = checkout.map(|checkout| map_owner(configuration, checkout)).transpose()?;
     open();
-    for cgroup in &configuration.cgroups {
-        let path = std::ffi::OsString::from(String::from_utf8_lossy(cgroup).into_owned());
-        std::fs::write(path, session.to_string()).step("join the control group")?;
-    }
+    join_groups(configuration, &session.to_string())?;
     open();
     if let Some(holder) = holder {
         let _ = sys::reap(holder, true);
+    }
+    Ok(())
+}
+
+/// Puts a process into the control groups of the session; `0` is this one.
+fn join_groups(configuration: &Configuration, process: &str) -> Result<(), Failure> {
+    for cgroup in &configuration.cgroups {
+        let path = std::ffi::OsString::from(String::from_utf8_lossy(cgroup).into_owned());
+        std::fs::write(path, process).step("join the control group")?;
     }
     Ok(())
 }
@@ -203,7 +217,7 @@ fn become_session(
         return 1;
     }
     match confine(configuration, checkout, gate) {
-        Ok((session, missing)) => serve::serve(&session, configuration, host, &missing, gate),
+        Ok((session, jail, missing)) => serve::serve(&session, &jail, host, &missing, Some(gate)),
         Err(failure) => {
             report(&failure);
             1
@@ -215,8 +229,8 @@ fn confine(
     configuration: &Configuration,
     checkout: Option<OwnedFd>,
     gate: &Gate,
-) -> Result<(root::Session, Vec<Vec<u8>>), Failure> {
-    sys::become_user(SESSION_ID).step("become the session's user")?;
+) -> Result<(root::Session, Jail, Vec<Vec<u8>>), Failure> {
+    sys::become_user(SESSION_ID, SESSION_ID).step("become the session's user")?;
     sys::set_dumpable(false).step("close process 1 to others")?;
     sys::die_with_parent().step("tie process 1 to its parent")?;
     let network = Network::begin()?;
@@ -226,7 +240,9 @@ fn confine(
     network.enter()?;
     sys::drop_bounding_set().step("drop the bounding set")?;
     sys::no_new_privileges().step("forbid new privileges")?;
-    Ok((session, missing))
+    let rules = rules::behind_mounts(configuration.landlock_most, &mut missing);
+    let jail = Jail::new(tier::FULL, root::WORKSPACE.to_owned(), rules, configuration.limits.clone());
+    Ok((session, jail, missing))
 }
 
 /// A network namespace in the making. The kernel takes about as long for it as for everything else together, so a thread

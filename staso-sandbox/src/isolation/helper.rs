@@ -1,7 +1,7 @@
 //! The helper program as something that can be executed.
 #![expect(
     unsafe_code,
-    reason = "the standard library has no sealed memory files, no effective user and no wait with a limit"
+    reason = "the standard library has no sealed memory files, no effective user, no signals and no wait with a limit"
 )]
 
 use std::fs::{self, File, OpenOptions};
@@ -109,6 +109,14 @@ fn sealed_memory() -> io::Result<File> {
 pub(super) fn effective_ids() -> (u32, u32) {
     // SAFETY: neither call has arguments or can fail.
     unsafe { (libc::geteuid(), libc::getegid()) }
+}
+
+/// Kills a process of a session.
+pub(super) fn kill(pid: i32) {
+    if pid > 0 {
+        // SAFETY: takes no pointers.
+        unsafe { libc::kill(pid, libc::SIGKILL) };
+    }
 }
 
 /// Waits until a child has ended, which leaves it to be reaped; whether it has.
