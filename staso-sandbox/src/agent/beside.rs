@@ -62,7 +62,7 @@ pub(crate) fn start(configuration: &Configuration, host: OwnedFd) -> Result<i32,
     let child = sys::clone(0).step("start the helper")?;
     if child == 0 {
         sys::exit(match confine(configuration, &place) {
-            Ok(()) => serve::serve(&session, &jail, host, &missing(configuration, &jail)),
+            Ok(()) => serve::serve(&session, &jail, host, &missing(configuration, &jail), None),
             Err(failure) => {
                 report(&failure);
                 1

@@ -12,7 +12,7 @@ use crate::files::{self, Refusal};
 use crate::filter;
 use crate::jail::Jail;
 use crate::keeper::{self, Keeper, Started, note};
-use crate::launch::{Failure, SOCKET, Step as _, report};
+use crate::launch::{Failure, Gate, SOCKET, Step as _, report};
 use crate::output::Stream;
 use crate::root::Session;
 use crate::sys::{self, Errno, POLLIN, POLLOUT, PollFd};
@@ -64,7 +64,13 @@ struct Server<'a> {
 }
 
 /// Serves until the host closes the socket or ends; then this process ends, and with it everything in the session.
-pub(crate) fn serve(session: &Session, jail: &Jail, host: OwnedFd, missing: &[Vec<u8>]) -> i32 {
+pub(crate) fn serve(
+    session: &Session,
+    jail: &Jail,
+    host: OwnedFd,
+    missing: &[Vec<u8>],
+    gate: Option<&Gate>,
+) -> i32 {
     let children = match prepare(jail).step("confine the helper") {
         Ok(children) => children,
         Err(failure) => {
@@ -86,8 +92,11 @@ pub(crate) fn serve(session: &Session, jail: &Jail, host: OwnedFd, missing: &[Ve
         host_gone: false,
     };
     if jail.namespaces {
-        // The host need not wait for the namespace of its first command.
+        // The host need not wait for the control groups and the namespace of its first command; the command must.
         server.send();
+    }
+    if gate.is_some_and(|gate| gate.pass().is_err()) {
+        return 1;
     }
     match Keeper::new(jail) {
         Ok(keeper) => server.idle.push(keeper),

@@ -234,8 +234,11 @@ fn end_processes(group: &Path) {
 /// Removes the groups of hosts that are no more.
 fn remove_abandoned(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
+    // To look for this process once for each of its sessions would make opening many of them slow.
+    let own = owner::own_prefix();
+    let abandoned = |name: &str| !name.starts_with(&own) && owner::is_abandoned(name);
     for entry in entries.flatten() {
-        if entry.file_name().to_str().is_some_and(owner::is_abandoned) {
+        if entry.file_name().to_str().is_some_and(abandoned) {
             end_processes(&entry.path());
             drop(fs::remove_dir(entry.path()));
         }

@@ -136,14 +136,17 @@ fn start(
         Some(_) => 0,
         None => spec.limits.disk_bytes.saturating_add(options.tmp_bytes.saturating_mul(5) / 4),
     };
-    let mut missing = Vec::new();
-    let cgroups = Cgroups::create(&spec.limits, in_memory, &mut missing);
-    let oom = cgroups.oom_watch();
-    let configuration = configuration(options, spec, tier, &cgroups, directory.as_ref());
-    let (helper, socket) = HelperProcess::start(cgroups, directory).map_err(|error| match error.kind() {
+    let place = directory.as_ref().map(|directory| directory.path().to_owned());
+    let (mut helper, socket) = HelperProcess::start(directory).map_err(|error| match error.kind() {
         std::io::ErrorKind::Unsupported => unavailable(spec.min_tier, &error.to_string(), None),
         _ => backend("starting the helper", error),
     })?;
+    // The kernel loads the helper meanwhile.
+    let mut missing = Vec::new();
+    let cgroups = Cgroups::create(&spec.limits, in_memory, &mut missing);
+    let oom = cgroups.oom_watch();
+    let configuration = configuration(options, spec, tier, &cgroups, place.as_deref());
+    helper.outlive(cgroups);
     Ok(Started { helper, socket, oom, configuration, missing })
 }
 
@@ -161,7 +164,7 @@ fn configuration(
     spec: &SandboxSpec,
     tier: IsolationTier,
     cgroups: &Cgroups,
-    directory: Option<&SessionDirectory>,
+    directory: Option<&Path>,
 ) -> Configuration {
     let bytes = |path: &Path| path.as_os_str().as_bytes().to_vec();
     let (uid, gid) = effective_ids();
@@ -177,7 +180,7 @@ fn configuration(
             IsolationTier::None => tier::NONE,
         },
         landlock_most: options.landlock_most.unwrap_or(u32::MAX),
-        directory: directory.map(|directory| bytes(directory.path())).unwrap_or_default(),
+        directory: directory.map(bytes).unwrap_or_default(),
         host_pid: std::process::id(),
         privileged,
         host_uid,

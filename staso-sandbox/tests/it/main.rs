@@ -4,6 +4,7 @@
 mod agent_fixer;
 mod conformance;
 mod escape;
+mod flood;
 mod host;
 mod lifecycle;
 mod project_tests;
