@@ -7,10 +7,12 @@
 //! and 2 lead nowhere.
 #![no_main]
 
+mod attributes;
 mod beside;
 mod changes;
 mod command;
 mod copy;
+mod disk;
 mod files;
 mod filter;
 mod jail;

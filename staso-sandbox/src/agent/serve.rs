@@ -7,6 +7,7 @@ use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
 use crate::changes::{self, Bounds};
+use crate::disk::Disk;
 use crate::files::{self, Refusal};
 use crate::filter;
 use crate::jail::Jail;
@@ -57,6 +58,8 @@ struct Server<'a> {
     running: Vec<Running>,
     idle: Vec<Keeper>,
     walks: Vec<TreeWalk>,
+    /// Where no file system of its own bounds what the session writes.
+    disk: Option<Disk>,
     host_gone: bool,
 }
 
@@ -85,6 +88,7 @@ pub(crate) fn serve(
         running: Vec::new(),
         idle: Vec::new(),
         walks: Vec::new(),
+        disk: if jail.namespaces { None } else { Disk::new(&jail.directory, jail.limits.disk_bytes) },
         host_gone: false,
     };
     if jail.namespaces {
@@ -179,10 +183,11 @@ impl Server<'_> {
         fds
     }
 
-    /// Milliseconds until the first command's time is over; -1 without one.
+    /// Milliseconds until the first command's time is over, or the disk is to be looked at; -1 without a command.
     fn next_deadline(&self) -> i32 {
         let pending = self.running.iter().filter(|command| !command.timed_out);
         let Some(first) = pending.map(|command| command.deadline).min() else { return -1 };
+        let first = self.disk.as_ref().map_or(first, |disk| first.min(disk.next()));
         let left = first.saturating_duration_since(Instant::now()).as_millis().saturating_add(1);
         i32::try_from(left).unwrap_or(i32::MAX)
     }
@@ -194,6 +199,10 @@ impl Server<'_> {
                 command.timed_out = true;
                 command.kill();
             }
+        }
+        let writing = !self.running.is_empty();
+        if writing && self.disk.as_mut().is_some_and(Disk::grew_too_large) {
+            self.running.iter_mut().for_each(Running::kill);
         }
     }
 

@@ -157,7 +157,7 @@ mod tests {
             deep = open_dir(&next).unwrap();
         }
         std::os::unix::fs::symlink(&outside, inside(&deep, "link")).unwrap();
-        fs::set_permissions(root.join("0/0"), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(root.join("0/0"), fs::Permissions::from_mode(0o000)).unwrap();
         drop(directory);
         assert!(!root.exists(), "nothing is left");
         assert_eq!(fs::read_to_string(outside.join("kept")).unwrap(), "kept", "nothing was followed");
