@@ -2,6 +2,8 @@
 
 mod clock;
 mod pairs;
+mod turns;
 
 pub use clock::process_context;
 pub use pairs::pairs;
+pub use turns::{Failure, Times, Way, turns};

@@ -7,7 +7,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use crate::launch::{Failure, SESSION_ID, Step as _};
+use crate::copy::Copied;
+use crate::launch::{Failure, Gate, SESSION_ID, Step as _};
 use crate::sys::{self, Errno};
 use crate::wire::Configuration;
 
@@ -27,6 +28,9 @@ pub(crate) struct Session {
     pub(crate) upper: OwnedFd,
     /// The checkout as it was. Not reachable from inside.
     pub(crate) lower: OwnedFd,
+    /// How the files of a copy were when it was made. `None` where an overlay holds what was written: only then is
+    /// `upper` another directory than `workspace`.
+    pub(crate) copied: Option<Copied>,
 }
 
 const SYSTEM_DIRECTORIES: [&str; 6] = ["bin", "sbin", "lib", "lib64", "lib32", "libx32"];
@@ -36,10 +40,12 @@ const STAGES: [&str; 3] = ["/tmp", "/mnt", "/var"];
 const READ_ONLY: u64 = sys::MOUNT_RDONLY | sys::MOUNT_NOSUID | sys::MOUNT_NODEV;
 const PLAIN: std::ffi::c_ulong = sys::MS_NOSUID | sys::MS_NODEV;
 
-/// Builds the root and enters it. `missing` takes the protections that this kernel does not offer.
+/// Builds the root and enters it; the checkout is usable behind the gate. `missing` takes the protections that this kernel
+/// does not offer.
 pub(crate) fn build(
     configuration: &Configuration,
     checkout: Option<OwnedFd>,
+    gate: &Gate,
     missing: &mut Vec<Vec<u8>>,
 ) -> Result<Session, Failure> {
     sys::make_private().step("separate the mounts")?;
@@ -64,6 +70,7 @@ pub(crate) fn build(
         attach(tree, &target).step("mount a toolchain")?;
     }
     scratch(&root, configuration)?;
+    gate.pass().step("map the owner of the checkout")?;
     let session = workspace(&stage, &root, checkout, configuration, missing)?;
     forbid_nested_users(missing);
     enter(&root)?;
@@ -201,6 +208,7 @@ fn workspace(
         workspace: open_dir(&target).step(STEP)?,
         upper: open_dir(&upper).step(STEP)?,
         lower: open_dir(&lower).step(STEP)?,
+        copied: None,
     })
 }
 
@@ -273,11 +281,11 @@ fn make_dir(path: &Path) -> Result<(), Failure> {
     fs::create_dir_all(path).step("make a directory of the root")
 }
 
-fn open_dir(path: &Path) -> Result<OwnedFd, Errno> {
+pub(crate) fn open_dir(path: &Path) -> Result<OwnedFd, Errno> {
     let flags = i32::try_from(sys::O_DIRECTORY).map_err(|_| Errno::INVAL)?;
     Ok(fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?.into())
 }
 
-fn c_path(path: &Path) -> Result<CString, Errno> {
+pub(crate) fn c_path(path: &Path) -> Result<CString, Errno> {
     CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::INVAL)
 }

@@ -4,9 +4,11 @@
 mod agent_fixer;
 mod conformance;
 mod escape;
+mod flood;
 mod host;
 mod lifecycle;
 mod project_tests;
 mod scratch;
+mod tiers;
 mod tools;
 mod tools_memory;
