@@ -20,6 +20,8 @@
 pub mod escape;
 mod isolation;
 mod local;
+#[cfg(any(target_os = "linux", all(unix, feature = "container")))]
+mod session;
 mod test_runner;
 mod toolchain;
 

@@ -9,8 +9,6 @@ pub(super) struct Claims(u8);
 impl Claims {
     /// Every tier that isolates at all.
     pub(super) const ALL: Self = Self(7);
-    /// Namespaces alone.
-    pub(super) const FULL: Self = Self(1);
     /// Where processes, network and file systems are a session's own.
     pub(super) const NAMESPACES: Self = Self(3);
     /// Where this crate's own filter of system calls stands.

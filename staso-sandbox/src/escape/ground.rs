@@ -170,7 +170,7 @@ impl Ground {
 
     /// A text that is in the command line of what it is given to, and nowhere else.
     pub(super) fn mark(&self) -> String {
-        format!("mark-{}-{}-x", std::process::id(), self.marks.fetch_add(1, Ordering::Relaxed))
+        format!("{}{}-x", mark_prefix(), self.marks.fetch_add(1, Ordering::Relaxed))
     }
 
     /// A directory that is not there yet.
@@ -222,6 +222,11 @@ impl Ground {
 /// The text by which the victim is found, in two parts: who looks for it must not have it.
 const VICTIM: [&str; 2] = ["victim-of-", "the-escape-suite"];
 
+/// What every mark of this process starts with.
+fn mark_prefix() -> String {
+    format!("mark-{}-", std::process::id())
+}
+
 /// Whether the host starts a program for crashes.
 fn crashes() -> &'static str {
     let pattern = fs::read("/proc/sys/kernel/core_pattern").unwrap_or_default();
@@ -238,6 +243,10 @@ impl fmt::Debug for Ground {
 impl Drop for Ground {
     fn drop(&mut self) {
         drop(self.probe.attempt(&["remove-segment".to_owned(), self.segment.to_string()]));
+        // What escaped is not to stay.
+        for pid in host::processes_with(&mark_prefix()) {
+            drop(self.probe.kill(pid));
+        }
     }
 }
 

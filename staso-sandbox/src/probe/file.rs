@@ -160,7 +160,7 @@ fn climb(arguments: &[String]) -> Attempt {
     for old in
         [&above, ".", "/old_root", "/oldroot", "/.oldroot", "/.old", "/put_old", "/mnt", "/.pivot_root"]
     {
-        match fs::metadata(format!("{old}{path}")) {
+        match fs::File::open(format!("{old}{path}")) {
             Ok(_) => return Ok(format!("below {old}")),
             Err(error) => last = error.into(),
         }
@@ -272,7 +272,8 @@ fn traps(_: &[String]) -> Attempt {
         .setup("make a pipe")?;
     symlink("trap-b", "trap-a").and_then(|()| symlink("trap-a", "trap-b")).setup("make links")?;
     symlink("/", "trap-root").setup("make a link")?;
-    std::os::unix::net::UnixListener::bind("trap-socket").setup("make a socket")?;
+    // Not everyone may have sockets.
+    let _ = std::os::unix::net::UnixListener::bind("trap-socket");
     let home = std::env::current_dir().setup("know where this is")?;
     for _ in 0..DEEP {
         fs::create_dir_all("trap-deep")

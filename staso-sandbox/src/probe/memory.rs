@@ -16,7 +16,7 @@ pub(crate) const VERBS: &[(&str, Verb)] = &[
     ("memory-file", memory_file),
     ("memory-tree", memory_tree),
     ("fill", fill),
-    ("fill-and-keep", fill_and_keep),
+    ("fill-and-stay", fill_and_stay),
     ("files", files),
 ];
 
@@ -35,7 +35,7 @@ fn memory(arguments: &[String]) -> Attempt {
         part.resize(MEBIBYTE, 1);
         taken.push(part);
     }
-    let used: usize = taken.iter().map(|part| usize::from(part[PAGE])).sum();
+    let used: usize = taken.iter().filter_map(|part| part.get(PAGE)).map(|byte| usize::from(*byte)).sum();
     Ok(format!("{used} MiB"))
 }
 
@@ -106,14 +106,22 @@ fn died(children: &[i64]) -> usize {
 fn fill(arguments: &[String]) -> Attempt {
     let directory = Path::new(argument(arguments, 0)?).join(format!("probe-fill-{}", sys::own_pid()));
     let result = fill_directory(&directory, parse(arguments, 1)?);
-    fs::remove_dir_all(&directory).setup("remove the files")?;
+    remove(&directory)?;
     result
 }
 
-/// The same, without removing them.
-fn fill_and_keep(arguments: &[String]) -> Attempt {
+/// Removes what was made, if it could be.
+fn remove(directory: &Path) -> Result<(), Failure> {
+    if directory.exists() { fs::remove_dir_all(directory).setup("remove the files") } else { Ok(()) }
+}
+
+/// The same, without removing them, and waits for what may become of it.
+fn fill_and_stay(arguments: &[String]) -> Attempt {
+    const WHILE: Duration = Duration::from_secs(5);
     let directory = Path::new(argument(arguments, 0)?).join("probe-fill");
-    fill_directory(&directory, parse(arguments, 1)?)
+    let filled = fill_directory(&directory, parse(arguments, 1)?)?;
+    std::thread::sleep(WHILE);
+    Ok(filled)
 }
 
 fn fill_directory(directory: &Path, wanted: usize) -> Attempt {
@@ -138,7 +146,7 @@ fn files(arguments: &[String]) -> Attempt {
         let error = File::create(directory.join(at.to_string())).err()?;
         Some(format!("{at} files, then {}", Errno::from(error).name()))
     });
-    fs::remove_dir_all(&directory).setup("remove the files")?;
+    remove(&directory)?;
     match made {
         Some(bound) => Err(Failure::Limited(bound)),
         None => Ok(format!("{wanted} files")),

@@ -161,7 +161,7 @@ fn vm_read(arguments: &[String]) -> Attempt {
     match call(number::PROCESS_VM_READV, [n(pid), Arg::In(&local), n(1), Arg::In(&remote), n(1), n(0)]) {
         // An address that means nothing there: the kernel looked.
         Err(Errno(14)) => Ok("the address is wrong, the process open".to_owned()),
-        other => Ok(other.map(|_| format!("{:x}", bytes[0]))?),
+        other => Ok(other.map(|_| format!("{bytes:x?}"))?),
     }
 }
 

@@ -99,8 +99,8 @@ pub(crate) enum Arg<'a> {
 impl Arg<'_> {
     fn raw(&mut self) -> usize {
         match self {
-            // The kernel takes registers: a negative number is its two's complement.
-            Self::Number(number) => number.cast_unsigned() as usize,
+            // A register of the two 64-bit machines that this is for.
+            Self::Number(number) => isize::try_from(*number).unwrap_or(-1).cast_unsigned(),
             Self::Text(text) => text.as_ptr() as usize,
             Self::In(words) => words.as_ptr() as usize,
             Self::Out(words) => words.as_mut_ptr() as usize,
@@ -126,7 +126,7 @@ pub(crate) fn call<const N: usize>(number: c_long, arguments: [Arg<'_>; N]) -> R
     // SAFETY: every pointer comes from a live borrow of the caller, and buffers are as large as the calls used here need.
     match unsafe { syscall(number, a, b, c, d, e, f) } {
         -1 => Err(Errno::last()),
-        value => Ok(value as i64),
+        value => Ok(value),
     }
 }
 

@@ -17,7 +17,7 @@ fn flood(arguments: &[String]) -> Attempt {
     let block = vec![b'x'; BLOCK];
     while left > 0 {
         let part = usize::try_from(left).unwrap_or(BLOCK).min(BLOCK);
-        out.write_all(&block[..part])?;
+        out.write_all(block.get(..part).unwrap_or(&block))?;
         left -= part as u64;
     }
     Ok(String::new())

@@ -48,7 +48,7 @@ impl<T, E: Into<Errno>> Setup<T> for Result<T, E> {
 }
 
 /// An argument by position.
-pub(crate) fn argument<'a>(arguments: &'a [String], at: usize) -> Result<&'a str, Failure> {
+pub(crate) fn argument(arguments: &[String], at: usize) -> Result<&str, Failure> {
     arguments.get(at).map(String::as_str).ok_or_else(|| Failure::Broken(format!("argument {at} is missing")))
 }
 

@@ -73,6 +73,14 @@ impl Host {
     }
 }
 
+/// Runs the same Python program outside: the positive control of a probe.
+pub(crate) fn python_outside(program: &str) -> String {
+    let output =
+        std::process::Command::new("/usr/bin/python3").args(["-I", "-S", "-c", program]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// Processes of this machine whose command line holds the text.
 pub(crate) fn processes_with(text: &str) -> Vec<u32> {
     let numbers =

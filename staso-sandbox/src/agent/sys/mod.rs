@@ -3,8 +3,10 @@
 //! The helper has no dependencies, so the few C functions and numbers it needs are declared here.
 
 mod file;
+pub(crate) mod landlock;
 mod message;
 mod mount;
+pub(crate) mod notify;
 mod privilege;
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_ulong, c_void};
@@ -12,17 +14,17 @@ use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 
 pub(crate) use file::{
-    Kind, O_CREAT, O_DIRECTORY, O_NONBLOCK, O_RDONLY, O_WRONLY, Stat, attribute, list_dir, list_entries,
-    make_dir, open_beneath, read_link, set_attribute, set_mode, set_umask, stat_at,
+    Kind, O_CREAT, O_DIRECTORY, O_EXCL, O_NONBLOCK, O_RDONLY, O_WRONLY, Stamp, Stat, attribute, list_dir,
+    list_entries, make_dir, open_beneath, read_link, set_attribute, set_mode, set_umask, stat_at,
 };
-pub(crate) use message::{FDS_PER_MESSAGE, receive_with_fds, send_with_fds, socket_pair};
+pub(crate) use message::{receive_with_fds, send_with_fds, socket_pair};
 pub(crate) use mount::{
     MOUNT_IDMAP, MOUNT_NODEV, MOUNT_NOEXEC, MOUNT_NOSUID, MOUNT_RDONLY, MS_NODEV, MS_NOEXEC, MS_NOSUID,
     make_private, mount_fs, mount_setattr, move_mount, open_tree, pivot_here,
 };
 pub(crate) use privilege::{
-    become_user, die_with_parent, drop_bounding_set, drop_capabilities, drop_groups, install_filter,
-    new_keyring, no_new_privileges, set_dumpable, set_limit,
+    adopt_orphans, become_user, die_with_parent, drop_bounding_set, drop_capabilities, drop_groups,
+    install_filter, keep_capabilities, keep_reading, new_keyring, no_new_privileges, set_dumpable, set_limit,
 };
 
 use file::Statx;
@@ -35,6 +37,7 @@ pub(crate) struct Errno(pub(crate) i32);
 impl Errno {
     pub(crate) const NOENT: Self = Self(2);
     pub(crate) const INTR: Self = Self(4);
+    pub(crate) const BADF: Self = Self(9);
     pub(crate) const CHILD: Self = Self(10);
     pub(crate) const AGAIN: Self = Self(11);
     pub(crate) const EXIST: Self = Self(17);
@@ -43,7 +46,11 @@ impl Errno {
     pub(crate) const ISDIR: Self = Self(21);
     pub(crate) const INVAL: Self = Self(22);
     pub(crate) const NXIO: Self = Self(6);
+    pub(crate) const FBIG: Self = Self(27);
+    pub(crate) const NAMETOOLONG: Self = Self(36);
+    pub(crate) const NOSYS: Self = Self(38);
     pub(crate) const LOOP: Self = Self(40);
+    pub(crate) const NOTSUP: Self = Self(95);
 
     /// The error of the last failed call.
     pub(crate) fn last() -> Self {
@@ -61,15 +68,17 @@ pub(crate) type Result<T> = std::result::Result<T, Errno>;
 
 // The numbers below are the same on every architecture (asm-generic table, at or above 424), or given per
 // architecture.
+const AT_FDCWD: c_int = -100;
 const SYS_PIDFD_OPEN: c_long = 434;
 const SYS_OPEN_TREE: c_long = 428;
 const SYS_MOVE_MOUNT: c_long = 429;
 const SYS_CLOSE_RANGE: c_long = 436;
 const SYS_OPENAT2: c_long = 437;
 const SYS_MOUNT_SETATTR: c_long = 442;
+pub(crate) const SYS_FCHMODAT2: c_long = 452;
 
 #[cfg(target_arch = "x86_64")]
-mod number {
+pub(crate) mod number {
     use std::ffi::c_long;
     pub(super) const CLONE: c_long = 56;
     pub(super) const PIVOT_ROOT: c_long = 155;
@@ -81,10 +90,14 @@ mod number {
     pub(super) const SETRESGID: c_long = 119;
     pub(super) const SECCOMP: c_long = 317;
     pub(super) const PRLIMIT64: c_long = 302;
+    pub(crate) const CHMOD: c_long = 90;
+    pub(crate) const FCHMOD: c_long = 91;
+    pub(crate) const FCHMODAT: c_long = 268;
+    pub(crate) const UTIMENSAT: c_long = 280;
 }
 
 #[cfg(target_arch = "aarch64")]
-mod number {
+pub(crate) mod number {
     use std::ffi::c_long;
     pub(super) const CLONE: c_long = 220;
     pub(super) const PIVOT_ROOT: c_long = 41;
@@ -96,6 +109,9 @@ mod number {
     pub(super) const SETRESGID: c_long = 149;
     pub(super) const SECCOMP: c_long = 277;
     pub(super) const PRLIMIT64: c_long = 261;
+    pub(crate) const FCHMOD: c_long = 52;
+    pub(crate) const FCHMODAT: c_long = 53;
+    pub(crate) const UTIMENSAT: c_long = 88;
 }
 
 unsafe extern "C" {
@@ -309,12 +325,19 @@ pub(crate) fn kill_now(pid: i32) {
     }
 }
 
-/// Kills every process of this process namespace but its process 1, which is the only one that may call this. A
-/// process that is just forking is killed with its child: the kernel does not complete a fork with a kill pending.
+/// Kills every process that this one may signal, but not itself. Only for process 1 of a process namespace, and for a
+/// process whose signals Landlock keeps to its own descendants. A process that is just forking is killed with its child:
+/// the kernel does not complete a fork with a kill pending.
 pub(crate) fn kill_all_others() {
     const SIGKILL: c_int = 9;
     // SAFETY: takes no pointers.
     unsafe { kill(-1, SIGKILL) };
+}
+
+/// Whether this process may signal another.
+pub(crate) fn may_signal(pid: i32) -> bool {
+    // SAFETY: takes no pointers; signal 0 only asks.
+    pid > 0 && unsafe { kill(pid, 0) } == 0
 }
 
 /// Leads a new session without a terminal.

@@ -85,5 +85,5 @@ pub(super) const ROWS: &[Row] = &[
     told(67, Claims::ALL, "open and close many sessions", "nothing is left", Scenario::Leftovers),
     told(68, Claims::FILTER, "a host without user namespaces", "fails closed", Scenario::NoNamespaces),
     told(69, Claims::ALL, "cancel a command", "ends in time, and its processes are dead", Scenario::Cancel),
-    told(70, Claims::NAMESPACES, "look for another session", "unseen", Scenario::Neighbours),
+    told(70, Claims::ALL, "look for another session", "unseen", Scenario::Neighbours),
 ];

@@ -88,13 +88,7 @@ pub(super) const ROWS: &[Row] = &[
             Try::denied("tcp [fd00:ec2::254]:80").uncontrolled("not every host is in a cloud"),
         ],
     ),
-    row(
-        82,
-        Claims::NAMESPACES,
-        "shared memory of the host",
-        "absent",
-        &[Try::denied("find-segment {segment}")],
-    ),
+    row(82, Claims::ALL, "shared memory of the host", "absent", &[Try::denied("find-segment {segment}")]),
     scenario(
         83,
         Group::Network,

@@ -28,7 +28,16 @@ pub(super) const ROWS: &[Row] = &[
             Try::denied("new-privileges"),
         ],
     ),
-    row(33, Claims::ALL, "have a capability", "all sets are empty", &[Try::denied("capabilities")]),
+    row(
+        33,
+        Claims::ALL,
+        "have a capability",
+        "all sets are empty",
+        &[
+            Try::denied("capabilities").outside("rooted capabilities"),
+            Try::denied("bounding-set").claimed_by(Claims::NAMESPACES),
+        ],
+    ),
     row(
         34,
         Claims::ALL,

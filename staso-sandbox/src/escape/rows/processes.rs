@@ -27,7 +27,7 @@ const fn told(
 pub(super) const ROWS: &[Row] = &[
     row(
         21,
-        Claims::NAMESPACES,
+        Claims::ALL,
         "list processes of the host",
         "unseen",
         &[Try::denied("find-process {mark} {mark-end}")],
@@ -72,22 +72,10 @@ pub(super) const ROWS: &[Row] = &[
             Try::denied("take-descriptor 1").outside("take-descriptor {victim}"),
         ],
     ),
-    told(27, Claims::NAMESPACES, "leave daemons when a command ends", "dead", Scenario::DaemonsAfterExec),
-    told(
-        28,
-        Claims::NAMESPACES,
-        "leave daemons when the session is closed",
-        "dead",
-        Scenario::DaemonsAfterClose,
-    ),
-    told(
-        29,
-        Claims::NAMESPACES,
-        "SIGKILL of whatever serves the session",
-        "everything dies",
-        Scenario::KillHelper,
-    ),
-    told(30, Claims::FULL, "SIGKILL of the host process", "everything dies", Scenario::KillHost),
+    told(27, Claims::ALL, "leave daemons when a command ends", "dead", Scenario::DaemonsAfterExec),
+    told(28, Claims::ALL, "leave daemons when the session is closed", "dead", Scenario::DaemonsAfterClose),
+    told(29, Claims::ALL, "SIGKILL of whatever serves the session", "everything dies", Scenario::KillHelper),
+    told(30, Claims::ALL, "SIGKILL of the host process", "everything dies", Scenario::KillHost),
     told(
         31,
         Claims::ALL,
@@ -97,7 +85,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     told(
         77,
-        Claims::ALL,
+        Claims::NAMESPACES,
         "SIGKILL and SIGSTOP of process 1 from inside",
         "the session lives on",
         Scenario::KillFirst,

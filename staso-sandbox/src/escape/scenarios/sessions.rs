@@ -3,6 +3,7 @@
 use staso_core::sandbox::{ExecEvent, ExecStream};
 
 use super::processes::remove;
+use crate::escape::claims::Claims;
 use crate::escape::ground::Ground;
 use crate::escape::host::{SOON, eventually, open_descriptors, traces};
 use crate::escape::inside::{Inside, path, words};
@@ -76,28 +77,40 @@ pub(super) async fn neighbours(run: &Run<'_>) -> Judged {
     let (one, other) = tokio::join!(run.open(), run.open());
     let (one, other) = (one?, other?);
     let near = Neighbour::new(run)?;
-    let stream = near.start(&one).await?;
     one.session.write_file(&path("probe-of-one")?, b"x", false, run.ctx).await.or_broken("write a file")?;
-    let temporary = one.attempt(&words("symlink /nowhere /tmp/probe-of-one")).await;
-    let segment = run.ground.place("segment").unwrap_or_default();
-    let next = segment.parse::<u32>().unwrap_or(1) ^ 0x8000_0000 >> 1;
-    let shared = one.attempt(&words(&format!("make-segment {next}"))).await;
-    if !temporary.is_done() || !shared.is_done() {
-        return Err(Verdict::Broken(format!("a session cannot use its own: {temporary}, {shared}")));
-    }
-    let mut looks = near.looks();
-    looks.extend(["exists probe-of-one", "exists /tmp/probe-of-one"].map(words));
-    looks.push(words(&format!("find-segment {next}")));
-    let count = looks.len();
-    for look in looks {
-        let outcome = other.attempt(&look).await;
-        if outcome.is_done() {
-            clean(run, next);
+    let mut looks = vec![words("exists probe-of-one")];
+    let segment = own_segment(run);
+    let stream = if Claims::NAMESPACES.include(run.tier) {
+        let stream = near.start(&one, &near.serve()).await?;
+        let temporary = one.attempt(&words("symlink /nowhere /tmp/probe-of-one")).await;
+        let shared = one.attempt(&words(&format!("make-segment {segment}"))).await;
+        if !temporary.is_done() || !shared.is_done() {
+            return Err(Verdict::Broken(format!("a session cannot use its own: {temporary}, {shared}")));
         }
-        ensure(outcome.is_refused(), format!("`{}`: {outcome}", look.join(" ")))?;
+        looks.extend(near.looks());
+        looks.push(words("exists /tmp/probe-of-one"));
+        looks.push(words(&format!("find-segment {segment}")));
+        stream
+    } else {
+        // Sockets and shared memory are denied altogether.
+        looks.extend(near.looks().into_iter().take(1));
+        near.start(&one, &["stubborn".to_owned(), near.mark.clone()]).await?
+    };
+    let mut through = Vec::new();
+    for look in &looks {
+        let outcome = other.attempt(look).await;
+        through.extend((!outcome.is_refused()).then(|| format!("`{}`: {outcome}", look.join(" "))));
     }
     drop(stream);
-    held(format!("{count} looks at another session's processes, sockets, files and memory found nothing"))
+    clean(run, segment);
+    ensure(through.is_empty(), through.join("; "))?;
+    held(format!("{} looks at what another session has found nothing", looks.len()))
+}
+
+/// A key for shared memory that nothing else uses.
+fn own_segment(run: &Run<'_>) -> u32 {
+    const ANOTHER: u32 = 0x4000_0000;
+    run.ground.place("segment").and_then(|key| key.parse::<u32>().ok()).unwrap_or_default() ^ ANOTHER
 }
 
 /// Removes what only a sandbox that isolates nothing has put on the host.
@@ -123,12 +136,12 @@ impl Neighbour {
         ["serve", &self.name, &self.port.to_string(), &self.mark].map(str::to_owned).to_vec()
     }
 
-    /// Starts it in a session and waits until it listens.
-    async fn start(&self, inside: &Inside<'_>) -> Result<ExecStream, Verdict> {
-        let mut stream = inside.start(&self.serve()).await?;
+    /// Starts it in a session and waits until it is ready.
+    async fn start(&self, inside: &Inside<'_>, arguments: &[String]) -> Result<ExecStream, Verdict> {
+        let mut stream = inside.start(arguments).await?;
         match tokio::time::timeout(SOON, stream.next()).await {
             Ok(Some(Ok(ExecEvent::Stdout(said)))) if said.starts_with(b"ready") => Ok(stream),
-            other => Err(Verdict::Broken(format!("a session cannot listen: {other:?}"))),
+            other => Err(Verdict::Broken(format!("a session cannot be looked for: {other:?}"))),
         }
     }
 

@@ -45,7 +45,7 @@ pub(super) async fn fill_checkout(run: &Run<'_>) -> Judged {
     control(outside.is_done(), format!("outside: {outside}"))?;
     let before = host::disk_bytes(&run.ground.directory);
     let inside = run.open().await?;
-    let outcome = inside.attempt(&words(&format!("fill-and-keep . {MEBIBYTES}"))).await;
+    let outcome = inside.attempt(&words(&format!("fill-and-stay . {MEBIBYTES}"))).await;
     let grown = host::disk_bytes(&run.ground.directory).saturating_sub(before);
     ensure(grown < 1 << 20, format!("the ground grew by {grown} bytes: {outcome}"))?;
     match &outcome {

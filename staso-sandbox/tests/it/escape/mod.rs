@@ -13,8 +13,8 @@ use std::sync::{Mutex, PoisonError};
 
 use staso_core::sandbox::{IsolationTier, Sandbox};
 use staso_core::testing::test_context;
-use staso_sandbox::LocalSandbox;
-use staso_sandbox::escape::{self, Ground, Report};
+use staso_sandbox::escape::{self, Ground};
+use staso_sandbox::{LocalSandbox, LocalSandboxOptions};
 
 use self::plain::PlainSandbox;
 
@@ -33,6 +33,20 @@ fn nothing_escapes_from_the_local_sandbox() {
 fn nothing_escapes_when_the_host_is_an_ordinary_user() {
     if fs::metadata("/proc/self").unwrap().uid() == 0 {
         assert_clean(&run_as("local", Some(12_345)));
+    }
+}
+
+/// What Landlock and the filter promise where there are no namespaces.
+#[test]
+fn nothing_that_landlock_alone_promises_fails() {
+    assert_clean(&run_as("landlock", None));
+}
+
+/// As root this runs the suite again as another user; a host that is an ordinary user has done so above.
+#[test]
+fn nothing_that_landlock_alone_promises_fails_an_ordinary_user() {
+    if fs::metadata("/proc/self").unwrap().uid() == 0 {
+        assert_clean(&run_as("landlock", Some(12_345)));
     }
 }
 
@@ -78,9 +92,11 @@ fn run_as(backend: &str, user: Option<u32>) -> Output {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_of_the_suite() {
     let Some(backend) = variable(BACKEND) else { return };
-    let plain = backend == "plain";
-    let sandbox: Box<dyn Sandbox> =
-        if plain { Box::new(PlainSandbox) } else { Box::new(LocalSandbox::new()) };
+    let (sandbox, tier): (Box<dyn Sandbox>, _) = match backend.as_str() {
+        "plain" => (Box::new(PlainSandbox), IsolationTier::None),
+        "landlock" => (Box::new(below_full()), IsolationTier::LandlockOnly),
+        _ => (Box::new(LocalSandbox::new()), IsolationTier::Full),
+    };
     if let Some(plan) = variable(PLAN) {
         escape::second_host(&*sandbox, Path::new(&plan), &test_context()).await.unwrap();
         return;
@@ -88,23 +104,24 @@ async fn a_process_of_the_suite() {
     let directory = tempfile::tempdir().unwrap();
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let mut ground = Ground::new(directory.path()).unwrap().with_second_host(second_host);
-    if plain {
-        ground = ground
-            .with_min_tier(IsolationTier::None)
-            .judged_as(IsolationTier::Full)
-            .with_rounds(20)
-            .with_flood_bytes(200_000_000);
+    ground = ground.with_min_tier(tier);
+    if tier == IsolationTier::None {
+        ground = ground.judged_as(IsolationTier::Full).with_rounds(20).with_flood_bytes(200_000_000);
     }
     let report = escape::run(&*sandbox, &ground, &test_context()).await;
     write!(std::io::stdout(), "{report}").unwrap();
     drop(fs::remove_dir(plain::left_behind()));
-    if plain { plain::assert_caught(&report) } else { assert_held(&report) }
+    assert_eq!(report.tier, tier, "this machine gives the tier");
+    assert!(report.rows.len() >= 70, "the rows of the threat model");
+    if tier == IsolationTier::None {
+        plain::assert_caught(&report);
+    } else {
+        report.assert_clean();
+    }
 }
 
-fn assert_held(report: &Report) {
-    report.assert_clean();
-    assert!(report.rows.len() >= 70, "the rows of the threat model");
-    assert_eq!(report.tier, IsolationTier::Full, "this machine gives the strongest tier");
+fn below_full() -> LocalSandbox {
+    LocalSandbox::with_options(LocalSandboxOptions::new().with_strongest_tier(IsolationTier::LandlockOnly))
 }
 
 fn second_host(plan: &Path) -> Command {
