@@ -10,7 +10,8 @@
 //! held. Nothing is ever skipped: on a machine that claims a tier, a row holds or the report is not clean.
 //!
 //! The suite is for tests. It needs Linux on x86-64 or AArch64, a machine that may be loaded for a minute, and a process
-//! of its own: it looks for what sessions leave behind, and sessions of other tests would look like that.
+//! of its own: it looks for what sessions leave behind, and sessions of other tests would look like that. So would mounts
+//! that other programs make meanwhile: a mount namespace of its own keeps them away. The tests of this crate show how.
 //!
 //! ```no_run
 //! # async fn example(ctx: &staso_core::run::RunContext) -> Result<(), Box<dyn std::error::Error>> {

@@ -31,7 +31,7 @@ fn nothing_escapes_from_the_local_sandbox() {
 /// As root this runs the suite again as another user; a host that is an ordinary user has done so above.
 #[test]
 fn nothing_escapes_when_the_host_is_an_ordinary_user() {
-    if fs::metadata("/proc/self").unwrap().uid() == 0 {
+    if is_root() {
         assert_clean(&run_as("local", Some(12_345)));
     }
 }
@@ -45,7 +45,7 @@ fn nothing_that_landlock_alone_promises_fails() {
 /// As root this runs the suite again as another user; a host that is an ordinary user has done so above.
 #[test]
 fn nothing_that_landlock_alone_promises_fails_an_ordinary_user() {
-    if fs::metadata("/proc/self").unwrap().uid() == 0 {
+    if is_root() {
         assert_clean(&run_as("landlock", Some(12_345)));
     }
 }
@@ -76,15 +76,18 @@ fn run_as(backend: &str, user: Option<u32>) -> Output {
         // A program of its own, as anyone's is.
         chown(path, user, user).unwrap();
     }
-    let mut command = match user {
-        Some(user) => {
-            let mut command = Command::new("/usr/bin/setpriv");
-            command.args([format!("--reuid={user}"), format!("--regid={user}"), "--clear-groups".to_owned()]);
-            command.arg(&copy);
-            command
-        }
-        None => Command::new(&copy),
-    };
+    let mut way = Vec::new();
+    if is_root() {
+        // What other programs of this machine mount meanwhile is not taken for a session's.
+        way.extend(["/usr/bin/unshare", "--mount", "--propagation", "private"].map(str::to_owned));
+    }
+    if let Some(user) = user {
+        way.extend(["/usr/bin/setpriv", "--clear-groups"].map(str::to_owned));
+        way.extend([format!("--reuid={user}"), format!("--regid={user}")]);
+    }
+    way.push(copy.display().to_string());
+    let mut command = Command::new(&way[0]);
+    command.args(&way[1..]);
     command.args(BODY).current_dir("/").env("TMPDIR", "/tmp").env(BACKEND, backend).output().unwrap()
 }
 
@@ -118,6 +121,10 @@ async fn a_process_of_the_suite() {
     } else {
         report.assert_clean();
     }
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
 fn below_full() -> LocalSandbox {
