@@ -40,7 +40,8 @@ const STAGES: [&str; 3] = ["/tmp", "/mnt", "/var"];
 const READ_ONLY: u64 = sys::MOUNT_RDONLY | sys::MOUNT_NOSUID | sys::MOUNT_NODEV;
 const PLAIN: std::ffi::c_ulong = sys::MS_NOSUID | sys::MS_NODEV;
 
-/// Builds the root and enters it; the checkout is usable behind the gate. `missing` takes the protections that this kernel does not offer.
+/// Builds the root and enters it; the checkout is usable behind the gate. `missing` takes the protections that this kernel
+/// does not offer.
 pub(crate) fn build(
     configuration: &Configuration,
     checkout: Option<OwnedFd>,

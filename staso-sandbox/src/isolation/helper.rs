@@ -132,7 +132,8 @@ pub(super) fn ended_within(child: u32, limit: Duration) -> io::Result<bool> {
     let process = unsafe { OwnedFd::from_raw_fd(raw) };
     let deadline = Instant::now() + limit;
     loop {
-        let left = deadline.saturating_duration_since(Instant::now()).as_millis();
+        // Rounded up: what is left of a millisecond is waited for as well.
+        let left = deadline.saturating_duration_since(Instant::now()).as_micros().div_ceil(1000);
         let mut entry = libc::pollfd { fd: process.as_raw_fd(), events: libc::POLLIN, revents: 0 };
         // SAFETY: there is one entry, and it lives through the call.
         match unsafe { libc::poll(&raw mut entry, 1, i32::try_from(left).unwrap_or(i32::MAX)) } {
@@ -174,9 +175,10 @@ mod tests {
         let limit = Duration::from_millis(20);
         let mut child = Command::new("sleep").arg("600").spawn().unwrap();
         let start = Instant::now();
-        assert!(!ended_within(child.id(), limit).unwrap());
-        assert!(start.elapsed() >= limit);
+        let early = ended_within(child.id(), limit).unwrap();
+        let waited = start.elapsed();
         child.kill().unwrap();
+        assert!(!early && waited >= limit, "{waited:?}");
         assert!(ended_within(child.id(), Duration::from_secs(60)).unwrap());
         child.wait().unwrap();
         assert!(ended_within(child.id(), limit).is_err(), "nobody waits for a process that is not there");
