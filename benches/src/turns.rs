@@ -51,6 +51,12 @@ impl Times {
         percentile(rounds.map(|(own, other)| own.as_secs_f64() / other.as_secs_f64()).collect(), 50)
     }
 
+    /// The fastest tenth of this by that of `other`: what they take where other programs do not get in their way.
+    #[must_use]
+    pub fn fastest_ratio_to(&self, other: &Self) -> f64 {
+        self.percentile_ms(10) / other.percentile_ms(10)
+    }
+
     /// The median over the rounds of this time without `other`'s of the same round, in milliseconds.
     #[must_use]
     pub fn beyond_ms(&self, other: &Self) -> f64 {

@@ -5,8 +5,10 @@
 //! cargo bench -p staso-benches --bench sandbox -- open exec   # some of them
 //! ```
 //!
-//! What is compared is measured in turn, so that a machine that does other things slows both. A part that needs a program
-//! which is not there says so on its line.
+//! What is compared is measured in turn, so that a machine that does other things slows both. It does not slow both alike:
+//! a session is built by several processes that wait for each other. Where the machine cannot be had alone,
+//! `chrt --fifo 10` before the command puts everything that is measured first. A part that needs a program which is not
+//! there says so on its line.
 
 mod close;
 mod exec;
