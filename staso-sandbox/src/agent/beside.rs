@@ -25,7 +25,7 @@ use crate::wire::{Configuration, tier};
 const CHASE: Duration = Duration::from_secs(1);
 
 const WITHOUT_NAMESPACES: [&str; 6] = [
-    "names, sizes and times of the host's files can be seen, but not their content",
+    "whether a file of the host is there, its size and its times can be asked for, but not its content",
     "commands have no network at all: no loopback interface and no sockets but connected pairs",
     "commands cannot read /proc, and cannot write /tmp or /dev/shm: TMPDIR is the session's own",
     "disk is bounded for each file; all together are counted now and then, without what was deleted while it \

@@ -6,6 +6,7 @@ mod conformance;
 mod escape;
 mod flood;
 mod host;
+mod layers;
 mod lifecycle;
 mod project_tests;
 mod scratch;

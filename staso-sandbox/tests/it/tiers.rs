@@ -523,6 +523,30 @@ fn without_control_groups_processes_are_limited_for_root_and_for_others() {
     }
 }
 
+/// The body of a host that is bounded itself; does nothing unless the test below started it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_with_limits_of_its_own() {
+    if own_variable(LIMITED_MARK).is_none() {
+        return;
+    }
+    let host = Host::new();
+    for tier in [IsolationTier::Full, IsolationTier::LandlockOnly] {
+        let session = open(&host, tier).await;
+        let program = "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE))";
+        assert_eq!(host.python(&*session, program).await, "(300, 300)\n", "{tier:?}");
+    }
+}
+
+const LIMITED_MARK: &str = "STASO_TEST_LIMITED";
+
+#[test]
+fn a_tighter_limit_of_the_host_stays() {
+    let limited = ["/bin/sh", "-c", "ulimit -n 300 && exec \"$@\"", "sh"];
+    let way: Vec<&str> =
+        if is_root() { ANOTHER_USER.into_iter().chain(limited).collect() } else { limited.to_vec() };
+    passed(&again(&way, "tiers::a_host_with_limits_of_its_own", &[(LIMITED_MARK, Path::new("1"))]), RUNS);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_of_several_owners_do_no_harm() {
     if !is_root() {

@@ -37,6 +37,7 @@ use message::Message;
 pub(crate) struct Errno(pub(crate) i32);
 
 impl Errno {
+    pub(crate) const PERM: Self = Self(1);
     pub(crate) const NOENT: Self = Self(2);
     pub(crate) const INTR: Self = Self(4);
     pub(crate) const BADF: Self = Self(9);
