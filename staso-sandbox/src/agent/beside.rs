@@ -152,6 +152,7 @@ fn tasks_of(user: u32) -> u64 {
 fn confine(configuration: &Configuration, place: &Place) -> Result<(), Failure> {
     const STEP: &str = "become the session's user";
     if configuration.privileged {
+        sys::drop_bounding_set().step("drop the bounding set")?;
         // A checkout that only root can read is compared with the copy later.
         sys::keep_capabilities().step(STEP)?;
         sys::become_user(configuration.host_uid, configuration.host_gid).step(STEP)?;

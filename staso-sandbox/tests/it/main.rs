@@ -3,6 +3,7 @@
 
 mod agent_fixer;
 mod conformance;
+#[cfg(all(feature = "escape-suite", target_os = "linux"))]
 mod escape;
 mod flood;
 mod host;
