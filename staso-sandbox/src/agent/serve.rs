@@ -88,7 +88,7 @@ pub(crate) fn serve(
         running: Vec::new(),
         idle: Vec::new(),
         walks: Vec::new(),
-        disk: if jail.namespaces { None } else { Disk::new(&jail.directory, jail.limits.disk_bytes) },
+        disk: if jail.namespaces { None } else { Disk::new(&jail.directory, jail.disk_bytes()) },
         host_gone: false,
     };
     if jail.namespaces {
