@@ -36,6 +36,15 @@ const CONTROL: i32 = 0;
 const FAILURE: i32 = 3;
 const READ_BYTES: usize = 64 << 10;
 
+/// How far killing a keeper goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Everything of the command: the kernel kills the keeper's process namespace.
+    Namespace,
+    /// The keeper alone: what descends from it comes to process 1, which ends it. Such a keeper takes one command.
+    Descendants,
+}
+
 /// A process namespace with nothing in it but its keeper.
 #[derive(Debug)]
 pub(crate) struct Keeper {
@@ -111,7 +120,9 @@ impl Program {
             (RLIMIT_NPROC, limits.pids),
             (RLIMIT_NOFILE, limits.open_files),
         ] {
-            sys::set_limit(resource, value)?;
+            if value != u64::MAX {
+                sys::set_limit(resource, value)?;
+            }
         }
         sys::drop_capabilities()?;
         crate::filter::install(&self.filter)?;
@@ -144,13 +155,17 @@ const RLIMIT_NPROC: i32 = 6;
 const RLIMIT_NOFILE: i32 = 7;
 
 impl Keeper {
-    /// Makes a process namespace.
-    pub(crate) fn new(limits: &Limits, filter: &[u64]) -> Result<Self, Failure> {
+    /// Makes a process namespace, or where there can be none a process that takes in orphans.
+    pub(crate) fn new(reach: Reach, limits: &Limits, filter: &[u64]) -> Result<Self, Failure> {
         const STEP: &str = "isolate the command";
         let (control, inside) = sys::socket_pair().step(STEP)?;
-        let pid = sys::clone(sys::CLONE_NEWPID | sys::CLONE_NEWNS).step(STEP)?;
+        let namespaces = match reach {
+            Reach::Namespace => sys::CLONE_NEWPID | sys::CLONE_NEWNS,
+            Reach::Descendants => 0,
+        };
+        let pid = sys::clone(namespaces).step(STEP)?;
         if pid == 0 {
-            sys::exit(i32::from(keep(&inside, limits, filter).is_err()));
+            sys::exit(i32::from(keep(&inside, reach, limits, filter).is_err()));
         }
         drop(inside);
         let keeper = Self { pid, control };
@@ -187,14 +202,22 @@ impl Keeper {
 }
 
 /// The life of a keeper, until the helper closes the socket.
-fn keep(control: &OwnedFd, limits: &Limits, filter: &[u64]) -> Result<(), Errno> {
+fn keep(control: &OwnedFd, reach: Reach, limits: &Limits, filter: &[u64]) -> Result<(), Errno> {
     sys::place_fds(&[control.as_raw_fd()])?;
     sys::set_close_on_exec(CONTROL);
-    sys::mount_fs(c"proc", PROC, sys::MS_NOSUID | sys::MS_NODEV | sys::MS_NOEXEC, PROC_OPTIONS)?;
+    match reach {
+        Reach::Namespace => {
+            sys::mount_fs(c"proc", PROC, sys::MS_NOSUID | sys::MS_NODEV | sys::MS_NOEXEC, PROC_OPTIONS)?;
+        }
+        Reach::Descendants => sys::adopt_orphans()?,
+    }
     sys::drop_capabilities()?;
     sys::write_fd(CONTROL, &[1])?;
     while let Some((command, fds)) = receive()? {
-        oversee(&command, fds, limits, filter)?;
+        oversee(&command, fds, reach, limits, filter)?;
+        if reach == Reach::Descendants {
+            break;
+        }
     }
     Ok(())
 }
@@ -230,6 +253,7 @@ fn tell(notes: &OwnedFd, kind: u32, value: i32) {
 fn oversee(
     command: &Command,
     fds: [OwnedFd; sys::FDS_PER_MESSAGE],
+    reach: Reach,
     limits: &Limits,
     filter: &[u64],
 ) -> Result<(), Errno> {
@@ -259,7 +283,7 @@ fn oversee(
         tell(&notes, note::STARTED, 0);
     }
     let status = wait_for(child)?;
-    end_others();
+    end_others(reach);
     match failed {
         true => tell(&notes, note::NO_PROGRAM, i32::from_le_bytes(error)),
         false => tell(&notes, note::ENDED, status),
@@ -278,8 +302,8 @@ fn wait_for(child: i32) -> Result<i32, Errno> {
 }
 
 /// Lets background processes finish for a moment, then kills them. All processes of the namespace descend from the
-/// keeper, so when it has no child left there is no other process.
-fn end_others() {
+/// keeper, so when it has no child left there is no other process. Without a namespace process 1 does the killing.
+fn end_others(reach: Reach) {
     let deadline = Instant::now() + GRACE;
     loop {
         match sys::reap(-1, false) {
@@ -289,6 +313,8 @@ fn end_others() {
             Err(_) => return,
         }
     }
-    sys::kill_all_others();
-    while let Ok(Some(_)) = sys::reap(-1, true) {}
+    if reach == Reach::Namespace {
+        sys::kill_all_others();
+        while let Ok(Some(_)) = sys::reap(-1, true) {}
+    }
 }

@@ -3,21 +3,24 @@
 //! One thread, one loop over everything that can happen. Nothing blocks but file operations on the session's own
 //! layers, which are in memory and bounded.
 
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use crate::changes::{self, Bounds};
+pub(crate) use crate::command::Reach;
 use crate::command::{Keeper, Started, note};
+use crate::comparison::Comparison;
+use crate::container;
+use crate::copy::Workspace;
 use crate::files::{self, Refusal};
 use crate::filter;
 use crate::launch::{Failure, SOCKET};
 use crate::output::Stream;
 use crate::root::Session;
+use crate::strays;
 use crate::sys::{self, Errno, POLLIN, POLLOUT, PollFd};
 use crate::tree::TreeWalk;
-use crate::wire::{
-    self, Command, Configuration, Decoder, Encoder, Exit, Limits, TreeLimits, refusal, reply, request,
-};
+use crate::wire::{self, Command, Decoder, Encoder, Exit, Limits, TreeLimits, refusal, reply, request};
 
 /// While more than this waits to be sent, commands are not read from.
 const SEND_AHEAD_BYTES: usize = 8 << 20;
@@ -47,30 +50,75 @@ struct Running {
     status: Option<u32>,
 }
 
+/// Where the files of a session are, and how changes are found.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Files<'a> {
+    /// In a layer above the checkout.
+    Overlay(&'a Session),
+    /// In a copy of the checkout.
+    Copy(&'a Workspace),
+}
+
+impl Files<'_> {
+    fn workspace(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Overlay(session) => session.workspace.as_fd(),
+            Self::Copy(workspace) => workspace.root.as_fd(),
+        }
+    }
+}
+
+/// What is served, and to whom.
+#[derive(Debug)]
+pub(crate) struct Service<'a> {
+    /// The session's files.
+    pub(crate) files: Files<'a>,
+    /// How commands are ended.
+    pub(crate) reach: Reach,
+    /// The bounds of every command.
+    pub(crate) limits: &'a Limits,
+    /// Where replies go; requests come from [`SOCKET`].
+    pub(crate) replies: i32,
+    /// The host's process, where it can be watched.
+    pub(crate) host: Option<OwnedFd>,
+    /// Protections that are not there.
+    pub(crate) missing: &'a [Vec<u8>],
+}
+
+/// Something that is read in steps.
+enum Walk {
+    Tree(TreeWalk),
+    Changes(Comparison),
+}
+
 struct Server<'a> {
-    session: &'a Session,
+    files: Files<'a>,
+    reach: Reach,
     limits: &'a Limits,
+    replies: i32,
+    host: Option<OwnedFd>,
+    oom_kills: u64,
     filter: Vec<u64>,
     incoming: Vec<u8>,
     outgoing: Vec<u8>,
     sent: usize,
     running: Vec<Running>,
     idle: Vec<Keeper>,
-    walks: Vec<TreeWalk>,
+    walks: Vec<Walk>,
     host_gone: bool,
 }
 
 /// Serves until the host closes the socket or ends; then this process ends, and with it everything in the session.
-pub(crate) fn serve(
-    session: &Session,
-    configuration: &Configuration,
-    host: OwnedFd,
-    missing: &[Vec<u8>],
-) -> i32 {
-    let Ok(children) = prepare() else { return 1 };
+pub(crate) fn serve(service: Service<'_>) -> i32 {
+    let Service { files, reach, limits, replies, host, missing } = service;
+    let Ok(children) = prepare(replies) else { return 1 };
     let mut server = Server {
-        session,
-        limits: &configuration.limits,
+        files,
+        reach,
+        limits,
+        replies,
+        host,
+        oom_kills: container::oom_kills(),
         filter: filter::program(),
         incoming: Vec::new(),
         outgoing: Encoder::new(reply::READY, 0).list(missing).finish(),
@@ -82,27 +130,31 @@ pub(crate) fn serve(
     };
     // The host need not wait for the namespace of its first command.
     server.send();
-    server.idle.extend(Keeper::new(server.limits, &server.filter).ok());
+    if server.reach == Reach::Namespace {
+        server.idle.extend(server.new_keeper().ok());
+    }
     while !server.host_gone {
-        server.turn(&host, &children);
+        server.turn(&children);
     }
     0
 }
 
-fn prepare() -> sys::Result<OwnedFd> {
+fn prepare(replies: i32) -> sys::Result<OwnedFd> {
     sys::block_child_signal(true);
-    sys::set_nonblocking(SOCKET)?;
-    sys::set_close_on_exec(SOCKET);
+    for fd in [SOCKET, replies] {
+        sys::set_nonblocking(fd)?;
+        sys::set_close_on_exec(fd);
+    }
     sys::child_signal_fd()
 }
 
 impl Server<'_> {
     /// Waits for something to happen and deals with it.
-    fn turn(&mut self, host: &OwnedFd, children: &OwnedFd) {
-        let mut fds = self.interests(host, children);
+    fn turn(&mut self, children: &OwnedFd) {
+        let mut fds = self.interests(children);
         sys::wait_fds(&mut fds, if self.may_walk() { 0 } else { self.next_deadline() });
         let happened = |fd: i32| fds.iter().any(|entry| entry.fd == fd && entry.revents != 0);
-        if happened(host.as_raw_fd()) {
+        if self.host.as_ref().is_some_and(|host| happened(host.as_raw_fd())) {
             self.host_gone = true;
             return;
         }
@@ -130,20 +182,23 @@ impl Server<'_> {
     /// Reads a little of every tree.
     fn walk(&mut self) {
         if self.may_walk() {
-            let Self { walks, session, outgoing, .. } = self;
-            walks.retain_mut(|walk| !walk.step(session, outgoing));
+            let Self { walks, files, outgoing, .. } = self;
+            walks.retain_mut(|walk| match (walk, &*files) {
+                (Walk::Tree(walk), Files::Overlay(session)) => !walk.step(session, outgoing),
+                (Walk::Changes(walk), Files::Copy(workspace)) => !walk.step(workspace, outgoing),
+                _ => false,
+            });
             self.send();
         }
     }
 
-    fn interests(&self, host: &OwnedFd, children: &OwnedFd) -> Vec<PollFd> {
-        let sending = self.sent < self.outgoing.len();
+    fn interests(&self, children: &OwnedFd) -> Vec<PollFd> {
         let entry = |fd, events| PollFd { fd, events, revents: 0 };
-        let mut fds = vec![
-            entry(SOCKET, if sending { POLLIN | POLLOUT } else { POLLIN }),
-            entry(host.as_raw_fd(), POLLIN),
-            entry(children.as_raw_fd(), POLLIN),
-        ];
+        let mut fds = vec![entry(SOCKET, POLLIN), entry(children.as_raw_fd(), POLLIN)];
+        fds.extend(self.host.as_ref().map(|host| entry(host.as_raw_fd(), POLLIN)));
+        if self.sent < self.outgoing.len() {
+            fds.push(entry(self.replies, POLLOUT));
+        }
         let reading = self.outgoing.len() - self.sent <= SEND_AHEAD_BYTES;
         for command in &self.running {
             fds.push(entry(command.notes.as_raw_fd(), POLLIN));
@@ -176,7 +231,7 @@ impl Server<'_> {
 
     fn send(&mut self) {
         while let Some(rest) = self.outgoing.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            match sys::write_fd(SOCKET, rest) {
+            match sys::write_fd(self.replies, rest) {
                 Ok(count) => self.sent += count,
                 Err(Errno::AGAIN) => return self.forget_sent(),
                 Err(Errno::INTR) => {}
@@ -226,7 +281,7 @@ impl Server<'_> {
         let outcome = match kind {
             request::EXEC => self.exec(id, body),
             request::KILL => {
-                self.walks.retain(|walk| walk.id != id);
+                self.walks.retain(|walk| walk.id() != id);
                 self.running.iter_mut().filter(|command| command.id == id).for_each(Running::kill);
                 Ok(())
             }
@@ -252,7 +307,7 @@ impl Server<'_> {
             |failure: Failure| Refusal { code: refusal::SYSTEM, errno: failure.errno, text: failure.step };
         let keeper = match self.idle.pop() {
             Some(keeper) => keeper,
-            None => Keeper::new(self.limits, &self.filter).map_err(refused)?,
+            None => self.new_keeper().map_err(refused)?,
         };
         let Started { stdin, stdout, stderr, notes } = keeper.start(id, &command).map_err(refused)?;
         self.running.push(Running {
@@ -272,10 +327,14 @@ impl Server<'_> {
         Ok(())
     }
 
+    fn new_keeper(&self) -> Result<Keeper, Failure> {
+        Keeper::new(self.reach, self.limits, &self.filter)
+    }
+
     fn read(&mut self, id: u32, body: &[u8]) -> Result<(), Refusal> {
         let mut body = Decoder::new(body);
         let (Some(path), Some(most)) = (body.bytes(), body.u64()) else { return Err(malformed()) };
-        let content = files::read(self.session.workspace.as_fd(), path, most)?;
+        let content = files::read(self.files.workspace(), path, most)?;
         self.outgoing.extend(Encoder::new(reply::CONTENT, id).bytes(&content).finish());
         Ok(())
     }
@@ -285,17 +344,24 @@ impl Server<'_> {
         let (Some(path), Some(content), Some(executable)) = (body.bytes(), body.bytes(), body.u8()) else {
             return Err(malformed());
         };
-        files::write(self.session.workspace.as_fd(), path, content, executable != 0)?;
+        files::write(self.files.workspace(), path, content, executable != 0)?;
         self.outgoing.extend(Encoder::new(reply::DONE, id).finish());
         Ok(())
     }
 
     fn tree(&mut self, id: u32, body: &[u8]) -> Result<(), Refusal> {
         let limits = TreeLimits::decode(body).ok_or_else(malformed)?;
+        match self.files {
+            Files::Overlay(_) => self.start_walk(Walk::Tree(TreeWalk::new(id, limits))),
+            Files::Copy(_) => Err(Refusal::new(refusal::INVALID, "the host has the checkout itself")),
+        }
+    }
+
+    fn start_walk(&mut self, walk: Walk) -> Result<(), Refusal> {
         if self.walks.len() >= MAX_WALKS {
             return Err(Refusal::new(refusal::INVALID, "too many trees are being read"));
         }
-        self.walks.push(TreeWalk::new(id, limits));
+        self.walks.push(walk);
         Ok(())
     }
 
@@ -304,7 +370,11 @@ impl Server<'_> {
             [] => Bounds::STRICT,
             body => Bounds::within(TreeLimits::decode(body).ok_or_else(malformed)?),
         };
-        for (path, (kind, content)) in changes::list(self.session, bounds)? {
+        let session = match self.files {
+            Files::Overlay(session) => session,
+            Files::Copy(_) => return self.start_walk(Walk::Changes(Comparison::new(id, bounds))),
+        };
+        for (path, (kind, content)) in changes::list(session, bounds)? {
             self.outgoing
                 .extend(Encoder::new(reply::CHANGE, id).bytes(&path).u8(kind).bytes(&content).finish());
         }
@@ -314,10 +384,13 @@ impl Server<'_> {
 
     /// Finishes the commands whose keeper says that nothing of them is left.
     fn finish_ended(&mut self) {
+        if self.reach == Reach::Descendants {
+            return;
+        }
         while let Some(at) = self.running.iter().position(Running::is_over) {
             let command = self.running.swap_remove(at);
             let usable = !command.killed && self.idle.len() < MAX_IDLE;
-            let keeper = command.finish(&mut self.outgoing);
+            let keeper = command.finish(false, &mut self.outgoing);
             self.idle.extend(Some(keeper).filter(|_| usable));
         }
         self.send();
@@ -327,13 +400,51 @@ impl Server<'_> {
     fn reap(&mut self, children: &OwnedFd) {
         let mut signals = [0u8; 1024];
         let _ = sys::read_fd(children.as_raw_fd(), &mut signals);
-        while let Ok(Some((ended, _))) = sys::reap(-1, false) {
+        let mut ended = Vec::new();
+        while let Ok(Some((pid, _))) = sys::reap(-1, false) {
+            ended.push(pid);
+        }
+        self.end_strays(&mut ended);
+        for ended in ended {
             self.idle.retain(|keeper| keeper.pid != ended);
             if let Some(at) = self.running.iter().position(|command| command.keeper.pid == ended) {
-                drop(self.running.swap_remove(at).finish(&mut self.outgoing));
+                let oom = self.reach == Reach::Descendants && self.any_new_oom();
+                drop(self.running.swap_remove(at).finish(oom, &mut self.outgoing));
             }
         }
         self.send();
+    }
+
+    /// Ends what the keepers in `ended` left behind, and adds the keepers that end meanwhile.
+    fn end_strays(&mut self, ended: &mut Vec<i32>) {
+        if self.reach == Reach::Namespace {
+            return;
+        }
+        let mut swept = 0;
+        loop {
+            let fresh = ended.get(swept..).unwrap_or_default();
+            if !self.running.iter().any(|command| fresh.contains(&command.keeper.pid)) {
+                return;
+            }
+            swept = ended.len();
+            let keepers = self.running.iter().map(|command| command.keeper.pid);
+            let live: Vec<i32> = keepers.filter(|keeper| !ended.contains(keeper)).collect();
+            ended.extend(strays::end(&live));
+        }
+    }
+
+    fn any_new_oom(&mut self) -> bool {
+        let now = container::oom_kills();
+        std::mem::replace(&mut self.oom_kills, now) < now
+    }
+}
+
+impl Walk {
+    const fn id(&self) -> u32 {
+        match self {
+            Self::Tree(walk) => walk.id,
+            Self::Changes(walk) => walk.id,
+        }
     }
 }
 
@@ -396,7 +507,7 @@ impl Running {
     }
 
     /// Reports the end; gives the keeper back.
-    fn finish(mut self, out: &mut Vec<u8>) -> Keeper {
+    fn finish(mut self, oom: bool, out: &mut Vec<u8>) -> Keeper {
         self.read_notes(out);
         if self.refused {
             return self.keeper;
@@ -407,7 +518,7 @@ impl Running {
         }
         let status = self.status.unwrap_or(SIGKILL_STATUS);
         let timed_out = self.timed_out && self.status.is_none();
-        out.extend(Exit { status, timed_out, oom: false }.encode(self.id));
+        out.extend(Exit { status, timed_out, oom }.encode(self.id));
         self.keeper
     }
 }
@@ -416,7 +527,7 @@ const fn malformed() -> Refusal {
     Refusal::new(refusal::INVALID, "the request is malformed")
 }
 
-fn refusal_frame(id: u32, refused: &Refusal) -> Vec<u8> {
+pub(crate) fn refusal_frame(id: u32, refused: &Refusal) -> Vec<u8> {
     Encoder::new(reply::REFUSED, id)
         .u8(refused.code)
         .u32(u32::try_from(refused.errno.0).unwrap_or(0))

@@ -5,6 +5,7 @@ use std::ffi::{c_int, c_long, c_uint, c_ulong};
 use super::{Errno, Result, check, number, prctl, syscall, unit};
 
 const PR_SET_PDEATHSIG: c_int = 1;
+const PR_SET_CHILD_SUBREAPER: c_int = 36;
 const PR_SET_DUMPABLE: c_int = 4;
 const PR_CAPBSET_DROP: c_int = 24;
 const PR_SET_NO_NEW_PRIVS: c_int = 38;
@@ -18,6 +19,11 @@ fn process_control(option: c_int, value: c_ulong) -> Result<()> {
 /// Dies with the parent.
 pub(crate) fn die_with_parent() -> Result<()> {
     process_control(PR_SET_PDEATHSIG, 9)
+}
+
+/// Becomes the parent of every orphan among the descendants.
+pub(crate) fn adopt_orphans() -> Result<()> {
+    process_control(PR_SET_CHILD_SUBREAPER, 1)
 }
 
 /// Whether others of the same user may look into this process.
