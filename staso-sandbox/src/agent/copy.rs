@@ -1,179 +1,153 @@
-//! A checkout that was copied into the session, and what differs from it.
+//! A checkout copied into a session's own directory, where no overlay can be mounted.
 //!
-//! In a container there is no second layer to look at: commands write into the copy itself. So the agent remembers a
-//! digest of everything that was copied, in its own memory, which commands cannot read or write, and compares the whole
-//! copy with it whenever it is asked for changes. Neither times nor sizes are trusted: what is mapped into memory can
-//! be changed without either. The digest is keyed with random numbers that never leave this process, so that nobody can
-//! look for another content with the same one.
+//! The copy is made before anything of the session runs. Files that nobody touched since need not be compared with the
+//! checkout later: the kernel keeps the time of the last change, and no program can set it.
 
-use std::collections::BTreeMap;
-use std::collections::hash_map::RandomState;
-use std::ffi::{CStr, CString};
+use std::collections::HashMap;
+use std::ffi::CString;
 use std::fs::File;
-use std::hash::{BuildHasher as _, Hasher as _};
-use std::io::Write as _;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{fchown, lchown, symlink};
 
-use crate::changes;
-use crate::sys::{self, Errno, Kind};
-use crate::wire::put;
+use crate::changes::join;
+use crate::launch::{Failure, Step as _};
+use crate::sys::{self, Errno, Kind, Stamp};
 
-/// The writable copy, and what it was copied from.
-#[derive(Debug)]
-pub(crate) struct Workspace {
-    /// The copy.
-    pub(crate) root: OwnedFd,
-    known: BTreeMap<Vec<u8>, Known>,
-    keys: RandomState,
-    has_scratch: bool,
+/// Files and directories of a checkout; one with more cannot be copied in reasonable time.
+const MAX_ENTRIES: usize = 500_000;
+/// All files together.
+const MAX_BYTES: u64 = 8 << 30;
+/// Git's own directory or file at the root is not for commands.
+const GIT: &[u8] = b".git";
+const STEP: &str = "copy the checkout";
+
+/// How the copied files were at the end, for those whose change later cannot carry the same time.
+#[derive(Debug, Default)]
+pub(crate) struct Copied {
+    stamps: HashMap<Vec<u8>, Stamp>,
 }
 
-/// A file or link of the checkout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Known {
-    pub(crate) kind: Kind,
-    pub(crate) executable: bool,
-    pub(crate) size: u64,
-    pub(crate) digest: u64,
-}
-
-/// A digest that is taken piece by piece.
-#[derive(Debug)]
-pub(crate) struct Digest(std::hash::DefaultHasher);
-
-impl Digest {
-    /// Adds what follows.
-    pub(crate) fn add(&mut self, bytes: &[u8]) {
-        self.0.write(bytes);
-    }
-
-    /// The digest of all pieces.
-    pub(crate) fn finish(&self) -> u64 {
-        self.0.finish()
+impl Copied {
+    /// Whether the file at the path is the copied one and was not changed since.
+    pub(crate) fn is_untouched(&self, path: &[u8], now: Stamp) -> bool {
+        self.stamps.get(path) == Some(&now)
     }
 }
 
-impl Workspace {
-    /// An empty one.
-    pub(crate) fn new(root: OwnedFd) -> Self {
-        Self { root, known: BTreeMap::new(), keys: RandomState::new(), has_scratch: false }
+/// What `from` holds, in the empty directory `to`: directories, regular files and links, owned by `owner` when the caller
+/// is root. `scratch` is a directory of the same file system.
+pub(crate) fn copy(
+    from: BorrowedFd<'_>,
+    to: BorrowedFd<'_>,
+    scratch: BorrowedFd<'_>,
+    owner: Option<(u32, u32)>,
+) -> Result<Copied, Failure> {
+    let mut copy = Copy { from, to, owner, entries: 0, bytes: 0, stamps: HashMap::new() };
+    let mut directories = vec![Vec::new()];
+    while let Some(directory) = directories.pop() {
+        copy.directory(&directory, &mut directories)?;
     }
-
-    /// A digest of nothing yet.
-    pub(crate) fn digest(&self) -> Digest {
-        Digest(self.keys.build_hasher())
-    }
-
-    /// The digest of a whole content.
-    pub(crate) fn digest_of(&self, content: &[u8]) -> u64 {
-        let mut digest = self.digest();
-        digest.add(content);
-        digest.finish()
-    }
-
-    /// What the checkout has at a path; directories are not remembered.
-    pub(crate) fn known(&self, path: &[u8]) -> Option<Known> {
-        self.known.get(path).copied()
-    }
-
-    /// The first path of the checkout after another one.
-    pub(crate) fn next_known(&self, after: Option<&[u8]>) -> Option<&[u8]> {
-        use std::ops::Bound;
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        self.known.range::<[u8], _>((from, Bound::Unbounded)).next().map(|(path, _)| path.as_slice())
-    }
-
-    /// Whether the checkout has the directory that the host otherwise uses for itself.
-    pub(crate) const fn has_scratch(&self) -> bool {
-        self.has_scratch
-    }
+    // The clock of file systems advances in steps: what was copied in the last step may be changed in the same one.
+    let mark =
+        sys::open_beneath(scratch, c"mark", sys::O_WRONLY | sys::O_CREAT | sys::O_EXCL, 0o600).step(STEP)?;
+    let now = sys::stat_at(mark.as_fd(), c"").step(STEP)?.stamp.changed;
+    std::fs::remove_file(inside(scratch, c"mark")).step(STEP)?;
+    copy.stamps.retain(|_, stamp| stamp.changed < now);
+    Ok(Copied { stamps: copy.stamps })
 }
 
-/// Copies a checkout, piece by piece, before any command runs.
-#[derive(Debug)]
-pub(crate) struct Copying {
-    workspace: Workspace,
-    open: Option<Open>,
+struct Copy<'a> {
+    from: BorrowedFd<'a>,
+    to: BorrowedFd<'a>,
+    owner: Option<(u32, u32)>,
+    entries: usize,
+    bytes: u64,
+    stamps: HashMap<Vec<u8>, Stamp>,
 }
 
-/// The file that more may be added to.
-#[derive(Debug)]
-struct Open {
-    file: File,
-    path: Vec<u8>,
-    executable: bool,
-    size: u64,
-    digest: Digest,
-}
-
-impl Copying {
-    /// Into an empty directory.
-    pub(crate) fn into(root: OwnedFd) -> Self {
-        Self { workspace: Workspace::new(root), open: None }
-    }
-
-    /// Adds one piece: a kind of `wire::put`, its path and its content.
-    pub(crate) fn put(&mut self, kind: u8, path: &[u8], content: &[u8]) -> Result<(), Errno> {
-        if kind == put::MORE {
-            let open = self.open.as_mut().filter(|open| open.path == path).ok_or(Errno::INVAL)?;
-            return open.add(content);
-        }
-        self.close();
-        let (parent, name) = self.parent(path)?;
-        if path.split(|byte| *byte == b'/').next() == Some(changes::HOST_SCRATCH) {
-            self.workspace.has_scratch = true;
-        }
-        match kind {
-            put::DIRECTORY => sys::make_dir(parent.as_fd(), &name),
-            put::SYMLINK => self.link(parent.as_fd(), &name, path, content),
-            put::FILE | put::EXECUTABLE => {
-                let executable = kind == put::EXECUTABLE;
-                let mode = if executable { 0o755 } else { 0o644 };
-                let flags = sys::O_WRONLY | sys::O_CREAT | sys::O_EXCL;
-                let file = sys::open_beneath(parent.as_fd(), &name, flags, mode)?.into();
-                let digest = self.workspace.digest();
-                let mut open = Open { file, path: path.to_vec(), executable, size: 0, digest };
-                open.add(content)?;
-                self.open = Some(open);
-                Ok(())
+impl Copy<'_> {
+    fn directory(&mut self, path: &[u8], directories: &mut Vec<Vec<u8>>) -> Result<(), Failure> {
+        let from = open_dir(self.from, path).step(STEP)?;
+        let to = open_dir(self.to, path).step(STEP)?;
+        for name in sys::list_dir(from.as_fd(), MAX_ENTRIES).step(STEP)? {
+            self.entries += 1;
+            if self.entries > MAX_ENTRIES {
+                return Err(Errno::FBIG).step(STEP);
             }
-            _ => Err(Errno::INVAL),
+            if path.is_empty() && name == GIT {
+                continue;
+            }
+            let deeper = join(path, &name).map_err(|_| Errno::NAMETOOLONG).step(STEP)?;
+            let name = CString::new(name).map_err(|_| Errno::INVAL).step(STEP)?;
+            match sys::stat_at(from.as_fd(), &name).step(STEP)?.kind {
+                Kind::Directory => {
+                    sys::make_dir(to.as_fd(), &name).step(STEP)?;
+                    let made = sys::open_beneath(to.as_fd(), &name, sys::O_RDONLY | sys::O_DIRECTORY, 0);
+                    self.own(&made.step(STEP)?)?;
+                    directories.push(deeper);
+                }
+                Kind::Symlink => self.link(from.as_fd(), to.as_fd(), &name)?,
+                Kind::Regular => self.file(from.as_fd(), to.as_fd(), &name, deeper)?,
+                Kind::Whiteout | Kind::Special => {}
+            }
         }
-    }
-
-    /// The finished copy.
-    pub(crate) fn finish(mut self) -> Workspace {
-        self.close();
-        self.workspace
-    }
-
-    fn close(&mut self) {
-        if let Some(Open { path, executable, size, digest, .. }) = self.open.take() {
-            let known = Known { kind: Kind::Regular, executable, size, digest: digest.finish() };
-            self.workspace.known.insert(path, known);
-        }
-    }
-
-    fn link(&mut self, parent: BorrowedFd<'_>, name: &CStr, path: &[u8], target: &[u8]) -> Result<(), Errno> {
-        sys::make_link(&CString::new(target).map_err(|_| Errno::INVAL)?, parent, name)?;
-        let (digest, size) =
-            (self.workspace.digest_of(target), u64::try_from(target.len()).map_err(|_| Errno::INVAL)?);
-        let known = Known { kind: Kind::Symlink, executable: false, size, digest };
-        self.workspace.known.insert(path.to_vec(), known);
         Ok(())
     }
 
-    /// The directory of a path, which was put before, and the name in it.
-    fn parent(&self, path: &[u8]) -> Result<(OwnedFd, CString), Errno> {
-        changes::parent(self.workspace.root.as_fd(), path).ok_or(Errno::NOENT)
+    fn file(
+        &mut self,
+        from: BorrowedFd<'_>,
+        to: BorrowedFd<'_>,
+        name: &CString,
+        path: Vec<u8>,
+    ) -> Result<(), Failure> {
+        let source = sys::open_beneath(from, name, sys::O_RDONLY | sys::O_NONBLOCK, 0).step(STEP)?;
+        let stat = sys::stat_at(source.as_fd(), c"").step(STEP)?;
+        if stat.kind != Kind::Regular {
+            return Ok(());
+        }
+        self.bytes = self.bytes.saturating_add(stat.size);
+        if self.bytes > MAX_BYTES {
+            return Err(Errno::FBIG).step(STEP);
+        }
+        let mode = if stat.mode & 0o100 == 0 { 0o644 } else { 0o755 };
+        let flags = sys::O_WRONLY | sys::O_CREAT | sys::O_EXCL;
+        let copy = sys::open_beneath(to, name, flags, mode).step(STEP)?;
+        let (mut source, mut copy) = (File::from(source), File::from(copy));
+        std::io::copy(&mut source, &mut copy).step(STEP)?;
+        let copy = OwnedFd::from(copy);
+        self.own(&copy)?;
+        self.stamps.insert(path, sys::stat_at(copy.as_fd(), c"").step(STEP)?.stamp);
+        Ok(())
+    }
+
+    fn link(&self, from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &CString) -> Result<(), Failure> {
+        use std::os::unix::ffi::OsStringExt as _;
+        let target = std::ffi::OsString::from_vec(sys::read_link(from, name).step(STEP)?);
+        let path = inside(to, name);
+        symlink(target, &path).step(STEP)?;
+        match self.owner {
+            Some((user, group)) => lchown(path, Some(user), Some(group)).step(STEP),
+            None => Ok(()),
+        }
+    }
+
+    fn own(&self, made: &OwnedFd) -> Result<(), Failure> {
+        match self.owner {
+            Some((user, group)) => fchown(made, Some(user), Some(group)).step(STEP),
+            None => Ok(()),
+        }
     }
 }
 
-impl Open {
-    fn add(&mut self, content: &[u8]) -> Result<(), Errno> {
-        self.file.write_all(content)?;
-        self.digest.add(content);
-        self.size += u64::try_from(content.len()).map_err(|_| Errno::INVAL)?;
-        Ok(())
-    }
+fn open_dir(root: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Errno> {
+    let path = CString::new(if path.is_empty() { b"." } else { path }).map_err(|_| Errno::INVAL)?;
+    sys::open_beneath(root, &path, sys::O_RDONLY | sys::O_DIRECTORY, 0)
+}
+
+/// A path for calls of the standard library that take no open directory.
+fn inside(directory: BorrowedFd<'_>, name: &std::ffi::CStr) -> std::path::PathBuf {
+    use std::os::unix::ffi::OsStrExt as _;
+    let directory = format!("/proc/self/fd/{}", directory.as_raw_fd());
+    std::path::Path::new(&directory).join(std::ffi::OsStr::from_bytes(name.to_bytes()))
 }
