@@ -28,7 +28,8 @@ const WITHOUT_NAMESPACES: [&str; 6] = [
     "names, sizes and times of the host's files can be seen, but not their content",
     "commands have no network at all: no loopback interface and no sockets but connected pairs",
     "commands cannot read /proc, and cannot write /tmp or /dev/shm: TMPDIR is the session's own",
-    "disk is bounded for each file; all together are counted now and then, and commands that wrote more are killed",
+    "disk is bounded for each file; all together are counted now and then, without what was deleted while it \
+     was open, and commands that wrote more are killed",
     "the checkout is not at /workspace, and each session copies it",
     "message queues, semaphores and shared memory of System V and POSIX are denied",
 ];
@@ -40,7 +41,8 @@ const WITHOUT_TRUNCATE: &str = "files of the session's user can be emptied: this
 const WITHOUT_DEVICE_CONTROL: &str = "device control of open devices is not denied (version 5, Linux 6.10)";
 const PLAIN: [&str; 3] = [
     "nothing of the host is out of reach: files, network and processes are those of the session's user",
-    "disk is bounded for each file; all together are counted now and then, and commands that wrote more are killed",
+    "disk is bounded for each file; all together are counted now and then, without what was deleted while it \
+     was open, and commands that wrote more are killed",
     "a daemon that forks quickly may outlive its command",
 ];
 
@@ -134,7 +136,7 @@ fn jail(configuration: &Configuration, place: &Place) -> Result<Jail, Failure> {
         // The kernel counts all processes of the user, whoever started them.
         limits.pids = limits.pids.saturating_add(tasks_of(configuration.host_uid));
     }
-    Ok(Jail::new(configuration.tier, path(&place.workspace)?, rules, limits))
+    Ok(Jail::new(configuration, path(&place.workspace)?, rules, limits))
 }
 
 /// Processes and threads of a user, as far as they can be seen.

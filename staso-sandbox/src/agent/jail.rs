@@ -1,11 +1,13 @@
 //! What confines every command of a session, beside the session's own confinement.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 
 use crate::filter::{self, Audience};
 use crate::rules::{self, Rules};
-use crate::wire::{Limits, tier};
+use crate::wire::{Configuration, Limits, tier};
 
 /// The same for all commands of a session.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub(crate) struct Jail {
     pub(crate) contained: bool,
     /// Where the checkout is, as commands see it.
     pub(crate) workspace: CString,
+    /// The session's own directory, where there are no namespaces.
+    pub(crate) directory: PathBuf,
     /// Rules that each program puts on itself.
     pub(crate) rules: Option<Rules>,
     /// Rules that keep the signals of a command and its keeper to themselves, where there are no namespaces.
@@ -26,13 +30,26 @@ pub(crate) struct Jail {
 }
 
 impl Jail {
-    /// For a tier of [`tier`].
-    pub(crate) fn new(tier: u8, workspace: CString, rules: Option<Rules>, limits: Limits) -> Self {
+    /// For the tier of the configuration.
+    pub(crate) fn new(
+        configuration: &Configuration,
+        workspace: CString,
+        rules: Option<Rules>,
+        limits: Limits,
+    ) -> Self {
+        let tier = configuration.tier;
+        let directory = PathBuf::from(OsStr::from_bytes(&configuration.directory));
         let namespaces = tier == tier::FULL;
         let abi = rules.as_ref().map_or(0, |rules| rules.abi);
         let scope = if namespaces { None } else { rules::signals_kept(abi) };
         let contained = tier == tier::CONTAINER;
-        Self { namespaces, contained, workspace, rules, scope, limits, filtered: tier != tier::NONE }
+        let filtered = tier != tier::NONE;
+        Self { namespaces, contained, workspace, directory, rules, scope, limits, filtered }
+    }
+
+    /// Whether commands share namespaces with other processes than the session's own.
+    pub(crate) const fn beside(&self) -> bool {
+        !self.namespaces && !self.contained
     }
 
     /// The version of Landlock whose rules hold; 0 without.
@@ -42,10 +59,10 @@ impl Jail {
 
     /// The filter of commands; empty without one. `signals_kept` says what a keeper found to be so.
     pub(crate) fn filter(&self, signals_kept: bool) -> Vec<u64> {
-        match (self.filtered, self.namespaces || self.contained) {
+        match (self.filtered, self.beside()) {
             (false, _) => Vec::new(),
-            (true, true) => filter::program(Audience::Isolated),
-            (true, false) => filter::program(Audience::Beside { signals_kept }),
+            (true, false) => filter::program(Audience::Isolated),
+            (true, true) => filter::program(Audience::Beside { signals_kept }),
         }
     }
 

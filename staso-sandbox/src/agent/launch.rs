@@ -214,6 +214,6 @@ fn confine(
     sys::no_new_privileges().step("forbid new privileges")?;
     sys::ignore_broken_pipes(true);
     let rules = rules::behind_mounts(configuration.landlock_most, &mut missing);
-    let jail = Jail::new(tier::FULL, root::WORKSPACE.to_owned(), rules, configuration.limits.clone());
+    let jail = Jail::new(configuration, root::WORKSPACE.to_owned(), rules, configuration.limits.clone());
     Ok((session, jail, missing))
 }

@@ -10,5 +10,6 @@ mod host;
 mod lifecycle;
 mod project_tests;
 mod scratch;
+mod tiers;
 mod tools;
 mod tools_memory;

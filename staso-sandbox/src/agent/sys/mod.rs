@@ -6,6 +6,7 @@ mod file;
 pub(crate) mod landlock;
 mod message;
 mod mount;
+pub(crate) mod notify;
 mod privilege;
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_ulong, c_void};
@@ -17,7 +18,7 @@ pub(crate) use file::{
     list_dir, list_entries, make_dir, make_link, open_beneath, read_link, set_attribute, set_mode, set_umask,
     stat_at,
 };
-pub(crate) use message::{FDS_PER_MESSAGE, receive_with_fds, send_with_fds, socket_pair};
+pub(crate) use message::{receive_with_fds, send_with_fds, socket_pair};
 pub(crate) use mount::{
     MOUNT_IDMAP, MOUNT_NODEV, MOUNT_NOEXEC, MOUNT_NOSUID, MOUNT_RDONLY, MS_NODEV, MS_NOEXEC, MS_NOSUID,
     make_private, mount_fs, mount_setattr, move_mount, open_tree, pivot_here,
@@ -37,6 +38,7 @@ pub(crate) struct Errno(pub(crate) i32);
 impl Errno {
     pub(crate) const NOENT: Self = Self(2);
     pub(crate) const INTR: Self = Self(4);
+    pub(crate) const BADF: Self = Self(9);
     pub(crate) const CHILD: Self = Self(10);
     pub(crate) const AGAIN: Self = Self(11);
     pub(crate) const EXIST: Self = Self(17);
@@ -49,6 +51,7 @@ impl Errno {
     pub(crate) const NAMETOOLONG: Self = Self(36);
     pub(crate) const NOSYS: Self = Self(38);
     pub(crate) const LOOP: Self = Self(40);
+    pub(crate) const NOTSUP: Self = Self(95);
 
     /// The error of the last failed call.
     pub(crate) fn last() -> Self {
@@ -73,9 +76,10 @@ const SYS_MOVE_MOUNT: c_long = 429;
 const SYS_CLOSE_RANGE: c_long = 436;
 const SYS_OPENAT2: c_long = 437;
 const SYS_MOUNT_SETATTR: c_long = 442;
+pub(crate) const SYS_FCHMODAT2: c_long = 452;
 
 #[cfg(target_arch = "x86_64")]
-mod number {
+pub(crate) mod number {
     use std::ffi::c_long;
     pub(super) const CLONE: c_long = 56;
     pub(super) const PIVOT_ROOT: c_long = 155;
@@ -87,10 +91,14 @@ mod number {
     pub(super) const SETRESGID: c_long = 119;
     pub(super) const SECCOMP: c_long = 317;
     pub(super) const PRLIMIT64: c_long = 302;
+    pub(crate) const CHMOD: c_long = 90;
+    pub(crate) const FCHMOD: c_long = 91;
+    pub(crate) const FCHMODAT: c_long = 268;
+    pub(crate) const UTIMENSAT: c_long = 280;
 }
 
 #[cfg(target_arch = "aarch64")]
-mod number {
+pub(crate) mod number {
     use std::ffi::c_long;
     pub(super) const CLONE: c_long = 220;
     pub(super) const PIVOT_ROOT: c_long = 41;
@@ -102,6 +110,9 @@ mod number {
     pub(super) const SETRESGID: c_long = 149;
     pub(super) const SECCOMP: c_long = 277;
     pub(super) const PRLIMIT64: c_long = 261;
+    pub(crate) const FCHMOD: c_long = 52;
+    pub(crate) const FCHMODAT: c_long = 53;
+    pub(crate) const UTIMENSAT: c_long = 88;
 }
 
 unsafe extern "C" {

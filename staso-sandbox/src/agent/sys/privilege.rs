@@ -106,16 +106,26 @@ pub(crate) fn set_limit(resource: c_int, value: u64) -> Result<()> {
     check(unsafe { syscall(number::PRLIMIT64, 0usize, resource, bounds.as_ptr(), 0usize) }).map(|_| ())
 }
 
+/// As the kernel's `struct sock_fprog`.
+#[repr(C)]
+pub(super) struct FilterProgram<'a> {
+    length: u16,
+    filter: *const u64,
+    borrowed: std::marker::PhantomData<&'a [u64]>,
+}
+
+impl<'a> FilterProgram<'a> {
+    /// Points at the instructions.
+    pub(super) fn new(program: &'a [u64]) -> Result<Self> {
+        let length = u16::try_from(program.len()).map_err(|_| Errno::INVAL)?;
+        Ok(Self { length, filter: program.as_ptr(), borrowed: std::marker::PhantomData })
+    }
+}
+
 /// Installs a system-call filter.
 pub(crate) fn install_filter(program: &[u64]) -> Result<()> {
     const SET_MODE_FILTER: c_uint = 1;
-    #[repr(C)]
-    struct Program {
-        length: u16,
-        filter: *const u64,
-    }
-    let program =
-        Program { length: u16::try_from(program.len()).map_err(|_| Errno::INVAL)?, filter: program.as_ptr() };
+    let program = FilterProgram::new(program)?;
     // SAFETY: the program is as long as said and lives through the call.
     check(unsafe { syscall(number::SECCOMP, SET_MODE_FILTER, 0usize, &raw const program) }).map(|_| ())
 }
