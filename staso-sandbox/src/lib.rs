@@ -9,10 +9,19 @@
 //!
 //! [`DetectedTests`] finds, runs and reads a project's own tests in a session of any backend.
 //!
+//! The feature `escape-suite` adds the module `escape` on Linux: what hostile code tries, as a suite for the tests of any
+//! backend.
+//!
 //! What this crate does not protect against: faults of the kernel itself and side channels of the processor.
 
 #[cfg(all(unix, feature = "container"))]
 mod container;
+#[cfg(all(
+    feature = "escape-suite",
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+pub mod escape;
 mod isolation;
 mod local;
 #[cfg(any(target_os = "linux", all(unix, feature = "container")))]

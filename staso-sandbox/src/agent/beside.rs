@@ -25,7 +25,7 @@ use crate::wire::{Configuration, tier};
 const CHASE: Duration = Duration::from_secs(1);
 
 const WITHOUT_NAMESPACES: [&str; 6] = [
-    "names, sizes and times of the host's files can be seen, but not their content",
+    "whether a file of the host is there, its size and its times can be asked for, but not its content",
     "commands have no network at all: no loopback interface and no sockets but connected pairs",
     "commands cannot read /proc, and cannot write /tmp or /dev/shm: TMPDIR is the session's own",
     "disk is bounded for each file; all together are counted now and then, without what was deleted while it \
@@ -68,6 +68,7 @@ pub(crate) fn start(configuration: &Configuration, host: OwnedFd) -> Result<i32,
                 replies: SOCKET,
                 host: Some(host),
                 missing: &missing(configuration, &jail),
+                gate: None,
             }),
             Err(failure) => {
                 report(&failure);
@@ -158,6 +159,7 @@ fn tasks_of(user: u32) -> u64 {
 fn confine(configuration: &Configuration, place: &Place) -> Result<(), Failure> {
     const STEP: &str = "become the session's user";
     if configuration.privileged {
+        sys::drop_bounding_set().step("drop the bounding set")?;
         // A checkout that only root can read is compared with the copy later.
         sys::keep_capabilities().step(STEP)?;
         sys::become_user(configuration.host_uid, configuration.host_gid).step(STEP)?;

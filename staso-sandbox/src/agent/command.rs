@@ -93,7 +93,9 @@ impl Program {
             (RLIMIT_CPU, limits.cpu_seconds),
             (RLIMIT_FSIZE, limits.disk_bytes),
             (RLIMIT_DATA, limits.data_bytes),
-            (RLIMIT_CORE, 0),
+            // With 0 the kernel would still start the host's program for crashes, as the host's root; 1 means neither
+            // that nor a file.
+            (RLIMIT_CORE, 1),
             (RLIMIT_NOFILE, limits.open_files),
         ] {
             sys::set_limit(resource, value)?;

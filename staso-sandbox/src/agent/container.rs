@@ -46,6 +46,7 @@ pub(crate) fn run(program: Option<&std::ffi::CStr>) -> i32 {
                 replies: REPLIES,
                 host: None,
                 missing: &missing,
+                gate: None,
             })
         }
         Err(failure) => {

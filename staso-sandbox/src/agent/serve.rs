@@ -14,7 +14,7 @@ use crate::files::{self, Refusal};
 use crate::filter;
 use crate::jail::Jail;
 use crate::keeper::{self, Keeper, Started, note};
-use crate::launch::{Failure, SOCKET, Step as _, report_on};
+use crate::launch::{Failure, Gate, SOCKET, Step as _, report_on};
 use crate::output::Stream;
 use crate::received::Received;
 use crate::root::Session;
@@ -87,6 +87,8 @@ pub(crate) struct Service<'a> {
     pub(crate) host: Option<OwnedFd>,
     /// Protections that are not there.
     pub(crate) missing: &'a [Vec<u8>],
+    /// What commands have to wait for.
+    pub(crate) gate: Option<&'a Gate>,
 }
 
 /// Something that is read in steps.
@@ -114,7 +116,7 @@ struct Server<'a> {
 
 /// Serves until the host closes the socket or ends; then this process ends, and with it everything in the session.
 pub(crate) fn serve(service: Service<'_>) -> i32 {
-    let Service { files, jail, replies, host, missing } = service;
+    let Service { files, jail, replies, host, missing, gate } = service;
     let report = |failure: &Failure| report_on(replies, failure);
     let children = match prepare(jail, replies).step("confine the helper") {
         Ok(children) => children,
@@ -140,8 +142,11 @@ pub(crate) fn serve(service: Service<'_>) -> i32 {
         host_gone: false,
     };
     if jail.namespaces {
-        // The host need not wait for the namespace of its first command.
+        // The host need not wait for the control groups and the namespace of its first command; the command must.
         server.send();
+    }
+    if gate.is_some_and(|gate| gate.pass().is_err()) {
+        return 1;
     }
     match Keeper::new(jail) {
         Ok(keeper) => server.idle.push(keeper),

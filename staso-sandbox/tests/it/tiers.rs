@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use staso_core::code::RepoPath;
 use staso_core::conformance::sandbox as suite;
 use staso_core::sandbox::{
     ExecRequest, IsolationTier, Sandbox as _, SandboxError, SandboxLimits, SandboxSession,
@@ -399,10 +400,10 @@ fn own_variable(name: &str) -> Option<PathBuf> {
     let found = all.split(|byte| *byte == 0).find_map(|entry| {
         std::str::from_utf8(entry).ok()?.strip_prefix(name)?.strip_prefix('=').map(PathBuf::from)
     });
-    found.inspect(|_| writeln!(std::io::stderr(), "{RUNS}").unwrap())
+    found.inspect(|_| std::io::stderr().write_all(RUNS.as_bytes()).unwrap())
 }
 
-const RUNS: &str = "this test was not skipped";
+const RUNS: &str = "this test was not skipped\n";
 
 const PLACE_MARK: &str = "STASO_TEST_PLACE";
 
@@ -463,7 +464,7 @@ async fn a_checkout_with_git_and_closed_files_is_copied_for_the_session() {
     let output = host.run(&*session, &["sh", "-c", script]).await;
     assert_eq!(String::from_utf8_lossy(&output.stdout), "hello\ndeep\none.py\nprint('one')\n", "{output:?}");
     let changes = session.changes(&host.ctx).await.unwrap();
-    assert_eq!(changes.keys().map(|path| path.as_str()).collect::<Vec<_>>(), ["hello.txt"]);
+    assert_eq!(changes.keys().map(RepoPath::as_str).collect::<Vec<_>>(), ["hello.txt"]);
     assert_eq!(fs::read_to_string(checkout.join("hello.txt")).unwrap(), "hello\n");
     session.close().await.unwrap();
 }
@@ -522,6 +523,30 @@ fn without_control_groups_processes_are_limited_for_root_and_for_others() {
     }
 }
 
+/// The body of a host that is bounded itself; does nothing unless the test below started it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_with_limits_of_its_own() {
+    if own_variable(LIMITED_MARK).is_none() {
+        return;
+    }
+    let host = Host::new();
+    for tier in [IsolationTier::Full, IsolationTier::LandlockOnly] {
+        let session = open(&host, tier).await;
+        let program = "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE))";
+        assert_eq!(host.python(&*session, program).await, "(300, 300)\n", "{tier:?}");
+    }
+}
+
+const LIMITED_MARK: &str = "STASO_TEST_LIMITED";
+
+#[test]
+fn a_tighter_limit_of_the_host_stays() {
+    let limited = ["/bin/sh", "-c", "ulimit -n 300 && exec \"$@\"", "sh"];
+    let way: Vec<&str> =
+        if is_root() { ANOTHER_USER.into_iter().chain(limited).collect() } else { limited.to_vec() };
+    passed(&again(&way, "tiers::a_host_with_limits_of_its_own", &[(LIMITED_MARK, Path::new("1"))]), RUNS);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_of_several_owners_do_no_harm() {
     if !is_root() {
@@ -539,7 +564,7 @@ async fn files_of_several_owners_do_no_harm() {
         let output = host.run(&*session, &["sh", "-c", "echo more >> hello.txt"]).await;
         assert_eq!(output.exit.success(), appended, "{tier:?}: {output:?}");
         let changes = session.changes(&host.ctx).await.unwrap();
-        let names: Vec<&str> = changes.keys().map(|path| path.as_str()).collect();
+        let names: Vec<&str> = changes.keys().map(RepoPath::as_str).collect();
         let expected: &[&str] = if appended { &["hello.txt", "run.sh"] } else { &["run.sh"] };
         assert_eq!(names, expected, "{tier:?}");
         session.close().await.unwrap();

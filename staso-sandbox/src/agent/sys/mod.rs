@@ -6,12 +6,13 @@ mod file;
 pub(crate) mod landlock;
 mod message;
 mod mount;
+mod network;
 pub(crate) mod notify;
 mod privilege;
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_ulong, c_void};
 use std::io;
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 
 pub(crate) use file::{
     Kind, O_CREAT, O_DIRECTORY, O_EXCL, O_NONBLOCK, O_PATH, O_RDONLY, O_WRONLY, Stamp, Stat, attribute,
@@ -23,6 +24,7 @@ pub(crate) use mount::{
     MOUNT_IDMAP, MOUNT_NODEV, MOUNT_NOEXEC, MOUNT_NOSUID, MOUNT_RDONLY, MS_NODEV, MS_NOEXEC, MS_NOSUID,
     make_private, mount_fs, mount_setattr, move_mount, open_tree, pivot_here,
 };
+pub(crate) use network::{enter_network, loopback_up, new_network};
 pub(crate) use privilege::{
     adopt_orphans, become_user, die_with_parent, drop_bounding_set, drop_capabilities, drop_groups,
     install_filter, keep_capabilities, keep_reading, new_keyring, no_new_privileges, set_dumpable, set_limit,
@@ -36,6 +38,7 @@ use message::Message;
 pub(crate) struct Errno(pub(crate) i32);
 
 impl Errno {
+    pub(crate) const PERM: Self = Self(1);
     pub(crate) const NOENT: Self = Self(2);
     pub(crate) const INTR: Self = Self(4);
     pub(crate) const BADF: Self = Self(9);
@@ -138,6 +141,8 @@ unsafe extern "C" {
     fn read(fd: c_int, buffer: *mut c_void, count: usize) -> isize;
     fn write(fd: c_int, buffer: *const c_void, count: usize) -> isize;
     fn execve(path: *const c_char, argv: *const *const c_char, env: *const *const c_char) -> c_int;
+    fn unshare(flags: c_int) -> c_int;
+    fn setns(fd: c_int, kind: c_int) -> c_int;
     fn sethostname(name: *const c_char, length: usize) -> c_int;
     fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int;
     fn ioctl(fd: c_int, request: c_ulong, ...) -> c_int;
@@ -207,7 +212,6 @@ pub(crate) const CLONE_NEWUTS: c_ulong = 0x0400_0000;
 pub(crate) const CLONE_NEWIPC: c_ulong = 0x0800_0000;
 pub(crate) const CLONE_NEWUSER: c_ulong = 0x1000_0000;
 pub(crate) const CLONE_NEWPID: c_ulong = 0x2000_0000;
-pub(crate) const CLONE_NEWNET: c_ulong = 0x4000_0000;
 
 /// The name that this program was started by, from the list that `main` got.
 pub(crate) fn first_argument<'a>(arguments: *const *const c_char) -> Option<&'a CStr> {
@@ -392,19 +396,4 @@ pub(crate) fn ignore_broken_pipes(ignore: bool) {
 pub(crate) fn set_host_name(name: &CStr) -> Result<()> {
     // SAFETY: the name is as long as said.
     unit(unsafe { sethostname(name.as_ptr(), name.count_bytes()) })
-}
-
-/// Brings the loopback interface up.
-pub(crate) fn loopback_up() -> Result<()> {
-    const AF_INET: c_int = 2;
-    const SOCK_DGRAM: c_int = 2 | 0o2_000_000;
-    const SIOCSIFFLAGS: c_ulong = 0x8914;
-    const IFF_UP_RUNNING: u8 = 0x41;
-    // SAFETY: takes no pointers.
-    let socket = fd(c_long::from(unsafe { socket(AF_INET, SOCK_DGRAM, 0) }))?;
-    let mut request = [0u8; 40];
-    request[..2].copy_from_slice(b"lo");
-    request[16] = IFF_UP_RUNNING;
-    // SAFETY: the request has the size of `struct ifreq`.
-    unit(unsafe { ioctl(socket.as_raw_fd(), SIOCSIFFLAGS, request.as_ptr()) })
 }
