@@ -15,6 +15,8 @@ use crate::wire::{Configuration, Limits, tier};
 pub(crate) struct Jail {
     /// Whether each command gets a process namespace of its own.
     pub(crate) namespaces: bool,
+    /// Whether the helper is process 1 of a container, which no command outlives.
+    pub(crate) contained: bool,
     /// Where the checkout is, as commands see it.
     pub(crate) workspace: CString,
     /// The session's own directory, where there are no namespaces.
@@ -36,10 +38,18 @@ impl Jail {
         let directory = PathBuf::from(OsStr::from_bytes(&configuration.directory));
         let namespaces = tier == tier::FULL;
         let abi = rules.as_ref().map_or(0, |rules| rules.abi);
-        let counted = (!namespaces && configuration.limits.pids > 0).then_some(configuration.host_uid);
+        let contained = tier == tier::CONTAINER;
+        let counted =
+            (!namespaces && !contained && configuration.limits.pids > 0).then_some(configuration.host_uid);
         let limits = configuration.limits.clone();
         let scope = if namespaces { None } else { rules::signals_kept(abi) };
-        Self { namespaces, workspace, directory, rules, scope, counted, limits, filtered: tier != tier::NONE }
+        let filtered = tier != tier::NONE;
+        Self { namespaces, contained, workspace, directory, rules, scope, counted, limits, filtered }
+    }
+
+    /// Whether commands share namespaces with other processes than the session's own.
+    pub(crate) const fn beside(&self) -> bool {
+        !self.namespaces && !self.contained
     }
 
     /// What the session may write, in bytes.
@@ -63,10 +73,10 @@ impl Jail {
 
     /// The filter of commands; empty without one. `signals_kept` says what a keeper found to be so.
     pub(crate) fn filter(&self, signals_kept: bool) -> Vec<u64> {
-        match (self.filtered, self.namespaces) {
+        match (self.filtered, self.beside()) {
             (false, _) => Vec::new(),
-            (true, true) => filter::program(Audience::Isolated),
-            (true, false) => filter::program(Audience::Beside { signals_kept }),
+            (true, false) => filter::program(Audience::Isolated),
+            (true, true) => filter::program(Audience::Beside { signals_kept }),
         }
     }
 

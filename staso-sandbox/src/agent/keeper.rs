@@ -147,7 +147,7 @@ fn keep(control: &OwnedFd, jail: &Jail) -> Result<(), Errno> {
     // Should the kernel not keep its word, a signal to everyone would reach everything that this user runs.
     let signals_kept = jail.namespaces || (jail.scope.is_some() && !sys::may_signal(sys::parent()));
     sys::drop_capabilities()?;
-    if jail.namespaces {
+    if !jail.beside() {
         filter::install(&jail.filter(signals_kept))?;
     }
     let children = if jail.namespaces { None } else { Some(sys::child_signal_fd()?) };
@@ -193,7 +193,7 @@ impl Keep<'_> {
     fn oversee(&self, command: &Command, fds: [OwnedFd; STREAMS]) -> Result<bool, Errno> {
         let [stdin, stdout, stderr, notes] = fds;
         // Where a filter asks the keeper, the keeper itself must be free to do what it is asked for.
-        let filter = if self.jail.namespaces { Vec::new() } else { self.jail.filter(self.signals_kept) };
+        let filter = if self.jail.beside() { self.jail.filter(self.signals_kept) } else { Vec::new() };
         let asks = !filter.is_empty();
         let program = match Program::new(command, &self.jail.workspace, filter) {
             Ok(program) => program,
