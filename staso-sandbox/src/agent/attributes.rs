@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::sys::notify::{self, Call, NO_POINTER, NOT_PERMITTED};
+use crate::sys::notify::{self, Call, NO_POINTER};
 use crate::sys::{self, Errno, Kind, Result, number};
 
 const MAX_PATH_BYTES: usize = 4096;
@@ -53,7 +53,7 @@ impl Request<'_> {
                 let times = if third == NO_POINTER { None } else { Some(self.times(third)?) };
                 notify::set_times(file.as_fd(), times)
             }
-            _ => Err(NOT_PERMITTED),
+            _ => Err(Errno::PERM),
         }
     }
 
@@ -83,7 +83,7 @@ impl Request<'_> {
             return Err(Errno::INTR);
         }
         let found = fs::read_link(itself(&file))?;
-        if self.is_of_session(&found) { Ok(file) } else { Err(NOT_PERMITTED) }
+        if self.is_of_session(&found) { Ok(file) } else { Err(Errno::PERM) }
     }
 
     fn is_of_session(&self, found: &Path) -> bool {

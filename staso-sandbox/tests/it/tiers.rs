@@ -386,7 +386,9 @@ async fn without_namespaces_everything_dies_with_the_helper() {
         let chain = chains.iter().max_by_key(|chain| chain.len()).unwrap();
         let own = chain.iter().position(|pid| *pid == std::process::id()).unwrap();
         let target = chain[own - 1 - victim];
-        assert!(Command::new("/bin/kill").args(["-9", &target.to_string()]).status().unwrap().success());
+        assert!(
+            Command::new("/bin/sh").args(["-c", &format!("kill -9 {target}")]).status().unwrap().success()
+        );
         assert!(eventually(SOON, || processes_with(&mark).is_empty()).await, "{victim}: they outlive it");
         let closed = session.run(&ExecRequest::new(["true"]), &host.ctx).await;
         assert!(matches!(closed, Err(SandboxError::Closed)), "{victim}: {closed:?}");
@@ -521,6 +523,30 @@ fn without_control_groups_processes_are_limited_for_root_and_for_others() {
         passed(&again(&["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, "sh"], body, &mark), RUNS);
         passed(&again(&ANOTHER_USER, body, &mark), RUNS);
     }
+}
+
+/// The body of a host that is bounded itself; does nothing unless the test below started it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_with_limits_of_its_own() {
+    if own_variable(LIMITED_MARK).is_none() {
+        return;
+    }
+    let host = Host::new();
+    for tier in [IsolationTier::Full, IsolationTier::LandlockOnly] {
+        let session = open(&host, tier).await;
+        let program = "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE))";
+        assert_eq!(host.python(&*session, program).await, "(300, 300)\n", "{tier:?}");
+    }
+}
+
+const LIMITED_MARK: &str = "STASO_TEST_LIMITED";
+
+#[test]
+fn a_tighter_limit_of_the_host_stays() {
+    let limited = ["/bin/sh", "-c", "ulimit -n 300 && exec \"$@\"", "sh"];
+    let way: Vec<&str> =
+        if is_root() { ANOTHER_USER.into_iter().chain(limited).collect() } else { limited.to_vec() };
+    passed(&again(&way, "tiers::a_host_with_limits_of_its_own", &[(LIMITED_MARK, Path::new("1"))]), RUNS);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

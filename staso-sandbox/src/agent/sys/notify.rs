@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_int, c_long, c_uint, c_ulong, c_void};
 use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 
-use super::{Errno, Result, check, fd, ioctl, number, syscall, unit};
+use super::{Result, check, fd, ioctl, number, syscall, unit};
 
 const RECEIVE: c_ulong = 0xc050_2100;
 const SEND: c_ulong = 0xc018_2101;
@@ -90,6 +90,3 @@ pub(crate) fn find(directory: BorrowedFd<'_>, path: &CStr, follow: bool) -> Resu
 
 /// A pointer of another process that is none.
 pub(crate) const NO_POINTER: u64 = 0;
-
-/// Errors of a call that cannot be carried out.
-pub(crate) const NOT_PERMITTED: Errno = Errno(1);
