@@ -13,9 +13,8 @@
 //! not flushed to the disk one by one; instead an entry of an earlier start of the machine is made anew, because a power
 //! failure may have left it with holes.
 
-use std::fs::{self, File, FileTimes, OpenOptions, Permissions};
+use std::fs::{self, File, FileTimes, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -28,8 +27,8 @@ use super::checkout::{remove_tree, write_tree};
 use super::data::{self, Hold};
 use super::repository::GitRepository;
 use crate::blocking::Stop;
-use crate::error;
 use crate::limits::GitLimits;
+use crate::{error, platform};
 
 /// Version of the layout above. Entries of another version are made anew.
 const LAYOUT: u32 = 1;
@@ -261,9 +260,8 @@ fn lease(entry: &Path, now: SystemTime) -> Option<Lease> {
     file.try_lock_shared().ok()?;
     // Between opening and locking the entry may have been removed and made anew.
     let (held, there) = (file.metadata().ok()?, fs::symlink_metadata(&path).ok()?);
-    let same = held.dev() == there.dev() && held.ino() == there.ino();
     let complete = read_complete(entry)?;
-    if !same || complete.layout != LAYOUT || complete.boot != boot_id() {
+    if !platform::is_same_file(&held, &there) || complete.layout != LAYOUT || complete.boot != boot_id() {
         return None;
     }
     if file.set_times(FileTimes::new().set_modified(now)).is_err() {
@@ -279,13 +277,16 @@ fn is_unused(entry: &Path) -> bool {
 }
 
 fn publish(temporary: &Path, entry: &Path, complete: &Complete, now: SystemTime) -> io::Result<Lease> {
-    let lease = OpenOptions::new().create_new(true).write(true).mode(0o600).open(temporary.join("lease"))?;
+    let create = |name: &str, mode| {
+        let mut options = OpenOptions::new();
+        platform::with_mode(options.create_new(true).write(true), mode).open(temporary.join(name))
+    };
+    let lease = create("lease", 0o600)?;
     lease.lock_shared()?;
     lease.set_times(FileTimes::new().set_modified(now))?;
-    let mut marker =
-        OpenOptions::new().create_new(true).write(true).mode(0o644).open(temporary.join("complete"))?;
+    let mut marker = create("complete", 0o644)?;
     marker.write_all(&serde_json::to_vec(complete)?)?;
-    fs::set_permissions(temporary, Permissions::from_mode(data::PASSABLE))?;
+    platform::set_mode(temporary, data::PASSABLE)?;
     fs::rename(temporary, entry)?;
     Ok(Lease { _lock: lease })
 }

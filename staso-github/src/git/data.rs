@@ -1,8 +1,7 @@
 //! Directories and locks below the provider's data directory.
 
-use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use staso_core::run::RunContext;
 use staso_core::vcs::VcsError;
 
 use crate::blocking::{self, Stop};
-use crate::error;
+use crate::{error, platform};
 
 /// Traversable by the sandbox's user, but not listable.
 pub(crate) const PASSABLE: u32 = 0o711;
@@ -32,7 +31,7 @@ pub(crate) fn make_directory(data: &Path, name: &str, mode: u32) -> io::Result<(
     for (directory, mode) in [(data, PASSABLE), (&data.join(name), mode)] {
         if !directory.is_dir() {
             fs::create_dir_all(directory)?;
-            fs::set_permissions(directory, Permissions::from_mode(mode))?;
+            platform::set_mode(directory, mode)?;
         }
     }
     Ok(())
@@ -40,7 +39,9 @@ pub(crate) fn make_directory(data: &Path, name: &str, mode: u32) -> io::Result<(
 
 /// Takes the lock, if it is free. The kernel releases it when the value is dropped or the process dies.
 pub(crate) fn try_lock(path: &Path, hold: Hold) -> io::Result<Option<File>> {
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    let file = platform::with_mode(&mut options, 0o600).open(path)?;
     let taken = match hold {
         Hold::Shared => file.try_lock_shared(),
         Hold::Alone => file.try_lock(),
