@@ -40,13 +40,19 @@ pub fn advice(machine: &Machine, probes: &[Probe]) -> Vec<Advice> {
             State::Refused { .. } => {}
         }
     }
-    let mut known = Vec::new();
-    all.retain(|advice| {
-        let new = !known.contains(advice);
-        known.push(advice.clone());
-        new
-    });
-    all
+    let mut merged: Vec<Advice> = Vec::new();
+    for advice in all {
+        // One command may give several things.
+        match merged.iter_mut().find(|known| known.commands == advice.commands) {
+            Some(known) if known.problem.contains(&advice.problem) => {}
+            Some(known) if !known.commands.is_empty() => {
+                known.problem.push_str("; ");
+                known.problem.push_str(&advice.problem);
+            }
+            _ => merged.push(advice),
+        }
+    }
+    merged
 }
 
 /// Why full isolation is refused. More than one reason may hold, and each has to go.
@@ -85,9 +91,8 @@ fn about_refusal(machine: &Machine, reason: &str, remedy: Option<&str>) -> Vec<A
             &commands,
         ));
     }
-    if let Some(engine) =
-        machine.container.or(machine.filtered.then_some("something with a system-call filter"))
-    {
+    let engine = machine.container.unwrap_or("something with a system-call filter");
+    if machine.filtered || (machine.container.is_some() && found.is_empty()) {
         let problem =
             format!("this process runs in a container ({engine}) that keeps it from building another");
         found.push(advice(&problem, &[DOCKER]));
