@@ -11,6 +11,8 @@
 
 mod isolation;
 mod local;
+#[cfg(any(target_os = "linux", all(unix, feature = "container")))]
+mod session;
 mod test_runner;
 mod toolchain;
 

@@ -7,17 +7,16 @@ use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
 use crate::changes::{self, Bounds};
-use crate::command::{Keeper, Started, note};
 use crate::files::{self, Refusal};
 use crate::filter;
-use crate::launch::{Failure, SOCKET};
+use crate::jail::Jail;
+use crate::keeper::{self, Keeper, Started, note};
+use crate::launch::{Failure, SOCKET, Step as _, report};
 use crate::output::Stream;
 use crate::root::Session;
 use crate::sys::{self, Errno, POLLIN, POLLOUT, PollFd};
 use crate::tree::TreeWalk;
-use crate::wire::{
-    self, Command, Configuration, Decoder, Encoder, Exit, Limits, TreeLimits, refusal, reply, request,
-};
+use crate::wire::{self, Command, Decoder, Encoder, Exit, TreeLimits, refusal, reply, request};
 
 /// While more than this waits to be sent, commands are not read from.
 const SEND_AHEAD_BYTES: usize = 8 << 20;
@@ -27,7 +26,9 @@ const SIGKILL_STATUS: u32 = 9;
 const TREE_AHEAD_BYTES: usize = 1 << 20;
 /// Trees that are read at a time.
 const MAX_WALKS: usize = 8;
-/// Namespaces that wait for the next command.
+/// How long keepers may take to end what they keep.
+const END_LIMIT: Duration = Duration::from_millis(500);
+/// Keepers that wait for the next command.
 const MAX_IDLE: usize = 4;
 
 /// A command that has not ended.
@@ -49,8 +50,7 @@ struct Running {
 
 struct Server<'a> {
     session: &'a Session,
-    limits: &'a Limits,
-    filter: Vec<u64>,
+    jail: &'a Jail,
     incoming: Vec<u8>,
     outgoing: Vec<u8>,
     sent: usize,
@@ -61,35 +61,49 @@ struct Server<'a> {
 }
 
 /// Serves until the host closes the socket or ends; then this process ends, and with it everything in the session.
-pub(crate) fn serve(
-    session: &Session,
-    configuration: &Configuration,
-    host: OwnedFd,
-    missing: &[Vec<u8>],
-) -> i32 {
-    let Ok(children) = prepare() else { return 1 };
+pub(crate) fn serve(session: &Session, jail: &Jail, host: OwnedFd, missing: &[Vec<u8>]) -> i32 {
+    let children = match prepare(jail).step("confine the helper") {
+        Ok(children) => children,
+        Err(failure) => {
+            report(&failure);
+            return 1;
+        }
+    };
+    let ready = Encoder::new(reply::READY, 0).list(missing).u32(jail.landlock_abi());
     let mut server = Server {
         session,
-        limits: &configuration.limits,
-        filter: filter::program(),
+        jail,
         incoming: Vec::new(),
-        outgoing: Encoder::new(reply::READY, 0).list(missing).finish(),
+        outgoing: ready.finish(),
         sent: 0,
         running: Vec::new(),
         idle: Vec::new(),
         walks: Vec::new(),
         host_gone: false,
     };
-    // The host need not wait for the namespace of its first command.
+    if jail.namespaces {
+        // The host need not wait for the namespace of its first command.
+        server.send();
+    }
+    match Keeper::new(jail) {
+        Ok(keeper) => server.idle.push(keeper),
+        // There is no session yet, and without rules and filter there shall be none.
+        Err(failure) if !jail.namespaces => {
+            report(&failure);
+            return 1;
+        }
+        Err(_) => {}
+    }
     server.send();
-    server.idle.extend(Keeper::new(server.limits, &server.filter).ok());
     while !server.host_gone {
         server.turn(&host, &children);
     }
+    server.end();
     0
 }
 
-fn prepare() -> sys::Result<OwnedFd> {
+fn prepare(jail: &Jail) -> sys::Result<OwnedFd> {
+    filter::install(&jail.helper_filter())?;
     sys::block_child_signal(true);
     sys::set_nonblocking(SOCKET)?;
     sys::set_close_on_exec(SOCKET);
@@ -252,7 +266,7 @@ impl Server<'_> {
             |failure: Failure| Refusal { code: refusal::SYSTEM, errno: failure.errno, text: failure.step };
         let keeper = match self.idle.pop() {
             Some(keeper) => keeper,
-            None => Keeper::new(self.limits, &self.filter).map_err(refused)?,
+            None => Keeper::new(self.jail).map_err(refused)?,
         };
         let Started { stdin, stdout, stderr, notes } = keeper.start(id, &command).map_err(refused)?;
         self.running.push(Running {
@@ -328,12 +342,32 @@ impl Server<'_> {
         let mut signals = [0u8; 1024];
         let _ = sys::read_fd(children.as_raw_fd(), &mut signals);
         while let Ok(Some((ended, _))) = sys::reap(-1, false) {
+            let idle = self.idle.len();
             self.idle.retain(|keeper| keeper.pid != ended);
+            let killed = self.running.iter().any(|command| command.keeper.pid == ended && command.killed);
+            let was_keeper =
+                idle > self.idle.len() || self.running.iter().any(|command| command.keeper.pid == ended);
+            // Whatever it kept is on its own now.
+            self.host_gone |= was_keeper && !killed && !self.jail.namespaces;
             if let Some(at) = self.running.iter().position(|command| command.keeper.pid == ended) {
                 drop(self.running.swap_remove(at).finish(&mut self.outgoing));
             }
         }
         self.send();
+    }
+}
+
+impl Server<'_> {
+    /// Ends everything, where the kernel does not when this process ends.
+    fn end(self) {
+        if self.jail.namespaces {
+            return;
+        }
+        let Self { running, idle, .. } = self;
+        // Keepers end what they keep when the helper hangs up.
+        running.into_iter().for_each(|command| command.keeper.kill());
+        drop(idle);
+        keeper::wait_for_children(END_LIMIT);
     }
 }
 
@@ -344,7 +378,7 @@ impl Running {
 
     fn kill(&mut self) {
         self.killed = true;
-        sys::kill_now(self.keeper.pid);
+        self.keeper.kill();
     }
 
     /// Moves bytes and notes as far as they go.
@@ -406,7 +440,8 @@ impl Running {
             stream.finish(self.id, out);
         }
         let status = self.status.unwrap_or(SIGKILL_STATUS);
-        out.extend(Exit { status, timed_out: self.timed_out && self.status.is_none() }.encode(self.id));
+        let timed_out = self.timed_out && self.status.is_none();
+        out.extend(Exit { status, timed_out, oom: false }.encode(self.id));
         self.keeper
     }
 }

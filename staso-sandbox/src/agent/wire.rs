@@ -31,7 +31,7 @@ pub(crate) mod request {
 
 /// Helper to host.
 pub(crate) mod reply {
-    /// The session runs; body: protections that this kernel refused.
+    /// The session runs; body: protections that this kernel refused, and the version of Landlock whose rules hold.
     pub(crate) const READY: u8 = 16;
     /// The session could not be built; body: step and error number.
     pub(crate) const FAILED: u8 = 17;
@@ -87,9 +87,25 @@ pub(crate) mod change {
     pub(crate) const CUT: u8 = 7;
 }
 
+/// How strongly a session is confined.
+pub(crate) mod tier {
+    /// Namespaces, a root of its own, an overlay.
+    pub(crate) const FULL: u8 = 1;
+    /// A copy of the checkout, Landlock and a stricter system-call filter.
+    pub(crate) const LANDLOCK_ONLY: u8 = 2;
+    /// A copy of the checkout and bounds.
+    pub(crate) const NONE: u8 = 3;
+}
+
 /// How a session is to be built.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Configuration {
+    /// A constant of [`tier`].
+    pub(crate) tier: u8,
+    /// The latest version of Landlock to use.
+    pub(crate) landlock_most: u32,
+    /// The session's own directory, for tiers that copy the checkout.
+    pub(crate) directory: Vec<u8>,
     /// The process that owns the session; when it ends, the session ends.
     pub(crate) host_pid: u32,
     /// Whether the host is root: the session then gets `host_uid` and `host_gid` instead of the host's own.
@@ -113,7 +129,7 @@ pub(crate) struct Configuration {
 pub(crate) struct Limits {
     /// `RLIMIT_DATA`.
     pub(crate) data_bytes: u64,
-    /// `RLIMIT_NPROC`.
+    /// Processes and threads; 0 when something else bounds them.
     pub(crate) pids: u64,
     /// `RLIMIT_CPU`.
     pub(crate) cpu_seconds: u64,
@@ -149,6 +165,8 @@ pub(crate) struct Exit {
     pub(crate) status: u32,
     /// Whether its time was over.
     pub(crate) timed_out: bool,
+    /// Whether a process was killed for want of memory meanwhile, where the agent can tell.
+    pub(crate) oom: bool,
 }
 
 /// How much of a tree is handed out.
@@ -307,6 +325,9 @@ impl Configuration {
         let mounts: Vec<Vec<u8>> =
             self.mounts.iter().flat_map(|(host, inside)| [host.clone(), inside.clone()]).collect();
         Encoder::new(request::CONFIGURE, 0)
+            .u8(self.tier)
+            .u32(self.landlock_most)
+            .bytes(&self.directory)
             .u32(self.host_pid)
             .u8(u8::from(self.privileged))
             .u32(self.host_uid)
@@ -327,6 +348,9 @@ impl Configuration {
     pub(crate) fn decode(body: &[u8]) -> Option<Self> {
         let mut body = Decoder::new(body);
         Some(Self {
+            tier: body.u8()?,
+            landlock_most: body.u32()?,
+            directory: body.bytes()?.to_vec(),
             host_pid: body.u32()?,
             privileged: body.u8()? != 0,
             host_uid: body.u32()?,
@@ -398,12 +422,16 @@ impl TreeLimits {
 impl Exit {
     /// The frame of this exit.
     pub(crate) fn encode(self, id: u32) -> Vec<u8> {
-        Encoder::new(reply::EXIT, id).u32(self.status).u8(u8::from(self.timed_out)).finish()
+        Encoder::new(reply::EXIT, id)
+            .u32(self.status)
+            .u8(u8::from(self.timed_out))
+            .u8(u8::from(self.oom))
+            .finish()
     }
 
     /// Reads the body of an exit frame.
     pub(crate) fn decode(body: &mut Decoder<'_>) -> Option<Self> {
-        Some(Self { status: body.u32()?, timed_out: body.u8()? != 0 })
+        Some(Self { status: body.u32()?, timed_out: body.u8()? != 0, oom: body.u8()? != 0 })
     }
 }
 
@@ -449,6 +477,9 @@ mod tests {
     #[test]
     fn what_is_sent_is_what_arrives() {
         let configuration = Configuration {
+            tier: tier::LANDLOCK_ONLY,
+            landlock_most: 6,
+            directory: b"/tmp/session".to_vec(),
             host_pid: 7,
             privileged: true,
             host_uid: 65_534,
@@ -487,7 +518,7 @@ mod tests {
         let found = split_frame(&frame).unwrap().unwrap();
         assert_eq!((found.id, TreeLimits::decode(found.body)), (4, Some(limits)));
 
-        let exit = Exit { status: 256, timed_out: true };
+        let exit = Exit { status: 256, timed_out: true, oom: true };
         let frame = exit.encode(1);
         let found = split_frame(&frame).unwrap().unwrap();
         assert_eq!(Exit::decode(&mut Decoder::new(found.body)), Some(exit));

@@ -1,26 +1,22 @@
-//! The Linux half of [`LocalSandbox`](crate::LocalSandbox): the helper program, control groups, the connection to a
-//! session. What the helper does once it runs is in `agent`.
+//! The Linux half of [`LocalSandbox`](crate::LocalSandbox): the helper program, control groups, opening a session. What
+//! the helper does once it runs is in `agent`.
 
 #[cfg(target_os = "linux")]
 mod cgroup;
 #[cfg(target_os = "linux")]
-mod connection;
+mod directory;
 #[cfg(target_os = "linux")]
 mod helper;
+#[cfg(target_os = "linux")]
+mod owner;
 #[cfg(target_os = "linux")]
 mod process;
 #[cfg(target_os = "linux")]
 mod remedy;
 #[cfg(target_os = "linux")]
 mod session;
-#[cfg(target_os = "linux")]
-mod tree;
 #[cfg(not(target_os = "linux"))]
 mod unsupported;
-#[cfg(target_os = "linux")]
-#[cfg_attr(not(test), expect(dead_code, reason = "the helper uses the other half"))]
-#[path = "../agent/wire.rs"]
-mod wire;
 
 #[cfg(target_os = "linux")]
 pub(crate) use session::open;

@@ -14,7 +14,7 @@ const ENTRY_BYTES: usize = 4096 + 64;
 
 /// What was read of a session's checkout. Nothing changes the checkout while the session lives.
 #[derive(Debug, Default)]
-pub(super) struct TreeCache {
+pub(crate) struct TreeCache {
     last: Mutex<Option<Kept>>,
 }
 

@@ -5,12 +5,10 @@ use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::process::HelperProcess;
 use super::wire::{self, Decoder, Encoder, Exit, Frame, reply, request};
 
 /// Requests that wait to be sent.
@@ -113,7 +111,7 @@ pub(super) struct Gone;
 
 /// The host's end of a session.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     requests: mpsc::Sender<Vec<u8>>,
     board: Arc<Board>,
     next_id: AtomicU32,
@@ -121,12 +119,17 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Takes over a socket on which the helper said that it is ready. Ends, and takes the helper with it, when `stop` is
-    /// cancelled.
-    pub(super) fn start(socket: UnixStream, helper: HelperProcess, stop: CancellationToken) -> Self {
+    /// Takes over both directions of a stream on which the helper said that it is ready. Ends, and drops `helper` after
+    /// the stream, when `stop` is cancelled.
+    pub(crate) fn start(
+        reading: impl AsyncRead + Send + Unpin + 'static,
+        writing: impl AsyncWrite + Send + Unpin + 'static,
+        helper: impl Send + 'static,
+        stop: CancellationToken,
+    ) -> Self {
         let (requests, outgoing) = mpsc::channel(QUEUED_REQUESTS);
         let board = Arc::new(Mutex::new(Some(HashMap::new())));
-        let task = Task { socket, helper, board: Arc::clone(&board) };
+        let task = Task { reading, writing, helper, board: Arc::clone(&board) };
         tokio::spawn(task.run(outgoing, stop.clone()));
         Self { requests, board, next_id: AtomicU32::new(1), stop }
     }
@@ -221,21 +224,22 @@ impl Drop for Connection {
     }
 }
 
-/// Owns socket and helper, in this order: the helper ends because the socket is closed.
-struct Task {
-    socket: UnixStream,
-    helper: HelperProcess,
+/// Owns stream and helper, in this order: the helper ends because the stream is closed.
+struct Task<R, W, H> {
+    reading: R,
+    writing: W,
+    helper: H,
     board: Arc<Board>,
 }
 
-impl Task {
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin, H> Task<R, W, H> {
     async fn run(self, mut outgoing: mpsc::Receiver<Vec<u8>>, stop: CancellationToken) {
-        let Self { socket, helper, board } = self;
+        let Self { mut reading, mut writing, helper, board } = self;
         let board = ClosingBoard(board);
-        let (mut reading, mut writing) = socket.into_split();
         let write = async {
             while let Some(frame) = outgoing.recv().await {
                 writing.write_all(&frame).await?;
+                writing.flush().await?;
             }
             io::Result::Ok(())
         };
@@ -265,7 +269,7 @@ impl Drop for ClosingBoard {
     }
 }
 
-async fn read_all(socket: &mut (impl tokio::io::AsyncRead + Unpin), board: &Board) -> io::Result<()> {
+async fn read_all(stream: &mut (impl AsyncRead + Unpin), board: &Board) -> io::Result<()> {
     let mut buffer = Vec::with_capacity(READ_BYTES);
     loop {
         let mut done = 0;
@@ -279,7 +283,7 @@ async fn read_all(socket: &mut (impl tokio::io::AsyncRead + Unpin), board: &Boar
         if buffer.capacity() > KEPT_BYTES && buffer.len() < READ_BYTES {
             buffer.shrink_to(READ_BYTES);
         }
-        if socket.read_buf(&mut buffer).await? == 0 {
+        if stream.read_buf(&mut buffer).await? == 0 {
             return Ok(());
         }
     }
