@@ -97,9 +97,9 @@ impl FromStr for RemoteAddress {
         }) {
             return fail("its path has an empty part, `..` or a part that begins with a dash");
         }
-        let host = host.to_ascii_lowercase();
+        let mut host = host.to_ascii_lowercase();
         match scheme {
-            "https" => {}
+            "https" => host.truncate(host.strip_suffix(":443").unwrap_or(&host).len()),
             "http" if is_loopback(&host) => {}
             "http" => return fail("http is for the loopback interface alone"),
             _ => return fail("its scheme is neither https nor file"),
@@ -147,6 +147,7 @@ mod tests {
     fn an_address_has_one_spelling() {
         for (text, expected) in [
             ("https://GitHub.com/acme/Support/", "https://github.com/acme/Support"),
+            ("https://ghe.acme.com:443/api/v3", "https://ghe.acme.com/api/v3"),
             ("http://127.0.0.1:8080/a", "http://127.0.0.1:8080/a"),
             ("http://[::1]:80", "http://[::1]:80"),
             ("file:///srv/a b/", "file:///srv/a b"),

@@ -12,7 +12,9 @@ pub struct GitLimits {
     pub checkout_bytes: u64,
     /// Bytes of one file of a checkout. Default 256 MiB.
     pub file_bytes: u64,
-    /// Bytes of all kept checkouts together; the ones unused for longest go first, those in use never. Default 10 GiB.
+    /// Bytes that all kept checkouts together take of the disk, each file, link and directory counted in blocks of 4 KiB and
+    /// one more; the ones unused for longest go first, those in use never. Checked whenever a checkout is made. Default
+    /// 10 GiB.
     pub cache_bytes: u64,
     /// Bytes of one mirror of a remote repository. Default 5 GiB.
     pub mirror_bytes: u64,

@@ -301,10 +301,10 @@ impl VcsProvider for LocalGit {
             Place::Local(_) => None,
         };
         let publication = Publication::new(request, ctx);
-        let limits = self.limits.clone();
+        let (limits, redactor) = (self.limits.clone(), ctx.redactor().clone());
         self.work(&place, url, "proposing a fix", lock, ctx, move |repository, stop| {
             git::check_writable(repository)?;
-            git::propose(repository, &publication, &limits, stop)
+            git::propose(repository, &publication, &limits, &redactor, stop)
         })
         .await
     }

@@ -30,7 +30,8 @@ const PROVIDER: &str = "git-remote";
 /// A proposal is a branch with one commit on the newest commit of its base. There is no pull request: the commit carries
 /// title and message, its trailers say the base and whether it is a draft, and [`Proposal::url`] is the page where a
 /// person opens one ([`CompareLink`]). [`Proposal::state`] follows the branches: merged when the base has the commit in
-/// its history, closed when the branch is gone, else the draft or open proposal that was asked for. The body and the
+/// its history or all that it changes, closed when the branch is gone, else the draft or open proposal that was asked for.
+/// A squash merge is no longer seen once the base changes the same lines again. The body and the
 /// labels of a proposal are not carried; labels are warned of.
 ///
 /// Another process with another data directory finds a proposal by its branch. One whose branch is gone is known to the
@@ -70,6 +71,8 @@ pub struct GitRemote {
 #[derive(Debug)]
 struct Known {
     base: BranchName,
+    /// The commit that ours stands on.
+    base_tip: CommitId,
     head: CommitId,
     draft: bool,
 }
@@ -163,7 +166,13 @@ impl GitRemote {
         made: &Published,
         ctx: &RunContext,
     ) -> Result<(), VcsError> {
-        let record = ProposalRecord::new(&publication, CommitMessage::new(&publication)?, made);
+        let record = ProposalRecord::new(
+            &publication,
+            &CommitMessage::new(&publication)?,
+            &made.branch,
+            &made.base_tip,
+            &made.head,
+        );
         let is_new = made.action == ProposalAction::Created;
         let work = move |repository: &GitRepository, _: &Stop| {
             // A branch of the same name may have been made, recorded and removed before.
@@ -188,7 +197,12 @@ impl GitRemote {
             .store()
             .work("reading a proposal", ctx, move |repository, _| ProposalRecord::read(repository, &branch));
         let record = read.await?;
-        Ok(record.map(|(_, record)| Known { base: record.base, head: record.head, draft: record.draft }))
+        Ok(record.map(|(_, ProposalRecord { base, base_tip, head, draft, .. })| Known {
+            base,
+            base_tip,
+            head,
+            draft,
+        }))
     }
 
     /// What stands at a branch, when it is a proposal.
@@ -199,9 +213,9 @@ impl GitRemote {
         default: Option<&BranchName>,
         ctx: &RunContext,
     ) -> Result<Option<Known>, VcsError> {
-        let Some(own) = branches.own_trailers(tip, ctx).await? else { return Ok(None) };
+        let Some((own, base_tip)) = branches.own_trailers(tip, ctx).await? else { return Ok(None) };
         let base = own.base.or_else(|| default.cloned());
-        Ok(base.map(|base| Known { base, head: tip.clone(), draft: own.draft }))
+        Ok(base.map(|base| Known { base, base_tip, head: tip.clone(), draft: own.draft }))
     }
 
     /// Merged, closed, or as it was asked for.
@@ -213,9 +227,12 @@ impl GitRemote {
         ctx: &RunContext,
     ) -> Result<ProposalState, VcsError> {
         let mut listed = branches.list(&[known.base.to_string()], ctx).await?;
-        if let Some(base_tip) = listed.branches.remove(&known.base) {
-            branches.ensure(std::slice::from_ref(&base_tip), ctx).await?;
-            if branches.ancestry(&base_tip, &known.head, ctx).await? == Ancestry::Within {
+        // While the base stands where the proposal was made, nothing was merged.
+        if let Some(tip) = listed.branches.remove(&known.base).filter(|tip| *tip != known.base_tip) {
+            branches.ensure(std::slice::from_ref(&tip), ctx).await?;
+            if branches.holds(&tip, [&known.base_tip, &known.head], ctx).await?
+                || branches.ancestry(&tip, &known.head, ctx).await? == Ancestry::Within
+            {
                 return Ok(ProposalState::Merged);
             }
         }
@@ -351,8 +368,13 @@ impl VcsProvider for GitRemote {
         }
         let publication = Publication::new(request, ctx);
         let made = publish(&branches, &publication, &self.limits, ctx).await?;
-        let (base, head, draft) = (made.base.clone(), made.head.clone(), request.changes.draft);
-        let known = Known { base, head, draft };
+        let draft = request.changes.draft;
+        let known = Known {
+            base: made.base.clone(),
+            base_tip: made.base_tip.clone(),
+            head: made.head.clone(),
+            draft,
+        };
         // The branch is there: from here on nothing may make the run say that it is not.
         if let Err(error) = self.remember(&branches, publication, &made, ctx).await {
             tracing::warn!(%error, branch = %made.branch, "a proposal could not be recorded");

@@ -1,6 +1,5 @@
-//! How sure a diagnosis is, as a calibrated number.
+//! How sure a diagnosis is.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -59,55 +58,4 @@ pub struct ConfidenceCap {
     pub limit: Confidence,
     /// Why.
     pub reason: String,
-}
-
-/// Turns the score of a rule into a probability: a Beta prior per rule, updated with labelled cases.
-///
-/// `confidence = (hits + a) / (cases + a + b)`. With no labels this is the prior of the catalogue; the number of labels
-/// is always reported beside it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Calibrator {
-    /// Name and version, as the artifact records it.
-    pub id: String,
-    rules: BTreeMap<String, RuleCalibration>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct RuleCalibration {
-    a: f64,
-    b: f64,
-    #[serde(default)]
-    hits: u32,
-    #[serde(default)]
-    cases: u32,
-}
-
-/// A calibrated score.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Calibration {
-    /// The probability.
-    pub confidence: Confidence,
-    /// How many labelled cases stand behind it.
-    pub support: u32,
-}
-
-impl Calibrator {
-    /// Reads a table: `{"id": …, "rules": {rule: {"a": …, "b": …, "hits": …, "cases": …}}}`.
-    ///
-    /// # Errors
-    /// When the text is not of that form.
-    pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text)
-    }
-
-    /// The probability that a finding of `rule` is right. `strength` from 0 to 1 says how clear the finding is and
-    /// scales the result; an unknown rule gets 0.3.
-    #[must_use]
-    pub fn calibrate(&self, rule: &str, strength: f64) -> Calibration {
-        let Some(entry) = self.rules.get(rule) else {
-            return Calibration { confidence: Confidence::new(0.3 * strength), support: 0 };
-        };
-        let mean = (f64::from(entry.hits) + entry.a) / (f64::from(entry.cases) + entry.a + entry.b);
-        Calibration { confidence: Confidence::new(mean * strength), support: entry.cases }
-    }
 }

@@ -1,5 +1,6 @@
 //! What a run found out, and how sure it is: [`Diagnosis`], its [`Receipt`]s and the [`Diagnoser`] plug trait.
 
+mod calibrator;
 mod citation;
 mod confidence;
 mod diagnoser;
@@ -10,8 +11,9 @@ mod receipt;
 mod repair;
 
 pub use crate::redaction::{contains_secret, redact};
+pub use calibrator::{Calibration, Calibrator, CaseLabel};
 pub use citation::Citation;
-pub use confidence::{Calibration, Calibrator, Confidence, ConfidenceCap};
+pub use confidence::{Confidence, ConfidenceCap};
 pub use diagnoser::{DiagnoseError, DiagnoseRequest, Diagnoser, Unfinished};
 pub use diagnosis::{
     Causality, ChainStep, Depth, DetectionTiming, Diagnosis, FixKind, Hypothesis, HypothesisState,

@@ -1,17 +1,24 @@
 //! Turns a proven fix into a proposal.
 
+use std::sync::Arc;
+
 use super::draft::{Draft, RunSubject};
 use super::healer::Parts;
 use super::proof::ProvenFix;
 use super::run::Source;
 use super::stop::{Flow, Stop};
-use crate::code::{CodeSnapshot, RepoPath};
+use crate::code::RepoPath;
 use crate::diagnosis::Diagnosis;
 use crate::fix::PathPolicy;
 use crate::id::{BranchName, Digest};
 use crate::report::{PullRequestOptions, PullRequestText, pull_request};
 use crate::run::{EventKind, Phase, ProposalRecord, RunContext};
-use crate::vcs::{ChangeSet, Proposal, ProposalAction, ProposeRequest};
+use crate::vcs::{
+    ChangeSet, FileContent, Proposal, ProposalAction, ProposalState, ProposeRequest, VcsProvider,
+};
+
+/// Largest template that is read, in bytes.
+const MAX_TEMPLATE_BYTES: u64 = 256 << 10;
 
 /// A proven fix and where it goes.
 #[derive(Debug)]
@@ -48,7 +55,8 @@ async fn propose(
     let Some(vcs) = &parts.vcs else {
         return Err(Stop::rejected("no_repository", "no repository provider is configured"));
     };
-    let mut text = pull_request_text(parts, source, subject, draft, ctx)?;
+    let template = template(&**vcs, source, ctx).await;
+    let mut text = pull_request_text(parts, template.as_deref(), subject, draft, ctx)?;
     for part in [&mut text.title, &mut text.body, &mut text.commit_message] {
         *part = parts.redactor.clean(part);
         PathPolicy::check_text("the text of the proposal", part, &parts.redactor)
@@ -77,7 +85,7 @@ async fn propose(
 
 fn pull_request_text(
     parts: &Parts,
-    source: &Source,
+    template: Option<&str>,
     subject: RunSubject,
     draft: &Draft,
     ctx: &RunContext,
@@ -87,20 +95,33 @@ fn pull_request_text(
     let options = PullRequestOptions {
         trace_url_base: parts.policy.trace_url_base.as_deref(),
         forge_hosts: parts.policy.forge_hosts.iter().map(String::as_str).collect(),
-        template: template(&source.code),
+        template,
     };
     let nothing = || Stop::rejected("nothing_to_propose", "there is no diagnosis or no change to propose");
     pull_request(&preview, &options).ok_or_else(nothing)
 }
 
-/// The repository's own pull request template, where GitHub looks for it.
-fn template(code: &CodeSnapshot) -> Option<&str> {
-    let is_template = |path: &RepoPath| {
+/// The repository's own pull request template, where GitHub looks for it. Only of small repositories was it read before.
+async fn template(vcs: &dyn VcsProvider, source: &Source, ctx: &RunContext) -> Option<Arc<str>> {
+    let code = &source.code;
+    let is_template = |path: &&RepoPath| {
         let lower = path.as_str().to_ascii_lowercase();
-        let name = lower.trim_start_matches(".github/").trim_start_matches("docs/");
-        name == "pull_request_template.md"
+        let name = [".github/", "docs/"].iter().find_map(|directory| lower.strip_prefix(directory));
+        name.unwrap_or(&lower) == "pull_request_template.md"
     };
-    code.files().find(|(path, _)| is_template(path)).map(|(_, file)| &*file.text)
+    let path = code.paths().iter().find(is_template)?;
+    if let Some(file) = code.file(path) {
+        return Some(Arc::clone(&file.text));
+    }
+    let repository = &source.resolved.repository;
+    match vcs.read_file(repository, code.commit(), path, MAX_TEMPLATE_BYTES, ctx).await {
+        Ok(FileContent::Text { text, .. }) => Some(text),
+        other => {
+            let why = other.err().map_or_else(|| "it is no short text".to_owned(), |error| error.to_string());
+            ctx.emit(EventKind::Warning { message: format!("{path} is not used: {why}") });
+            None
+        }
+    }
 }
 
 /// What makes two failures the same: repository, place, pattern and the branch that the fix is for.
@@ -131,10 +152,14 @@ fn branch_prefix(fingerprint: &Digest) -> Flow<BranchName> {
 }
 
 fn describe(proposal: &Proposal) -> String {
-    let did = match proposal.action {
-        ProposalAction::Created => "was created",
-        ProposalAction::Reused => "had been created by an earlier run and is unchanged",
-        ProposalAction::Updated => "had been created by an earlier run; its text was brought up to date",
+    let did = match (proposal.action, proposal.state) {
+        (ProposalAction::Created, _) => "was created",
+        (ProposalAction::Updated, _) => "had been created by an earlier run; its text was brought up to date",
+        (ProposalAction::Reused, ProposalState::Merged) => "had been created by an earlier run and is merged",
+        (ProposalAction::Reused, ProposalState::Closed) => {
+            "had been created by an earlier run and was closed since; it is not opened again"
+        }
+        (ProposalAction::Reused, _) => "had been created by an earlier run and is unchanged",
     };
     format!("the fix is proven and proposed: branch {} for {} {did}", proposal.branch, proposal.base)
 }
@@ -151,5 +176,32 @@ fn record(proposal: Proposal, changes: ChangeSet) -> ProposalRecord {
         body: changes.body,
         signature: proposal.signature,
         warnings: proposal.warnings,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::memory_commit;
+
+    #[test]
+    fn what_people_did_to_an_earlier_proposal_is_said() {
+        for (state, words) in [
+            (ProposalState::Open, "is unchanged"),
+            (ProposalState::Merged, "is merged"),
+            (ProposalState::Closed, "was closed since; it is not opened again"),
+        ] {
+            let proposal = Proposal {
+                branch: BranchName::new("fix/staso-a-1").unwrap(),
+                base: BranchName::new("main").unwrap(),
+                head: memory_commit(1),
+                url: String::new(),
+                state,
+                action: ProposalAction::Reused,
+                signature: None,
+                warnings: Vec::new(),
+            };
+            assert!(describe(&proposal).ends_with(words), "{}", describe(&proposal));
+        }
     }
 }

@@ -1,80 +1,84 @@
-//! Checkouts that are kept: one read-only directory per repository and commit, shared by all runs.
+//! Checkouts that are kept: one directory per repository and commit, shared by all runs.
 //!
 //! ```text
 //! <data>/checkouts/<repository>-<commit>/files/     the checkout
 //! <data>/checkouts/<repository>-<commit>/lease      share-locked by everyone who uses it; its time is the last use
-//! <data>/checkouts/<repository>-<commit>/complete   what is in it, and since which start of the machine
+//! <data>/checkouts/<repository>-<commit>/complete   what is in it, how its files looked, since which start of the machine
+//! <data>/checkouts/<repository>-<commit>.1/         the same, when the first was altered while someone uses it
 //! <data>/checkouts/.tmp-<stripe>-…                  half-made or half-removed
 //! <data>/locks/<stripe>                             held while an entry of that stripe is made or removed
+//! <data>/locks/room                                 held while room is made
 //! ```
 //!
 //! An entry is made under a temporary name and renamed when it is whole; a process that dies leaves only the temporary
-//! directory, which the next holder of the stripe's lock removes. The kernel releases locks of dead processes. Files are
+//! directory, which the next holder of the stripe's lock removes. It is removed by whoever holds its lease alone until it
+//! has another name, so that nobody begins to use it meanwhile. The kernel releases locks of dead processes. Files are
 //! not flushed to the disk one by one; instead an entry of an earlier start of the machine is made anew, because a power
 //! failure may have left it with holes.
+//!
+//! Files have the permissions of a clone, for commands of a session, which change copies of them. Nothing keeps another
+//! process of this user from changing the files themselves: it could as well take write protection away. So every use
+//! begins with a look at each file's metadata, and an entry that is not as it was left is made anew.
 
-use std::fs::{self, File, FileTimes, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
+use git2::Oid;
 use staso_core::id::{CommitId, Digest};
 use staso_core::trace::Timestamp;
 use staso_core::vcs::{Checkout, VcsError};
 
 use super::checkout::{remove_tree, write_tree};
 use super::data::{self, Hold};
+use super::entry::{Complete, Entry, Lease};
+use super::fingerprint::Fingerprint;
 use super::repository::GitRepository;
 use crate::blocking::Stop;
+use crate::error;
 use crate::limits::GitLimits;
-use crate::{error, platform};
 
-/// Version of the layout above. Entries of another version are made anew.
-const LAYOUT: u32 = 1;
 /// Locks that all entries share.
 const STRIPES: u8 = 64;
+/// Entries of one commit: when one was altered while it is used, the next is made.
+const PLACES: u8 = 4;
 
 /// The kept checkouts below one data directory.
 #[derive(Debug, Clone)]
 pub(crate) struct CheckoutCache {
     root: PathBuf,
-    limits: GitLimits,
-}
-
-/// What the file `complete` says.
-#[derive(Debug, Serialize, Deserialize)]
-struct Complete {
-    layout: u32,
-    bytes: u64,
-    unusable: usize,
-    boot: String,
-}
-
-/// Keeps an entry from being removed while it is used.
-#[derive(Debug)]
-struct Lease {
-    _lock: File,
+    pub(super) limits: GitLimits,
 }
 
 /// One repository and commit.
-struct Key {
+pub(super) struct Key {
     name: String,
-    stripe: u8,
+    pub(super) stripe: u8,
 }
 
 impl Key {
     fn new(repository_id: &str, commit: &CommitId) -> Self {
         let repository = Digest::of(repository_id);
-        let name = format!("{}-{commit}", repository.hex().get(..16).unwrap_or_default());
+        Self::named(format!("{}-{commit}", repository.hex().get(..16).unwrap_or_default()))
+    }
+
+    /// The key of an entry by the entry's name; `None` when it is no entry's.
+    pub(super) fn of_entry(name: &str) -> Option<Self> {
+        let (repository, _) = name.split_once('-')?;
+        let key = name.split_once('.').map_or(name, |(key, _)| key);
+        (!repository.is_empty() && !repository.starts_with('.')).then(|| Self::named(key.to_owned()))
+    }
+
+    fn named(name: String) -> Self {
         let digest = Digest::of(&name);
         let stripe =
             digest.hex().get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok()).unwrap_or_default();
         Self { name, stripe: stripe % STRIPES }
     }
 
-    fn temporary(&self) -> String {
-        format!(".tmp-{:02}-{}", self.stripe, self.name)
+    fn place(&self, number: u8) -> String {
+        if number == 0 { self.name.clone() } else { format!("{}.{number}", self.name) }
     }
 }
 
@@ -94,90 +98,101 @@ impl CheckoutCache {
         // Also for a kept one: who cannot read the commit gets no checkout of it.
         let tree = repository.tree(commit)?.id();
         let key = Key::new(&repository.id(), commit);
-        let entry = self.checkouts().join(&key.name);
         for directory in ["locks", "checkouts"] {
             data::make_directory(&self.root, directory, data::PASSABLE)
                 .map_err(|error| error::backend("preparing the checkout cache", error))?;
         }
-        if let Some(lease) = lease(&entry, now) {
-            return Ok(checkout(&entry, commit, lease));
+        if let Some((entry, lease)) = self.find(&key, tree, now, stop)? {
+            return Ok(entry.checkout(commit, lease));
         }
-        let made = {
+        let (entry, lease) = {
             let _stripe = data::lock(&self.stripe(key.stripe), Hold::Alone, stop)?;
-            match lease(&entry, now) {
-                Some(lease) => return Ok(checkout(&entry, commit, lease)),
+            match self.find(&key, tree, now, stop)? {
+                Some((entry, lease)) => return Ok(entry.checkout(commit, lease)),
                 None => self.make(repository, tree, &key, now, stop)?,
             }
         };
         // Failing to make room does not take away what was made.
-        if let Err(error) = self.evict() {
+        if let Err(error) = self.make_room() {
             tracing::warn!(%error, "could not remove old checkouts");
         }
-        Ok(checkout(&entry, commit, made))
+        Ok(entry.checkout(commit, lease))
     }
 
+    fn find(
+        &self,
+        key: &Key,
+        tree: Oid,
+        now: SystemTime,
+        stop: &Stop,
+    ) -> Result<Option<(Entry, Lease)>, VcsError> {
+        for entry in self.places(key) {
+            if let Some(lease) = entry.lease(tree, now, stop)? {
+                return Ok(Some((entry, lease)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The caller holds the stripe's lock.
     fn make(
         &self,
         repository: &GitRepository,
-        tree: git2::Oid,
+        tree: Oid,
         key: &Key,
         now: SystemTime,
         stop: &Stop,
-    ) -> Result<Lease, VcsError> {
+    ) -> Result<(Entry, Lease), VcsError> {
         let fail = |error: io::Error| error::backend("writing a checkout", error);
-        let entry = self.checkouts().join(&key.name);
-        let temporary = self.checkouts().join(key.temporary());
+        let temporary = self.checkouts().join(format!(".tmp-{:02}-{}", key.stripe, key.name));
         self.sweep(key.stripe).map_err(fail)?;
-        if entry.exists() {
-            self.discard(&entry, key.stripe).map_err(fail)?;
-        }
+        let entry = self.free_place(key).map_err(fail)?;
         fs::create_dir(&temporary).map_err(fail)?;
-        let filled =
-            write_tree(repository, tree, &temporary.join("files"), &self.limits, stop).and_then(|written| {
-                let complete = Complete {
-                    layout: LAYOUT,
-                    bytes: written.bytes,
-                    unusable: written.unusable,
-                    boot: boot_id(),
-                };
-                publish(&temporary, &entry, &complete, now).map_err(fail)
-            });
+        let filled = self.fill(repository, tree, &temporary, stop).and_then(|complete| {
+            entry.publish(&temporary, &complete, now).map(|lease| (entry, lease)).map_err(fail)
+        });
         if filled.is_err() {
             drop(remove_tree(&temporary));
         }
         filled
     }
 
-    /// Removes the least recently used entries that nobody uses until the rest fits.
-    fn evict(&self) -> io::Result<()> {
-        let mut entries = self.entries()?;
-        let mut total: u64 = entries.iter().map(|entry| entry.bytes).sum();
-        entries.sort_by_key(|entry| entry.used);
-        for entry in entries {
-            if total <= self.limits.cache_bytes {
-                break;
-            }
-            let Some(_stripe) = data::try_lock(&self.stripe(entry.stripe), Hold::Alone)? else { continue };
-            if !is_unused(&entry.path) {
-                continue;
-            }
-            self.discard(&entry.path, entry.stripe)?;
-            total = total.saturating_sub(entry.bytes);
-        }
-        self.sweep_all()
+    fn fill(
+        &self,
+        repository: &GitRepository,
+        tree: Oid,
+        directory: &Path,
+        stop: &Stop,
+    ) -> Result<Complete, VcsError> {
+        let files = directory.join("files");
+        let written = write_tree(repository, tree, &files, &self.limits, stop)?;
+        Ok(Complete::new(tree, &written, Fingerprint::of(&files, stop)?))
     }
 
-    /// Takes an entry out of sight in one step, then removes it. The caller holds the stripe's lock.
-    fn discard(&self, entry: &Path, stripe: u8) -> io::Result<()> {
-        let name = entry.file_name().unwrap_or_default().to_string_lossy();
+    /// The first place where nothing is, or something that nobody uses, which is removed.
+    fn free_place(&self, key: &Key) -> io::Result<Entry> {
+        for entry in self.places(key) {
+            if !entry.exists() || self.discard(&entry, key.stripe)? {
+                return Ok(entry);
+            }
+        }
+        Err(io::Error::other("all kept checkouts of the commit were altered and are still in use"))
+    }
+
+    /// Removes an entry that nobody uses, out of sight in one step. Whether it did. The caller holds the stripe's lock.
+    pub(super) fn discard(&self, entry: &Entry, stripe: u8) -> io::Result<bool> {
+        let Some(claim) = entry.claim()? else { return Ok(false) };
+        let name = entry.path().file_name().unwrap_or_default().to_string_lossy();
         let away = self.checkouts().join(format!(".tmp-{stripe:02}-old-{name}"));
         remove_tree(&away)?;
-        fs::rename(entry, &away)?;
-        remove_tree(&away)
+        fs::rename(entry.path(), &away)?;
+        drop(claim);
+        remove_tree(&away)?;
+        Ok(true)
     }
 
     /// Removes what dead processes left of a stripe. The caller holds its lock, so nobody is at work there.
-    fn sweep(&self, stripe: u8) -> io::Result<()> {
+    pub(super) fn sweep(&self, stripe: u8) -> io::Result<()> {
         let prefix = format!(".tmp-{stripe:02}-");
         for entry in fs::read_dir(self.checkouts())? {
             let entry = entry?;
@@ -188,58 +203,20 @@ impl CheckoutCache {
         Ok(())
     }
 
-    fn sweep_all(&self) -> io::Result<()> {
-        let mut stripes = Vec::new();
-        for entry in fs::read_dir(self.checkouts())? {
-            let name = entry?.file_name();
-            let name = name.to_string_lossy();
-            stripes.extend(name.strip_prefix(".tmp-").and_then(|rest| rest.get(..2)?.parse::<u8>().ok()));
-        }
-        stripes.sort_unstable();
-        stripes.dedup();
-        for stripe in stripes {
-            if let Some(_lock) = data::try_lock(&self.stripe(stripe), Hold::Alone)? {
-                self.sweep(stripe)?;
-            }
-        }
-        Ok(())
+    fn places(&self, key: &Key) -> impl Iterator<Item = Entry> {
+        (0..PLACES).map(|number| Entry::at(self.checkouts().join(key.place(number))))
     }
 
-    fn entries(&self) -> io::Result<Vec<Kept>> {
-        let mut kept = Vec::new();
-        for entry in fs::read_dir(self.checkouts())? {
-            let path = entry?.path();
-            kept.extend(Kept::read(path));
-        }
-        Ok(kept)
+    pub(super) fn stripe(&self, stripe: u8) -> PathBuf {
+        self.locks().join(format!("{stripe:02}"))
     }
 
-    fn stripe(&self, stripe: u8) -> PathBuf {
-        self.root.join("locks").join(format!("{stripe:02}"))
+    pub(super) fn locks(&self) -> PathBuf {
+        self.root.join("locks")
     }
 
-    fn checkouts(&self) -> PathBuf {
+    pub(super) fn checkouts(&self) -> PathBuf {
         self.root.join("checkouts")
-    }
-}
-
-/// An entry as eviction sees it.
-struct Kept {
-    path: PathBuf,
-    stripe: u8,
-    bytes: u64,
-    used: SystemTime,
-}
-
-impl Kept {
-    fn read(path: PathBuf) -> Option<Self> {
-        let name = path.file_name()?.to_str()?.to_owned();
-        let (repository, commit) = name.split_once('-').filter(|(repository, _)| !repository.is_empty())?;
-        let stripe = Digest::of(format!("{repository}-{commit}"));
-        let stripe = u8::from_str_radix(stripe.hex().get(..2)?, 16).ok()? % STRIPES;
-        let used = fs::metadata(path.join("lease")).and_then(|lease| lease.modified()).ok()?;
-        let bytes = read_complete(&path).map_or(0, |complete| complete.bytes);
-        Some(Self { path, stripe, bytes, used })
     }
 }
 
@@ -247,58 +224,4 @@ impl Kept {
 pub(crate) fn system_time(time: Timestamp) -> SystemTime {
     let nanos = u64::try_from(time.as_nanos()).unwrap_or(0);
     SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos)
-}
-
-fn checkout(entry: &Path, commit: &CommitId, lease: Lease) -> Checkout {
-    Checkout::new(entry.join("files"), commit.clone(), Some(Box::new(lease)))
-}
-
-/// Shares the lock of a whole entry. `None` when there is none, or when it is just being removed.
-fn lease(entry: &Path, now: SystemTime) -> Option<Lease> {
-    let path = entry.join("lease");
-    let file = OpenOptions::new().read(true).write(true).open(&path).ok()?;
-    file.try_lock_shared().ok()?;
-    // Between opening and locking the entry may have been removed and made anew.
-    let (held, there) = (file.metadata().ok()?, fs::symlink_metadata(&path).ok()?);
-    let complete = read_complete(entry)?;
-    if !platform::is_same_file(&held, &there) || complete.layout != LAYOUT || complete.boot != boot_id() {
-        return None;
-    }
-    if file.set_times(FileTimes::new().set_modified(now)).is_err() {
-        tracing::debug!("the time of the last use of a checkout could not be noted");
-    }
-    Some(Lease { _lock: file })
-}
-
-/// Whether nobody holds a lease. The caller holds the stripe's lock; a lease that is taken right afterwards finds that
-/// its file is no longer where it was.
-fn is_unused(entry: &Path) -> bool {
-    File::open(entry.join("lease")).is_ok_and(|file| file.try_lock().is_ok())
-}
-
-fn publish(temporary: &Path, entry: &Path, complete: &Complete, now: SystemTime) -> io::Result<Lease> {
-    let create = |name: &str, mode| {
-        let mut options = OpenOptions::new();
-        platform::with_mode(options.create_new(true).write(true), mode).open(temporary.join(name))
-    };
-    let lease = create("lease", 0o600)?;
-    lease.lock_shared()?;
-    lease.set_times(FileTimes::new().set_modified(now))?;
-    let mut marker = create("complete", 0o644)?;
-    marker.write_all(&serde_json::to_vec(complete)?)?;
-    platform::set_mode(temporary, data::PASSABLE)?;
-    fs::rename(temporary, entry)?;
-    Ok(Lease { _lock: lease })
-}
-
-fn read_complete(entry: &Path) -> Option<Complete> {
-    let mut text = Vec::new();
-    File::open(entry.join("complete")).ok()?.take(4096).read_to_end(&mut text).ok()?;
-    serde_json::from_slice(&text).ok()
-}
-
-/// Which start of the machine this is; the same for all on systems that do not tell.
-fn boot_id() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .map_or_else(|_| String::new(), |id| id.trim().to_owned())
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use git2::build::TreeUpdateBuilder;
-use git2::{ErrorCode, FileMode, Oid, Tree};
+use git2::{ErrorCode, FileMode, MergeOptions, Oid, Tree};
 use staso_core::code::RepoPath;
-use staso_core::id::{BranchName, CommitId};
+use staso_core::id::{BlobId, BranchName, CommitId};
 use staso_core::vcs::{ChangeSet, FileEdit, TreeEntryKind, VcsError};
 
 use super::read::holds_lfs_pointer;
@@ -100,6 +100,37 @@ pub(crate) fn is_made_between(
         }
     }
     Ok(update(repository, &before, &edits)? == after.id())
+}
+
+/// Whether merging `after`, which stands on `before`, into `tip` would change nothing: so it is after a merge of any kind,
+/// also when the commit itself became another one.
+pub(crate) fn is_held(
+    repository: &GitRepository,
+    before: &CommitId,
+    after: &CommitId,
+    tip: &CommitId,
+) -> Result<bool, VcsError> {
+    let fail = |error| repository.fail("comparing commits", error);
+    let (before, after) = (tree_of(repository, before)?, tree_of(repository, after)?);
+    let tip = tree_of(repository, tip)?;
+    if before.id() == after.id() {
+        return Ok(false);
+    }
+    let mut options = MergeOptions::new();
+    options.find_renames(false);
+    let merged = repository.git().merge_trees(&before, &tip, &after, Some(&options)).map_err(fail)?;
+    let changed = repository.git().diff_tree_to_index(Some(&tip), Some(&merged), None).map_err(fail)?;
+    Ok(!merged.has_conflicts() && changed.deltas().len() == 0)
+}
+
+/// The content of a file. Empty when it is not here.
+pub(crate) fn content(repository: &GitRepository, blob: &BlobId) -> Result<Vec<u8>, VcsError> {
+    let fail = |error| repository.fail("reading a file", error);
+    match repository.git().find_blob(Oid::from_str(blob.as_str()).map_err(fail)?) {
+        Ok(found) => Ok(found.content().to_vec()),
+        Err(error) if error.code() == ErrorCode::NotFound => Ok(Vec::new()),
+        Err(error) => Err(fail(error)),
+    }
 }
 
 /// The edits that a tree does not have yet.

@@ -19,10 +19,12 @@ use crate::blocking::Stop;
 use crate::limits::GitLimits;
 use crate::{error, platform};
 
-/// Readable by everyone: a sandbox may run as another user.
-const DIRECTORY_MODE: u32 = 0o555;
-const FILE_MODE: u32 = 0o444;
-const EXECUTABLE_MODE: u32 = 0o555;
+/// As in a clone, whatever the umask of the host says. Readable by everyone: a sandbox may run as another user.
+const DIRECTORY_MODE: u32 = 0o755;
+const FILE_MODE: u32 = 0o644;
+const EXECUTABLE_MODE: u32 = 0o755;
+/// What a name, and every begun block of a file, takes of the disk.
+const BLOCK_BYTES: u64 = 4096;
 /// Longest target that Linux takes for a symbolic link.
 const LINK_MAX_BYTES: u64 = 4095;
 
@@ -31,6 +33,8 @@ const LINK_MAX_BYTES: u64 = 4095;
 pub(crate) struct Written {
     /// Bytes of all files.
     pub(crate) bytes: u64,
+    /// What files, links and directories take of the disk, about.
+    pub(crate) disk_bytes: u64,
     /// Entries that were left out because no path or link can express them safely.
     pub(crate) unusable: usize,
 }
@@ -43,7 +47,7 @@ struct Writer<'a> {
     written: Written,
 }
 
-/// Writes the tree into the new directory `root`, which is read-only afterwards.
+/// Writes the tree into the new directory `root`.
 pub(crate) fn write_tree(
     repository: &GitRepository,
     tree: Oid,
@@ -84,6 +88,7 @@ impl<'a> Writer<'a> {
     fn directory(&mut self, path: PathBuf) -> Result<(), VcsError> {
         platform::make_directory(&path, 0o700).map_err(|error| self.fail(&path, error))?;
         self.directories.push(path);
+        self.takes(0);
         Ok(())
     }
 
@@ -94,7 +99,6 @@ impl<'a> Writer<'a> {
             let mut options = OpenOptions::new();
             let mut file = platform::with_mode(options.write(true).create_new(true), mode).open(&path)?;
             file.write_all(content.content())?;
-            // Whatever the umask of the host says.
             platform::set_file_mode(&file, mode)
         };
         write().map_err(|error| self.fail(&path, error))
@@ -117,11 +121,18 @@ impl<'a> Writer<'a> {
         if size > limit {
             return Err(too_large(path.as_str(), format!("{limit} bytes")));
         }
+        self.takes(size);
         self.written.bytes = self.written.bytes.saturating_add(size);
         if self.written.bytes > self.limits.checkout_bytes {
             return Err(too_large("the checkout", format!("{} bytes", self.limits.checkout_bytes)));
         }
         self.repository.git().find_blob(oid).map_err(|error| self.repository.fail("reading a file", error))
+    }
+
+    /// Counts something with this many bytes of content.
+    fn takes(&mut self, bytes: u64) {
+        let blocks = bytes.div_ceil(BLOCK_BYTES).saturating_add(1).saturating_mul(BLOCK_BYTES);
+        self.written.disk_bytes = self.written.disk_bytes.saturating_add(blocks);
     }
 
     fn seal(&self) -> Result<(), VcsError> {
@@ -145,7 +156,7 @@ fn too_large(what: &str, limit: String) -> VcsError {
     VcsError::TooLarge { what: what.to_owned(), limit }
 }
 
-/// Removes a directory tree that may be read-only. Links in it are removed, not followed.
+/// Removes a directory tree; parts of it may be closed to its owner. Links in it are removed, not followed.
 pub(crate) fn remove_tree(root: &Path) -> io::Result<()> {
     match make_writable(root).and_then(|()| fs::remove_dir_all(root)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -30,11 +30,29 @@ pub(crate) enum Hold {
 pub(crate) fn make_directory(data: &Path, name: &str, mode: u32) -> io::Result<()> {
     for (directory, mode) in [(data, PASSABLE), (&data.join(name), mode)] {
         if !directory.is_dir() {
-            fs::create_dir_all(directory)?;
-            platform::set_mode(directory, mode)?;
+            make_whole(directory, mode)?;
         }
     }
     Ok(())
+}
+
+/// Makes a directory that nobody sees before it has its mode: a process that dies in between would leave it as the umask
+/// says, perhaps closed to the sandbox's user. Others may do the same at the same time.
+fn make_whole(directory: &Path, mode: u32) -> io::Result<()> {
+    let mut name = directory.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let new = directory.with_file_name(name);
+    let made = fs::create_dir_all(&new)
+        .and_then(|()| platform::set_mode(&new, mode))
+        .and_then(|()| fs::rename(&new, directory));
+    match made {
+        // Someone else was faster with one of the steps.
+        Err(_) if directory.is_dir() => match fs::remove_dir(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        },
+        made => made,
+    }
 }
 
 /// Takes the lock, if it is free. The kernel releases it when the value is dropped or the process dies.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use git2::Oid;
 use staso_core::id::{BranchName, CommitId};
+use staso_core::redaction::Redactor;
 use staso_core::vcs::{Proposal, ProposalAction, ProposalState, VcsError};
 
 use super::record::{self, ProposalRecord, Put};
@@ -17,7 +18,9 @@ use super::revision::{branch_tip, reaches};
 use super::{change, commit};
 use crate::blocking::Stop;
 use crate::limits::GitLimits;
-use crate::publish::{CommitMessage, MAX_NUMBER, Publication, Trailers, number_of, numbered};
+use crate::publish::{
+    CommitMessage, MAX_NUMBER, Publication, Trailers, check_added, check_texts, number_of, numbered, suspects,
+};
 use crate::shell::quoted;
 
 /// Rounds in which a number is not to be had before the next one is taken.
@@ -45,12 +48,18 @@ pub(crate) fn propose(
     repository: &GitRepository,
     publication: &Publication,
     limits: &GitLimits,
+    redactor: &Redactor,
     stop: &Stop,
 ) -> Result<Proposal, VcsError> {
     publication.check_prefix()?;
     change::check(&publication.changes, limits)?;
     repository.commit(&publication.changes.base)?;
     let message = CommitMessage::new(publication)?;
+    check_texts(&publication.changes, redactor)?;
+    for edit in suspects(&publication.changes, redactor) {
+        let before = edit.before.as_ref().map(|blob| change::content(repository, blob)).transpose()?;
+        check_added(edit, &before.unwrap_or_default(), redactor)?;
+    }
     let publisher = Publisher { repository, publication, message };
     let mut tries = BTreeMap::new();
     // A number is given up after a bounded number of rounds, and there is a bounded number of numbers.
@@ -198,21 +207,7 @@ impl Publisher<'_> {
     }
 
     fn record(&self, branch: &BranchName, base_tip: &CommitId, head: &CommitId) -> ProposalRecord {
-        let changes = &self.publication.changes;
-        ProposalRecord {
-            schema_version: ProposalRecord::SCHEMA_VERSION,
-            branch: branch.clone(),
-            base: self.publication.base.clone(),
-            base_tip: base_tip.clone(),
-            head: head.clone(),
-            key: self.message.key.clone(),
-            run_id: self.publication.run_id,
-            created_at: self.publication.now,
-            draft: changes.draft,
-            labels: changes.labels.clone(),
-            title: self.message.title.clone(),
-            body: changes.body.clone(),
-        }
+        ProposalRecord::new(self.publication, &self.message, branch, base_tip, head)
     }
 
     fn fail(&self, error: git2::Error) -> VcsError {
@@ -245,8 +240,10 @@ fn proposal(
             .map_err(|error| repository.fail("reading a proposal", error))?,
     };
     let merged = match branch_tip(repository, &record.base)? {
-        Some((base, _)) if repository.git().odb().is_ok_and(|odb| odb.exists(head)) => {
-            reaches(repository, base, head)?
+        Some((base, base_tip))
+            if base_tip != record.base_tip && repository.git().odb().is_ok_and(|odb| odb.exists(head)) =>
+        {
+            reaches(repository, base, head)? || is_held(repository, record, &commit_id(head)?, &base_tip)?
         }
         _ => false,
     };
@@ -267,6 +264,19 @@ fn proposal(
         signature: None,
         warnings,
     })
+}
+
+/// Whether the newest commit of the base has what the proposal changes, as after a squash merge.
+fn is_held(
+    repository: &GitRepository,
+    record: &ProposalRecord,
+    head: &CommitId,
+    base_tip: &CommitId,
+) -> Result<bool, VcsError> {
+    match change::is_held(repository, &record.base_tip, head, base_tip) {
+        Err(VcsError::CommitNotFound { .. }) => Ok(false),
+        found => found,
+    }
 }
 
 /// Everything that stands at `<prefix>-<number>`, by number.

@@ -13,10 +13,14 @@ use super::walk::{Met, Next, kind, walk};
 use crate::blocking::Stop;
 use crate::error;
 
-/// First line of a pointer file, by the Git LFS specification v1.
-const LFS_HEADER: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
-/// Largest pointer file, by the same.
-const LFS_MAX_BYTES: usize = 1024;
+/// How pointer files begin, by the Git LFS specification and, for older ones, by what its program takes.
+const LFS_HEADERS: [&str; 3] = [
+    "version https://git-lfs.github.com/spec/v",
+    "version https://hawser.github.com/spec/v",
+    "version http://git-media.io/v/",
+];
+/// Largest pointer file, by the same: less than 1024 bytes.
+pub(crate) const LFS_MAX_BYTES: u64 = 1023;
 /// Longest target of a symbolic link that is shown.
 const LINK_MAX_BYTES: u64 = 4096;
 
@@ -88,7 +92,7 @@ pub(crate) fn read_file(
 
 /// Whether a file is a pointer to content that Git LFS keeps elsewhere.
 pub(crate) fn holds_lfs_pointer(repository: &GitRepository, oid: Oid) -> Result<bool, VcsError> {
-    if blob_size(repository, oid)? > LFS_MAX_BYTES as u64 {
+    if blob_size(repository, oid)? > LFS_MAX_BYTES {
         return Ok(false);
     }
     let blob = repository.git().find_blob(oid).map_err(|error| repository.fail("reading a file", error))?;
@@ -97,7 +101,8 @@ pub(crate) fn holds_lfs_pointer(repository: &GitRepository, oid: Oid) -> Result<
 
 /// Whether these bytes are such a pointer.
 pub(crate) fn is_lfs_pointer(bytes: &[u8]) -> bool {
-    bytes.len() <= LFS_MAX_BYTES && bytes.starts_with(LFS_HEADER)
+    bytes.len() as u64 <= LFS_MAX_BYTES
+        && LFS_HEADERS.iter().any(|header| bytes.starts_with(header.as_bytes()))
 }
 
 /// Lists the files of a commit.
@@ -138,4 +143,23 @@ pub(crate) fn blob_size(repository: &GitRepository, oid: Oid) -> Result<u64, Vcs
 /// The id of a file's content as core names it.
 pub(crate) fn blob_id(oid: Oid) -> Result<BlobId, VcsError> {
     BlobId::new(oid.to_string()).map_err(|error| error::backend("naming a file", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_44_pointers_of_every_version_are_told_from_other_files() {
+        let rest = "oid sha256:4d7a\nsize 1\n";
+        for header in LFS_HEADERS {
+            for end in ["\n", "\r\n"] {
+                assert!(is_lfs_pointer(format!("{header}1{end}{rest}").as_bytes()), "{header}");
+            }
+        }
+        let long = format!("{}1\n{rest}{}", LFS_HEADERS[0], " ".repeat(1024));
+        for other in [long.as_str(), "version 1\n", "", " version https://git-lfs.github.com/spec/v1\n"] {
+            assert!(!is_lfs_pointer(other.as_bytes()), "{other:?}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use staso_core::vcs::VcsError;
 
 use super::repository::GitRepository;
 use crate::error;
-use crate::publish::{CommitMessage, Publication, Published};
+use crate::publish::{CommitMessage, Publication};
 
 /// Version of [`ProposalRecord`] as it is written.
 const SCHEMA_VERSION: u32 = 1;
@@ -34,23 +34,27 @@ pub(crate) struct ProposalRecord {
 }
 
 impl ProposalRecord {
-    pub(crate) const SCHEMA_VERSION: u32 = SCHEMA_VERSION;
-
-    /// The record of a branch that was published.
-    pub(crate) fn new(publication: &Publication, message: CommitMessage, made: &Published) -> Self {
+    /// The record of a branch at `head`, whose commit of ours stands on `base_tip`.
+    pub(crate) fn new(
+        publication: &Publication,
+        message: &CommitMessage,
+        branch: &BranchName,
+        base_tip: &CommitId,
+        head: &CommitId,
+    ) -> Self {
         let changes = &publication.changes;
         Self {
             schema_version: SCHEMA_VERSION,
-            branch: made.branch.clone(),
-            base: made.base.clone(),
-            base_tip: made.base_tip.clone(),
-            head: made.head.clone(),
-            key: message.key,
+            branch: branch.clone(),
+            base: publication.base.clone(),
+            base_tip: base_tip.clone(),
+            head: head.clone(),
+            key: message.key.clone(),
             run_id: publication.run_id,
             created_at: publication.now,
             draft: changes.draft,
             labels: changes.labels.clone(),
-            title: message.title,
+            title: message.title.clone(),
             body: changes.body.clone(),
         }
     }
@@ -77,7 +81,6 @@ impl ProposalRecord {
     }
 
     /// Writes the record. `replaces` is what it takes the place of; nothing else is ever overwritten.
-    ///
     pub(crate) fn write(&self, repository: &GitRepository, replaces: Option<Oid>) -> Result<Put, VcsError> {
         let Some(name) = reference(&self.branch) else { return Ok(Put::Blocked) };
         let text =

@@ -9,8 +9,8 @@ use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::{Access, VcsError};
 
 use super::auth::{App, GitHubAuth, Granted, RepositoryCredentials, Use, lag};
-pub(crate) use super::client::refusal;
-use super::client::{ApiAnswer, ApiRequest, ApiStatistics, Caller, Client, ClientOptions, SendError, clean};
+use super::client::{ApiAnswer, ApiRequest, ApiStatistics, Caller, Client, ClientOptions, SendError, pause};
+pub(crate) use super::client::{message, refusal};
 use super::endpoints::GitHubEndpoints;
 use crate::credentials::GitCredentials;
 use crate::error;
@@ -242,7 +242,7 @@ impl Api {
             let lagging = waits.len() < lag::WAITS.len() || token.is_fresh(app.now(ctx));
             let answer = self.send_with(Some(&token.secret), &token.account, request, scope, ctx).await?;
             match (answer.status, waits.next_if(|_| lagging && lag::is_possible(&answer))) {
-                (401 | 403, Some(wait)) => lag::pause(*wait, ctx).await?,
+                (401 | 403, Some(wait)) => pause(ctx, *wait).await.map_err(|_| VcsError::Cancelled)?,
                 (401, None) if replaced || lagging => {
                     app.forget_token(&token);
                     return Err(revoked(scope));
@@ -294,13 +294,6 @@ fn has_left(answer: &ApiAnswer, request: &ApiRequest, scope: Scope<'_>) -> bool 
 
 fn revoked(scope: Scope<'_>) -> ApiFailure {
     VcsError::CredentialRevoked { url: scope.repository.url.clone() }.into()
-}
-
-/// What GitHub says, for people; empty when it says nothing.
-pub(crate) fn message(answer: &ApiAnswer) -> String {
-    let parsed: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
-    let text = parsed.as_ref().and_then(|body| body.get("message")?.as_str()).unwrap_or_default();
-    clean(text)
 }
 
 pub(crate) fn failure(error: SendError, operation: &'static str, url: &RepositoryUrl) -> ApiFailure {

@@ -15,6 +15,7 @@ mod proposal;
 mod provider;
 mod remembered;
 mod resolve;
+mod tree;
 pub mod webhook;
 
 pub use auth::{AppCredentials, CredentialsError, GitHubAuth, JwtSigner};

@@ -76,6 +76,10 @@ mod tests {
         }
         let enterprise = GitHubEndpoints::enterprise("ghe.acme.com:8443").unwrap();
         assert_eq!(parse("https://ghe.acme.com:8443/a/b", &enterprise).unwrap(), "/repos/a/b");
+        let usual_port = GitHubEndpoints::enterprise("ghe.acme.com:443").unwrap();
+        for url in ["https://ghe.acme.com/a/b", "https://ghe.acme.com:443/a/b", "git@ghe.acme.com:a/b.git"] {
+            assert_eq!(parse(url, &usual_port).unwrap(), "/repos/a/b");
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(super) async fn preflight(
     let granted = match parts.api.granted(&name, ctx).await? {
         Granted::Unknown => match parts.granted.get(&repository.id) {
             Some(known) => known,
-            None => resolve::look(parts, &name, ctx).await?.granted,
+            None => resolve::look(parts, repository, &name, ctx).await?.granted,
         },
         known => known,
     };
@@ -47,6 +47,6 @@ async fn is_archived(
 ) -> Result<bool, VcsError> {
     match parts.is_archived(repository, ctx) {
         Some(known) => Ok(known),
-        None => Ok(resolve::look(parts, name, ctx).await?.archived),
+        None => Ok(resolve::look(parts, repository, name, ctx).await?.archived),
     }
 }

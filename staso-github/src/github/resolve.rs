@@ -8,7 +8,7 @@ use staso_core::vcs::{Access, RepositoryRef, ResolvedSource, VcsError};
 
 use super::api::{RepositoryName, Scope, refusal};
 use super::auth::Granted;
-use super::client::{ApiAnswer, ApiRequest};
+use super::client::{ApiAnswer, ApiRequest, clean};
 use super::name::encode;
 use super::options::CommitMode;
 use super::parts::{ID_PREFIX, Parts, commit_key};
@@ -115,9 +115,21 @@ pub(super) struct Look {
     pub(super) granted: Granted,
 }
 
-/// Looks at a repository.
-pub(super) async fn look(parts: &Parts, name: &RepositoryName, ctx: &RunContext) -> Result<Look, VcsError> {
+/// Looks at a repository that was resolved before.
+///
+/// # Errors
+/// [`VcsError::Gone`] when another one has its name now.
+pub(super) async fn look(
+    parts: &Parts,
+    repository: &RepositoryRef,
+    name: &RepositoryName,
+    ctx: &RunContext,
+) -> Result<Look, VcsError> {
     let (answer, granted) = describe(parts, name, ctx).await?;
+    if answer.id_text() != repository.id {
+        let reason = "another repository has its name now".to_owned();
+        return Err(VcsError::Gone { url: name.url.clone(), reason });
+    }
     Ok(Look { archived: answer.archived, granted })
 }
 
@@ -198,7 +210,6 @@ impl Lookup<'_> {
                 Ok(Some(Branch { name: name.clone(), tip: CommitId::new(tip).map_err(unusable)? }))
             }
             404 => self.absent(&answer).map(|()| None),
-            409 => Err(self.empty()),
             _ => Err(refusal(&answer, RESOLVING, self.name)),
         }
     }
@@ -263,7 +274,6 @@ impl Lookup<'_> {
         match answer.status {
             200 => Ok(()),
             404 | 422 => Err(VcsError::CommitNotFound { commit: commit.clone(), url: self.name.url.clone() }),
-            409 => Err(self.empty()),
             _ => Err(refusal(&answer, RESOLVING, self.name)),
         }
     }
@@ -285,12 +295,8 @@ impl Lookup<'_> {
         let scope = Scope { repository: self.name, access: Access::Read };
         Ok(self.parts.api.send(request, scope, self.ctx).await?)
     }
-
-    fn empty(&self) -> VcsError {
-        VcsError::Empty { url: self.name.url.clone() }
-    }
 }
 
 fn unusable(source: impl std::error::Error) -> VcsError {
-    VcsError::BadAnswer { operation: RESOLVING, reason: source.to_string() }
+    VcsError::BadAnswer { operation: RESOLVING, reason: clean(&source.to_string()) }
 }

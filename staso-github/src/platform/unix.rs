@@ -43,6 +43,15 @@ pub(crate) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
     one.dev() == other.dev() && one.ino() == other.ino()
 }
 
+/// What differs when a file was changed, replaced or given to somebody. The kernel sets the time of the last change of
+/// metadata by itself, whatever other times are set.
+pub(crate) fn signs_of_change(file: &Metadata) -> [i128; 8] {
+    let times = [file.mtime(), file.mtime_nsec(), file.ctime(), file.ctime_nsec()].map(i128::from);
+    let [modified, modified_ns, changed, changed_ns] = times;
+    let (mode, owner) = (file.mode().into(), file.uid().into());
+    [mode, owner, file.ino().into(), file.size().into(), modified, modified_ns, changed, changed_ns]
+}
+
 /// Whether this process may and should write into the directory: nobody, root included, does where all write bits are
 /// off.
 pub(crate) fn is_writable(directory: &Path) -> bool {

@@ -50,6 +50,13 @@ pub(crate) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
     one.creation_time() == other.creation_time() && one.file_size() == other.file_size()
 }
 
+/// What differs when a file was changed or replaced, as far as it is told without opening it: who sets the times back
+/// after a change of the same size is not found out.
+pub(crate) fn signs_of_change(file: &Metadata) -> [i128; 4] {
+    let (made, written) = (file.creation_time().into(), file.last_write_time().into());
+    [file.file_attributes().into(), file.file_size().into(), made, written]
+}
+
 /// Whether the directory is there and not marked as read-only. Whether its rights allow writing shows when it is tried.
 pub(crate) fn is_writable(directory: &Path) -> bool {
     fs::metadata(directory).is_ok_and(|found| !found.permissions().readonly())

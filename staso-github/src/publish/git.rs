@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use staso_core::id::{BranchName, CommitId};
+use staso_core::id::{BlobId, BranchName, CommitId};
 use staso_core::run::RunContext;
 use staso_core::vcs::{ChangeSet, VcsError};
 
@@ -54,28 +54,51 @@ impl GitBranches {
         self.store.ancestry(tip, ancestor, &*self.credentials, ctx).await
     }
 
+    /// Whether merging `after`, which stands on `before`, into `tip` would change nothing. `false` when that cannot be found
+    /// out.
+    pub(crate) async fn holds(
+        &self,
+        tip: &CommitId,
+        [before, after]: [&CommitId; 2],
+        ctx: &RunContext,
+    ) -> Result<bool, VcsError> {
+        let commits = [before.clone(), after.clone(), tip.clone()];
+        match self.ensure(&commits, ctx).await {
+            Ok(()) => {}
+            Err(VcsError::Cancelled) => return Err(VcsError::Cancelled),
+            Err(error) => {
+                tracing::debug!(%error, "a proposal could not be compared with its base");
+                return Ok(false);
+            }
+        }
+        let [before, after, tip] = commits;
+        self.store
+            .work("comparing commits", ctx, move |repository, _| {
+                change::is_held(repository, &before, &after, &tip)
+            })
+            .await
+    }
+
     /// Finds out whether a branch could be made at a commit. Makes none.
     pub(crate) async fn may_push(&self, commit: &CommitId, ctx: &RunContext) -> Result<(), VcsError> {
         self.ensure(std::slice::from_ref(commit), ctx).await?;
         self.store.may_push(commit, &*self.credentials, ctx).await
     }
 
-    /// What the newest commit of ours in the history of a branch says: its tip, or one below a few commits of reviewers.
+    /// What the newest commit of ours in the history of a branch says, and its parent: the tip, or one below a few commits
+    /// of reviewers.
     pub(crate) async fn own_trailers(
         &self,
         tip: &CommitId,
         ctx: &RunContext,
-    ) -> Result<Option<Trailers>, VcsError> {
+    ) -> Result<Option<(Trailers, CommitId)>, VcsError> {
         let mut next = tip.clone();
         for _ in 0..=MAX_ON_TOP {
             let text = self.read(&next, ctx).await?;
-            let trailers = Trailers::read(&text.message);
-            if trailers.is_some() {
-                return Ok(trailers);
-            }
-            match text.parents.into_iter().next() {
-                Some(parent) => next = parent,
-                None => break,
+            let Some(parent) = text.parents.into_iter().next() else { break };
+            match Trailers::read(&text.message) {
+                Some(trailers) => return Ok(Some((trailers, parent))),
+                None => next = parent,
             }
         }
         Ok(None)
@@ -133,6 +156,12 @@ impl BranchHost for GitBranches {
         };
         let parent = text.parents.into_iter().next();
         Ok(CommitFacts { message: text.message, parent, makes_the_change, signature: None })
+    }
+
+    async fn content(&self, commit: &CommitId, blob: &BlobId, ctx: &RunContext) -> Result<Vec<u8>, VcsError> {
+        self.ensure(std::slice::from_ref(commit), ctx).await?;
+        let blob = blob.clone();
+        self.store.work("reading a file", ctx, move |repository, _| change::content(repository, &blob)).await
     }
 
     async fn check(

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use staso_core::id::{BranchName, CommitId};
+use staso_core::id::{BlobId, BranchName, CommitId};
 use staso_core::run::RunContext;
 use staso_core::trace::Timestamp;
 use staso_core::vcs::{ChangeSet, CommitSignature, VcsError};
@@ -93,6 +93,9 @@ pub(crate) trait BranchHost: Debug + Send + Sync {
         changes: &ChangeSet,
         ctx: &RunContext,
     ) -> Result<CommitFacts, VcsError>;
+
+    /// A file of a commit, by the id of its content. May be empty when there is none.
+    async fn content(&self, commit: &CommitId, blob: &BlobId, ctx: &RunContext) -> Result<Vec<u8>, VcsError>;
 
     /// Checks that the change fits a commit. Makes nothing.
     ///

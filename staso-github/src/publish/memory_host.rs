@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use staso_core::id::{BranchName, CommitId, Digest};
+use staso_core::id::{BlobId, BranchName, CommitId, Digest};
 use staso_core::run::RunContext;
 use staso_core::vcs::{ChangeSet, FileEdit, VcsError};
 
@@ -116,6 +116,10 @@ impl BranchHost for MemoryHost {
                 signature: None,
             })
         })
+    }
+
+    async fn content(&self, _: &CommitId, _: &BlobId, _: &RunContext) -> Result<Vec<u8>, VcsError> {
+        self.call(|_| Ok(Vec::new()))
     }
 
     async fn check(

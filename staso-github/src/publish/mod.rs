@@ -13,10 +13,14 @@ mod memory_host;
 mod message;
 mod publication;
 mod publisher;
+mod secrets;
 
 pub(crate) use git::GitBranches;
 #[cfg(feature = "github")]
 pub(crate) use host::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Prepared, Standing, StandingBranch};
+#[cfg(feature = "github")]
+pub(crate) use message::title;
 pub(crate) use message::{CommitMessage, Trailers};
 pub(crate) use publication::{MAX_NUMBER, Publication, Published, number_of, numbered};
 pub(crate) use publisher::publish;
+pub(crate) use secrets::{check_added, check_texts, suspects};

@@ -83,11 +83,11 @@ pub(crate) fn numbered(prefix: &BranchName, number: u32) -> Result<BranchName, V
         .map_err(|error| VcsError::InvalidChange { reason: error.to_string() })
 }
 
-/// The number in the name of a branch `<prefix>-<number>`, as we write it: `1`, not `01` or `+1`. Also in the names of
-/// branches below that one, which keep it from being made.
+/// The number in the name of a branch `<prefix>-<number>`, as we write it: `1`, not `01` or `+1`, and none that we never
+/// write. Also in the names of branches below that one, which keep it from being made.
 pub(crate) fn number_of(prefix: &BranchName, branch: &str) -> Option<u32> {
     let text = branch.strip_prefix(prefix.as_str())?.strip_prefix('-')?.split('/').next()?;
-    text.parse().ok().filter(|number: &u32| number.to_string() == text)
+    text.parse().ok().filter(|number: &u32| (1..=MAX_NUMBER).contains(number) && number.to_string() == text)
 }
 
 #[cfg(test)]
@@ -99,7 +99,14 @@ mod tests {
         let prefix = BranchName::new("fix/staso-a").unwrap();
         assert_eq!(number_of(&prefix, "fix/staso-a-12"), Some(12));
         assert_eq!(number_of(&prefix, "fix/staso-a-1/theirs"), Some(1), "it stands in the way");
-        for other in ["fix/staso-a-01", "fix/staso-a-+1", "fix/staso-a-", "fix/staso-ab-1"] {
+        for other in [
+            "fix/staso-a-01",
+            "fix/staso-a-+1",
+            "fix/staso-a-",
+            "fix/staso-ab-1",
+            "fix/staso-a-0",
+            "fix/staso-a-101",
+        ] {
             assert_eq!(number_of(&prefix, other), None, "{other}");
         }
     }

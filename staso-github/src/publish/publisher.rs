@@ -7,6 +7,7 @@ use staso_core::vcs::{ProposalAction, VcsError};
 use super::host::{BranchHost, CommitDraft, CommitFacts, MadeBranch, Standing, StandingBranch};
 use super::message::{CommitMessage, Trailers};
 use super::publication::{MAX_NUMBER, Publication, Published};
+use super::secrets::{check_added, check_texts, suspects};
 use crate::git::change;
 use crate::limits::GitLimits;
 
@@ -18,8 +19,9 @@ pub(super) const MAX_ON_TOP: usize = 10;
 /// Killed at any point, or with any answer lost, it leaves nothing or the whole branch, which the next attempt reuses.
 ///
 /// # Errors
-/// [`VcsError::InvalidChange`] and [`VcsError::TooLarge`] for what no branch may carry, [`VcsError::Conflict`] and
-/// [`VcsError::NothingToPropose`] from the change's own commit or the newest one of the base, and what the host says.
+/// [`VcsError::InvalidChange`] and [`VcsError::TooLarge`] for what no branch may carry, [`VcsError::SecretInChange`],
+/// [`VcsError::Conflict`] and [`VcsError::NothingToPropose`] from the change's own commit or the newest one of the base,
+/// and what the host says.
 pub(crate) async fn publish(
     host: &dyn BranchHost,
     publication: &Publication,
@@ -29,7 +31,9 @@ pub(crate) async fn publish(
     publication.check_prefix()?;
     change::check(&publication.changes, limits)?;
     let message = CommitMessage::new(publication)?;
-    Publisher { host, publication, message, ctx }.run().await
+    let publisher = Publisher { host, publication, message, ctx };
+    publisher.check_secrets().await?;
+    publisher.run().await
 }
 
 struct Publisher<'a> {
@@ -40,6 +44,19 @@ struct Publisher<'a> {
 }
 
 impl Publisher<'_> {
+    async fn check_secrets(&self) -> Result<(), VcsError> {
+        let (changes, redactor) = (&self.publication.changes, self.ctx.redactor());
+        check_texts(changes, redactor)?;
+        for edit in suspects(changes, redactor) {
+            let before = match &edit.before {
+                Some(blob) => self.host.content(&changes.base, blob, self.ctx).await?,
+                None => Vec::new(),
+            };
+            check_added(edit, &before, redactor)?;
+        }
+        Ok(())
+    }
+
     async fn run(&self) -> Result<Published, VcsError> {
         let Publication { base, changes, .. } = self.publication;
         let Standing { branches, base_tip } =

@@ -32,7 +32,10 @@ fn entries(fixture: &GitFixture) -> Vec<PathBuf> {
     entries
 }
 
-/// A commit whose only file has this many bytes.
+/// What a checkout of [`commit_of_size`] takes, in blocks: a large file, four small ones, an empty one, four directories.
+const DISK_BYTES: u64 = (26 + 4 * 2 + 1 + 4) * 4096;
+
+/// A commit with one file of this many bytes, about 100,000.
 fn commit_of_size(fixture: &GitFixture, bytes: usize) -> CommitId {
     write(&fixture.repository, "size", &vec![b'x'; bytes]);
     fixture.git(&["add", "-A"]);
@@ -49,13 +52,13 @@ async fn check_out(
 }
 
 #[tokio::test]
-async fn everyone_may_read_and_nobody_may_write() {
+async fn everyone_may_read_and_the_owner_may_write_as_in_a_clone() {
     let fixture = GitFixture::new();
     let checkout = check_out(&fixture, &fixture.provider(), &fixture.tip).await;
     walk(&checkout.path, &mut |path| {
         let mode = fs::symlink_metadata(path).unwrap().mode() & 0o777;
         let executable = path.is_dir() || path.ends_with("run.sh");
-        assert_eq!(mode, if executable { 0o555 } else { 0o444 }, "{}", path.display());
+        assert_eq!(mode, if executable { 0o755 } else { 0o644 }, "{}", path.display());
     });
     for parent in checkout.path.ancestors().skip(1).take_while(|parent| *parent != fixture.root()) {
         assert_eq!(fs::metadata(parent).unwrap().mode() & 0o111, 0o111, "{} can be passed", parent.display());
@@ -65,7 +68,7 @@ async fn everyone_may_read_and_nobody_may_write() {
 #[tokio::test]
 async fn a_checkout_in_use_is_never_removed_and_the_oldest_unused_goes_first() {
     let fixture = GitFixture::new();
-    let limits = GitLimits::default().with_cache_bytes(250_000);
+    let limits = GitLimits::default().with_cache_bytes(2 * DISK_BYTES);
     let provider = fixture.provider().with_limits(limits);
     let commits: Vec<_> = (0..4).map(|extra| commit_of_size(&fixture, 100_000 + extra)).collect();
     let held = check_out(&fixture, &provider, &commits[0]).await;
@@ -131,11 +134,84 @@ async fn an_entry_of_an_earlier_start_of_the_machine_is_made_anew() {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
     fs::write(entry.join("complete"), marker.replace(boot.trim(), "before")).unwrap();
     let holed = checkout.join("app/agent.py");
-    fs::set_permissions(&holed, fs::Permissions::from_mode(0o644)).unwrap();
     fs::write(&holed, "").unwrap();
     let again = check_out(&fixture, &provider, &fixture.tip).await;
     assert_eq!(again.path, checkout);
     assert!(!fs::read(&holed).unwrap().is_empty(), "a hole after a power failure does not stay");
+}
+
+#[tokio::test]
+async fn an_altered_entry_is_made_anew() {
+    let fixture = GitFixture::new();
+    let provider = fixture.provider();
+    let checkout = check_out(&fixture, &provider, &fixture.tip).await.path;
+    let altered = checkout.join("app/tools.py");
+    let before = fs::read(&altered).unwrap();
+    for text in [&before[1..], b"def run():\n    return 2\n"] {
+        fs::write(&altered, text).unwrap();
+        let again = check_out(&fixture, &provider, &fixture.tip).await;
+        assert_eq!(again.path, checkout);
+        assert_eq!(fs::read(&altered).unwrap(), before);
+    }
+    fs::write(checkout.join("planted.py"), "").unwrap();
+    check_out(&fixture, &provider, &fixture.tip).await;
+    assert!(!checkout.join("planted.py").exists());
+    assert_eq!(entries(&fixture).len(), 1);
+}
+
+#[tokio::test]
+async fn an_entry_that_was_altered_while_it_is_used_stays_with_its_user_alone() {
+    let fixture = GitFixture::new();
+    let provider = fixture.provider();
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        let checkout = check_out(&fixture, &provider, &fixture.tip).await;
+        assert!(held.iter().all(|other: &staso_core::vcs::Checkout| other.path != checkout.path));
+        assert!(!checkout.path.join("planted.py").exists());
+        fs::write(checkout.path.join("planted.py"), "").unwrap();
+        held.push(checkout);
+    }
+    let error = provider.checkout(&fixture.reference(), &fixture.tip, &test_context()).await.unwrap_err();
+    assert!(error.is_retryable(), "{error:?}");
+    assert!(held.iter().all(|checkout| checkout.path.join("planted.py").is_file()));
+    drop(held);
+    let again = check_out(&fixture, &provider, &fixture.tip).await;
+    assert!(!again.path.join("planted.py").exists());
+    let tiny = fixture.provider().with_limits(GitLimits::default().with_cache_bytes(1));
+    check_out(&fixture, &tiny, &fixture.previous).await;
+    assert_eq!(entries(&fixture).len(), 2, "the altered ones made room");
+}
+
+#[tokio::test]
+async fn an_entry_without_its_lock_or_note_makes_room_first() {
+    let fixture = GitFixture::new();
+    let provider = fixture.provider();
+    for name in ["lease", "complete"] {
+        let kept = check_out(&fixture, &provider, &fixture.tip).await.path;
+        fs::remove_file(kept.parent().unwrap().join(name)).unwrap();
+        let other = commit_of_size(&fixture, name.len());
+        let in_use = check_out(&fixture, &provider, &other).await;
+        if name == "complete" {
+            assert!(!kept.exists(), "nobody knows how large it is");
+        }
+        let again = check_out(&fixture, &provider, &fixture.tip).await;
+        assert!(again.path.join("run.sh").is_file() && in_use.path.exists());
+    }
+}
+
+#[tokio::test]
+async fn small_files_count_as_what_they_take_of_the_disk() {
+    let fixture = GitFixture::new();
+    for number in 0..100 {
+        write(&fixture.repository, &format!("small/{number}"), b"x");
+    }
+    fixture.git(&["add", "-A"]);
+    fixture.git(&["commit", "-qm", "small"]);
+    let commit = commit_id(&fixture.git(&["rev-parse", "HEAD"]));
+    let provider = fixture.provider().with_limits(GitLimits::default().with_cache_bytes(300_000));
+    let small = check_out(&fixture, &provider, &commit).await.path;
+    check_out(&fixture, &provider, &fixture.tip).await;
+    assert!(!small.exists(), "100 bytes in 100 files are more than 300,000 bytes of the disk");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Repositories through the public API, on real git repositories.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod cache;
 mod cases;
 mod checkout;
 mod conformance;

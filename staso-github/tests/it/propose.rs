@@ -5,10 +5,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::sync::Arc;
 
+use staso_core::conformance::vcs::VcsFixture as _;
 use staso_core::testing::test_context;
 use staso_core::vcs::{
     Access, ChangeSet, FileEdit, NewContent, ProposalAction, ProposalState, RepositoryRef, VcsError,
-    VcsProvider as _,
+    VcsProvider,
 };
 
 use crate::fixture::{GitFixture, branch, git, path, write};
@@ -232,5 +233,58 @@ async fn root_reads_but_does_not_write_what_belongs_to_another_user() {
             assert!(is_root && remedy.contains("12345"), "{remedy}");
         }
         other => assert!(!is_root && other.is_ok(), "{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn case_41_a_credential_in_an_added_line_is_published_by_no_provider() {
+    let mut fixture = GitFixture::bare();
+    let secret = format!("KEY = \"ghp_{}\"\n", "a1B2".repeat(9));
+    let (local, remote) = (fixture.provider(), fixture.remote());
+    for provider in [&local as &dyn VcsProvider, &remote] {
+        match fixture.propose(provider, "secret", &[("app/tools.py", &secret)]).await {
+            Err(VcsError::SecretInChange { path: at, .. }) => assert_eq!(at, path("app/tools.py")),
+            other => panic!("{other:?}"),
+        }
+        let mut told = ChangeSet::new(fixture.tip.clone(), vec![new_file("a", "1")], "Fix it", "Why.");
+        told.message.clone_from(&secret);
+        let refused = fixture.propose_change(provider, "told", &told).await;
+        assert!(matches!(refused, Err(VcsError::InvalidChange { .. })), "{refused:?}");
+    }
+    assert_eq!(fixture.git(&["for-each-ref", "refs/heads/fix", "refs/staso"]), "");
+    fixture.tip = fixture.commit_on_default(&path("app/tools.py"), &secret).await;
+    for (name, provider) in [("local", &local as &dyn VcsProvider), ("remote", &remote)] {
+        let edits = [("app/tools.py", &*format!("{secret}fixed\n"))];
+        let made = fixture.propose(provider, name, &edits).await;
+        assert!(made.is_ok(), "it was there before: {made:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_squash_merge_is_a_merge_until_it_is_reverted() {
+    for name in ["local", "remote"] {
+        let fixture = GitFixture::bare();
+        let (local, remote) = (fixture.provider(), fixture.remote());
+        let provider: &dyn VcsProvider = if name == "local" { &local } else { &remote };
+        let made = fixture.propose(provider, name, &[("app/tools.py", "fixed\n")]).await.unwrap();
+        let reference = fixture.reference();
+        let state = async || {
+            let ctx = test_context();
+            provider.proposal_status(&reference, &made.branch, &ctx).await.unwrap().state
+        };
+        fixture.commit_on_default(&path("other.txt"), "unrelated\n").await;
+        assert_eq!(state().await, ProposalState::Draft, "{name}");
+        let clone = fixture.clone_of("main");
+        git(&clone, &["merge", "-q", "--squash", &format!("origin/{}", made.branch)]);
+        git(&clone, &["commit", "-qm", "Fix it (#1)"]);
+        fixture.push(&clone, "main");
+        assert_eq!(state().await, ProposalState::Merged, "{name}: squashed");
+        fixture.commit_on_default(&path("other.txt"), "more\n").await;
+        fixture.git(&["branch", "-D", made.branch.as_str()]);
+        assert_eq!(state().await, ProposalState::Merged, "{name}: and its branch removed");
+        let clone = fixture.clone_of("main");
+        git(&clone, &["revert", "--no-edit", "HEAD~1"]);
+        fixture.push(&clone, "main");
+        assert_eq!(state().await, ProposalState::Closed, "{name}: reverted");
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use staso_core::diagnosis::Calibrator;
 use staso_core::fix::TemplateFixer;
 use staso_core::heal::{HealPolicy, HealRequest, Healer, RunHandle, RunIds as _, SandboxSwitch};
 use staso_core::id::RunId;
@@ -46,6 +47,8 @@ pub struct LocalOptions {
     /// The model that reads what rules cannot settle, and writes the changes that templates cannot. Default none: then
     /// nothing leaves the process, and runs end where the rules end.
     pub agents: Option<AgentOptions>,
+    /// How sure the rules are of what they find. Default the calibration that ships with them, which has no labels.
+    pub calibrator: Calibrator,
 }
 
 impl LocalOptions {
@@ -61,6 +64,7 @@ impl LocalOptions {
             secrets: Vec::new(),
             policy: HealPolicy::default(),
             agents: None,
+            calibrator: QuickDiagnoser::new().calibrator().clone(),
         }
     }
 
@@ -121,6 +125,13 @@ impl LocalOptions {
         self.agents = Some(agents);
         self
     }
+
+    /// Sets how sure the rules are of what they find, for example after [`Calibrator::observe`].
+    #[must_use]
+    pub fn with_calibrator(mut self, calibrator: Calibrator) -> Self {
+        self.calibrator = calibrator;
+        self
+    }
 }
 
 /// Healing could not be set up.
@@ -168,6 +179,7 @@ pub fn local(options: LocalOptions) -> Result<Local, LocalError> {
         secrets,
         policy,
         mut agents,
+        calibrator,
     } = options;
     std::fs::create_dir_all(&data).map_err(|source| LocalError::Data { path: data.clone(), source })?;
     let store = Arc::new(SqliteStore::open(data.join("staso.db"))?);
@@ -188,7 +200,7 @@ pub fn local(options: LocalOptions) -> Result<Local, LocalError> {
     }
     providers.push(Arc::new(git));
     let vcs: Arc<dyn VcsProvider> = Arc::new(Providers(providers));
-    let quick = Arc::new(QuickDiagnoser::default());
+    let quick = Arc::new(QuickDiagnoser::new().with_calibrator(calibrator));
     let redactor = agents.as_ref().map(|agents| agents.redactor.clone()).unwrap_or_default();
     let redactor = secrets.iter().fold(redactor, |redactor, (what, secret)| {
         redactor.with_known_secret(what.as_str(), secret.expose())

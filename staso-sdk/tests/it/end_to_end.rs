@@ -14,9 +14,10 @@ use staso::export::{ExportOptions, Exporter};
 use staso::heal::{Local, LocalOptions, VerifyError, local, repository_url};
 use staso::ingest::{IngestAuth, IngestState, router, serve};
 use staso::store::SqliteStore;
-use staso_core::diagnosis::{Locator, Receipt};
+use staso_core::diagnosis::{CaseLabel, Locator, Receipt};
 use staso_core::heal::{HealRequest, StoppingPoint};
 use staso_core::id::{BranchName, CommitId, Digest, TraceId, WorkspaceId};
+use staso_core::quick::QuickDiagnoser;
 use staso_core::run::{AuditFinding, OutcomeState, TraceBatch, TraceFilter, TracePart, TraceStore};
 use staso_core::testing::test_context;
 use staso_core::trace::{Captured, RepositoryUrl, SourceRevision, Span, SpanKind, SpanStatus, Trace};
@@ -426,6 +427,14 @@ fn a_failing_tool_of_a_rust_application_is_named() {
         assert!(diagnosis.summary.to_string().contains("NoSuchOrder"), "{}", diagnosis.summary);
         let quoted = |receipt: &Receipt| receipt.quote.contains("order 'B-2'");
         assert!(diagnosis.receipts.iter().any(|receipt| receipt.is_verified() && quoted(receipt)));
+        let mut calibrator = QuickDiagnoser::new().calibrator().clone();
+        assert!(calibrator.observe(&diagnosis, CaseLabel::Wrong));
+        let options = LocalOptions::new(data.path()).with_recorded_paths().with_calibrator(calibrator);
+        let request = HealRequest::new(workspace(), trace_id).until(StoppingPoint::Diagnose);
+        let learnt = staso::heal::local(options).unwrap().start(request).artifact().await.unwrap();
+        let learnt = learnt.diagnosis.unwrap();
+        assert_eq!((learnt.support, learnt.raw_score), (1, diagnosis.raw_score));
+        assert!(learnt.confidence < diagnosis.confidence, "{} {}", learnt.confidence, diagnosis.confidence);
     });
 }
 

@@ -2,6 +2,7 @@
 
 mod escalation;
 mod kept;
+mod published;
 mod switch;
 mod world;
 

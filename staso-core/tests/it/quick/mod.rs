@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "figures and skipped tests are told to whoever runs them")]
 
 mod attribution;
+mod calibration;
 pub(crate) mod case;
 mod determinism;
 mod hostile;

@@ -10,13 +10,12 @@ use staso_core::vcs::{Access, VcsError};
 use super::credentials::AppCredentials;
 use super::identity::AppIdentity;
 use super::installation::{Installation, Lookup, REFUSED, look_up};
-use super::lag;
 use super::permissions::{first_missing, remedy};
 use super::recent::Recent;
 use super::single::Single;
 use super::token::{MintError, Token, TokenKey, Use, mint};
 use crate::github::api::{RepositoryName, Scope};
-use crate::github::client::Client;
+use crate::github::client::{Client, pause};
 use crate::github::endpoints::GitHubEndpoints;
 
 /// Most repositories, and most tokens, that are remembered.
@@ -98,7 +97,7 @@ impl App {
             return true;
         };
         if let Some(wait) = token.wait(self.now(ctx)) {
-            return lag::pause(wait, ctx).await.is_ok();
+            return pause(ctx, wait).await.is_ok();
         }
         self.forget_token(&token);
         true

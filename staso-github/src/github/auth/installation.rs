@@ -18,7 +18,7 @@ const INSTALLED: Duration = Duration::from_hours(1);
 pub(crate) const REFUSED: Duration = Duration::from_mins(1);
 
 /// An installation, as one repository sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Installation {
     pub(crate) id: u64,
     /// Where its administrator changes it.
@@ -32,7 +32,7 @@ pub(crate) struct Installation {
 }
 
 /// What GitHub says about an app and a repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Standing {
     Installed(Installation),
     /// For nobody who has the repository.
@@ -49,7 +49,7 @@ pub(crate) enum Standing {
 }
 
 /// A standing, and when GitHub said so by its own clock.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Lookup {
     pub(crate) standing: Standing,
     pub(crate) at: Timestamp,
@@ -82,9 +82,7 @@ impl Lookup {
             Standing::NoRepository => Err(VcsError::RepositoryNotFound { url }),
         }
     }
-}
 
-impl Lookup {
     pub(crate) const fn installation_id(&self) -> Option<u64> {
         match &self.standing {
             Standing::Installed(installation) => Some(installation.id),
@@ -161,7 +159,7 @@ fn parsed(identity: &AppIdentity, answer: &ApiAnswer) -> Result<Installation, Vc
     })
 }
 
-/// The number in `…/repositories/1000/installation`, where a renamed repository is found.
+/// The number in `/repositories/1000/installation`, where a renamed repository is found.
 fn moved_id(path: &str) -> Option<u64> {
-    path.split_once("/repositories/")?.1.split('/').next()?.parse().ok()
+    path.strip_prefix("/repositories/")?.split('/').next()?.parse().ok()
 }

@@ -6,10 +6,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::SecretString;
 use serde_json::json;
-use staso_core::run::{Interrupted, RunContext};
+use staso_core::run::RunContext;
 use staso_core::vcs::VcsError;
 
 use super::signer::JwtSigner;
+use crate::blocking::interruption;
 
 /// Seconds by which the time of signing is dated back.
 const BACKDATED: i64 = 60;
@@ -26,13 +27,9 @@ pub(crate) async fn sign(
 ) -> Result<SecretString, VcsError> {
     let claims = json!({ "iat": now - BACKDATED, "exp": now + LIFETIME, "iss": id });
     let message = format!("{}.{}", encoded(br#"{"alg":"RS256","typ":"JWT"}"#), encoded(claims.to_string()));
-    let signature =
-        ctx.bounded(SIGNING, signer.sign(message.as_bytes(), ctx)).await.map_err(|end| match end {
-            Interrupted::Cancelled => VcsError::Cancelled,
-            Interrupted::TimedOut { limit_ms } => {
-                VcsError::Timeout { operation: "signing with the key of the app", limit_ms }
-            }
-        })??;
+    let limit = SIGNING.min(ctx.remaining());
+    let signature = ctx.bounded(limit, signer.sign(message.as_bytes(), ctx)).await;
+    let signature = signature.map_err(|end| interruption("signing with the key of the app", end))??;
     Ok(SecretString::from(format!("{message}.{}", encoded(signature))))
 }
 

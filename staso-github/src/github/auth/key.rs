@@ -79,7 +79,7 @@ fn unfolded(text: &SecretString) -> SecretString {
 }
 
 fn not_a_key(pem: &str) -> &'static str {
-    if pem.contains("BEGIN ENCRYPTED PRIVATE KEY") {
+    if pem.contains("ENCRYPTED") {
         "it is encrypted with a passphrase"
     } else if pem.contains("BEGIN PUBLIC KEY") || pem.contains("BEGIN RSA PUBLIC KEY") {
         "it is the public key"

@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-use staso_core::run::RunContext;
-use staso_core::vcs::VcsError;
-
 use crate::github::api::message;
 use crate::github::client::ApiAnswer;
 
@@ -23,13 +20,4 @@ pub(crate) fn is_possible(answer: &ApiAnswer) -> bool {
         said.contains("resource not accessible") || said.contains("not found")
     };
     answer.status == 401 || (answer.status == 403 && inaccessible())
-}
-
-/// Waits by the clock of the run.
-pub(crate) async fn pause(wait: Duration, ctx: &RunContext) -> Result<(), VcsError> {
-    tokio::select! {
-        biased;
-        () = ctx.cancellation().cancelled() => Err(VcsError::Cancelled),
-        () = ctx.clock().sleep(wait) => Ok(()),
-    }
 }

@@ -36,6 +36,9 @@ pub enum CredentialsError {
         /// Why not.
         reason: &'static str,
     },
+    /// A file was to be named, and the key itself was given. It is not repeated here.
+    #[error("the text of a key was given where its file is to be named")]
+    NotAPath,
     /// The environment names an app, but not its key.
     #[error("{ID} is set, but neither {KEY} nor {KEY_PATH}; set one of them")]
     KeyNotSet,
@@ -48,10 +51,13 @@ impl AppCredentials {
     /// The id of the app and its private key, read now from a PEM file.
     ///
     /// # Errors
-    /// When the file cannot be read, is no regular file, is longer than [`MAX_KEY_BYTES`](Self::MAX_KEY_BYTES) or not
+    /// When the path is the text of a key, and when the file cannot be read, is no regular file, is longer than [`MAX_KEY_BYTES`](Self::MAX_KEY_BYTES) or not
     /// text. Whether the text is a key is told later, as with [`new`](Self::new).
     pub fn from_file(id: impl Into<String>, path: impl AsRef<Path>) -> Result<Self, CredentialsError> {
         let path = path.as_ref();
+        if path.to_string_lossy().contains("-----BEGIN") {
+            return Err(CredentialsError::NotAPath);
+        }
         let unreadable = |source| CredentialsError::Unreadable { path: path.to_owned(), source };
         let not_a_key = |reason| CredentialsError::NotAKey { path: path.to_owned(), reason };
         // Looked at before it is opened: opening a pipe would wait for its writer.
@@ -139,5 +145,16 @@ mod tests {
         );
         let unreadable = loaded(&[(ID, "12345"), (KEY_PATH, "/no/such/key.pem")]).unwrap_err();
         assert_eq!(unreadable.to_string(), "the key of the app cannot be read from /no/such/key.pem");
+    }
+
+    #[test]
+    fn a_key_in_the_place_of_its_path_is_not_repeated() {
+        for key in
+            ["-----BEGIN RSA PRIVATE KEY-----\nMIIEcanary", "\"-----BEGIN PRIVATE KEY-----\\nMIIEcanary"]
+        {
+            let error = loaded(&[(ID, "12345"), (KEY_PATH, key)]).unwrap_err();
+            assert!(matches!(error, CredentialsError::NotAPath), "{error}");
+            assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use staso_core::vcs::VcsError;
 /// The signature is RSASSA-PKCS1-v1_5 with SHA-256 over `message` as it is, by a key of the app.
 ///
 /// # Cancellation
-/// A signature is waited for at most 30 seconds, and not beyond the cancellation of the run; the future is dropped then.
+/// A signature is waited for at most 30 seconds, and not beyond the end of the run; the future is dropped then.
 ///
 /// # Errors
 /// [`VcsError::Backend`] when the key cannot be used now, [`VcsError::BadAppKey`] when it never can. Neither may hold

@@ -2,14 +2,13 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use staso_core::run::{Interrupted, RunContext};
+use staso_core::run::RunContext;
 use staso_core::vcs::VcsError;
 
-/// A failure of fetching a value.
-pub(crate) trait Failure: Sized {
-    /// The run of the caller was cancelled, or its time was over, while another one fetched.
-    fn interrupted(end: Interrupted) -> Self;
+use crate::blocking::interruption;
 
+/// A failure of fetching a value.
+pub(crate) trait Failure: From<VcsError> {
     /// The same failure for those who waited meanwhile. `None` when it concerns only the one who asked: its run was
     /// cancelled, its time was over.
     fn for_others(&self) -> Option<Self>;
@@ -23,11 +22,13 @@ pub(crate) struct Single<T, E> {
     known: Mutex<Known<T, E>>,
 }
 
-/// What the last fetch gave: a value until it is forgotten, or a failure if others may have it too.
+/// What was fetched: the last value until it is forgotten, and the failure of the last fetch if others may have it too.
+/// A failure leaves the value, which may still do for other uses.
 #[derive(Debug)]
 struct Known<T, E> {
     fetches: u64,
-    value: Option<Arc<T>>,
+    /// With the number of its fetch.
+    value: Option<(u64, Arc<T>)>,
     failure: Option<E>,
 }
 
@@ -46,35 +47,33 @@ impl<T, E: Failure> Single<T, E> {
         usable: impl Fn(&T) -> bool,
         fetch: impl Future<Output = Result<T, E>>,
     ) -> Result<Arc<T>, E> {
-        let (known, seen) = self.seen();
-        if let Some(value) = known.filter(|value| usable(value)) {
+        let seen = self.known().fetches;
+        if let Some(value) = self.peek().filter(|value| usable(value)) {
             return Ok(value);
         }
-        let _flight = ctx.bounded(ctx.remaining(), self.flight.lock()).await.map_err(E::interrupted)?;
+        let flight = ctx.bounded(ctx.remaining(), self.flight.lock()).await;
+        let _flight = flight.map_err(|end| interruption("waiting for another request of the app", end))?;
         if let Some(fetched) = self.fetched_after(seen) {
             return fetched;
         }
         let fetched = fetch.await.map(Arc::new);
         let mut known = self.known();
         known.fetches += 1;
-        known.value = fetched.as_ref().ok().cloned();
         known.failure = fetched.as_ref().err().and_then(E::for_others);
+        if let Ok(value) = &fetched {
+            known.value = Some((known.fetches, Arc::clone(value)));
+        }
         fetched
     }
 
     /// Forgets the value when it is still this one.
     pub(crate) fn forget(&self, value: &Arc<T>) {
-        self.known().value.take_if(|known| Arc::ptr_eq(known, value));
+        self.known().value.take_if(|(_, known)| Arc::ptr_eq(known, value));
     }
 
     /// The value as it is, usable or not.
     pub(crate) fn peek(&self) -> Option<Arc<T>> {
-        self.known().value.clone()
-    }
-
-    fn seen(&self) -> (Option<Arc<T>>, u64) {
-        let known = self.known();
-        (known.value.clone(), known.fetches)
+        self.known().value.as_ref().map(|(_, value)| Arc::clone(value))
     }
 
     /// What came of a fetch that ended after `seen` of them had.
@@ -83,8 +82,9 @@ impl<T, E: Failure> Single<T, E> {
         if known.fetches == seen {
             return None;
         }
+        let value = known.value.as_ref().filter(|(fetch, _)| *fetch > seen);
         let failure = || known.failure.as_ref().and_then(E::for_others);
-        known.value.clone().map(Ok).or_else(|| failure().map(Err))
+        value.map(|(_, value)| Ok(Arc::clone(value))).or_else(|| failure().map(Err))
     }
 
     fn known(&self) -> MutexGuard<'_, Known<T, E>> {
@@ -93,15 +93,6 @@ impl<T, E: Failure> Single<T, E> {
 }
 
 impl Failure for VcsError {
-    fn interrupted(end: Interrupted) -> Self {
-        match end {
-            Interrupted::Cancelled => Self::Cancelled,
-            Interrupted::TimedOut { limit_ms } => {
-                Self::Timeout { operation: "waiting for another request of the app", limit_ms }
-            }
-        }
-    }
-
     fn for_others(&self) -> Option<Self> {
         let text = String::clone;
         match self {

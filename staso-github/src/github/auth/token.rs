@@ -6,7 +6,7 @@ use reqwest::Method;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use staso_core::run::{Interrupted, RunContext};
+use staso_core::run::RunContext;
 use staso_core::trace::Timestamp;
 use staso_core::vcs::{Access, VcsError};
 
@@ -114,10 +114,6 @@ impl From<VcsError> for MintError {
 }
 
 impl Failure for MintError {
-    fn interrupted(end: Interrupted) -> Self {
-        Self::Failed(VcsError::interrupted(end))
-    }
-
     fn for_others(&self) -> Option<Self> {
         match self {
             Self::Stale => Some(Self::Stale),

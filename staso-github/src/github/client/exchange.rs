@@ -17,7 +17,6 @@ use super::{ApiRequest, SendError};
 const USER_AGENT: &str = concat!("staso-rust/", env!("CARGO_PKG_VERSION"));
 
 /// What goes out.
-#[derive(Debug)]
 pub(super) struct Hop {
     pub(super) method: Method,
     pub(super) url: Url,
@@ -28,7 +27,6 @@ pub(super) struct Hop {
 }
 
 /// What came back, whatever its status.
-#[derive(Debug)]
 pub(super) struct Received {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,

@@ -73,11 +73,10 @@ impl Client {
                 Verdict::Done(done) => return done,
                 Verdict::Limited(limit) => limited(&account, request, limit, &mut tries, ctx)?,
                 Verdict::Again { pause: said, otherwise } => {
-                    let Some(own) = tries.after_failure(self.options.retry_delay) else { return otherwise };
-                    let delay = said.map_or(own, |said| said.max(own));
-                    if delay >= ctx.remaining() {
+                    let delay = tries.after_failure(self.options.retry_delay, said);
+                    let Some(delay) = delay.filter(|delay| *delay < ctx.remaining()) else {
                         return otherwise;
-                    }
+                    };
                     tracing::debug!(operation = request.operation, ?delay, "repeating a request");
                     pause(ctx, delay).await?;
                 }
@@ -125,7 +124,7 @@ impl Client {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         let key = (trail.with_credential && trail.method == Method::GET).then(|| Key {
-            account: caller.account.to_ascii_lowercase(),
+            account: caller.account.to_owned(),
             url: trail.url.to_string(),
             accept: request.accept,
         });
@@ -157,9 +156,7 @@ impl Client {
         }
         self.counters.hit();
         let mut headers = kept.headers.clone();
-        for (name, value) in newer {
-            headers.insert(name, value.clone());
-        }
+        headers.extend(newer.clone());
         Ok(Received { status: 200, headers, body: kept.body.clone() })
     }
 

@@ -26,4 +26,5 @@ pub use options::ClientOptions;
 pub(crate) use pages::Pages;
 pub(crate) use request::{ApiRequest, Caller, Repeat};
 pub use statistics::ApiStatistics;
-pub(crate) use status::{clean, refusal};
+pub(crate) use status::{clean, message, refusal};
+pub(crate) use wait::pause;

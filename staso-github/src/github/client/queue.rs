@@ -1,16 +1,17 @@
 //! Who may send when: for each account one change at a time, few readers, and pauses for all of them.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use staso_core::run::RunContext;
 use staso_core::trace::Timestamp;
 use staso_core::vcs::RateLimitKind;
-use tokio::sync::{Mutex as Turns, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex as Turns, Notify, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use super::options::ClientOptions;
 use super::request::Endpoint;
-use super::wait::{pause, within};
+use super::wait::{pause, timed_out, within};
 use super::{ApiRequest, SendError};
 
 /// Accounts that are remembered, when nobody uses them.
@@ -30,6 +31,8 @@ pub(super) struct Account {
     writer: Arc<Turns<Option<Timestamp>>>,
     readers: Arc<Semaphore>,
     pauses: Mutex<Vec<Pause>>,
+    /// Tells those who wait for their turn that there is another pause.
+    stopped: Notify,
 }
 
 /// Until when nothing is sent to an API.
@@ -60,21 +63,20 @@ impl Queues {
         Self { accounts: Mutex::default(), readers: readers.max(1) }
     }
 
-    /// The account of this name; capitals do not count.
+    /// The account of this name.
     pub(super) fn account(&self, name: &str, now: Timestamp) -> Arc<Account> {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = name.to_ascii_lowercase();
-        if accounts.len() > MAX_IDLE && !accounts.contains_key(&name) {
+        if accounts.len() > MAX_IDLE && !accounts.contains_key(name) {
             accounts.retain(|_, account| Arc::strong_count(account) > 1 || account.is_paused(now));
         }
-        Arc::clone(accounts.entry(name).or_insert_with(|| Arc::new(Account::new(self.readers))))
+        Arc::clone(accounts.entry(name.to_owned()).or_insert_with(|| Arc::new(Account::new(self.readers))))
     }
 }
 
 impl Account {
     fn new(readers: usize) -> Self {
         let readers = Arc::new(Semaphore::new(readers.min(Semaphore::MAX_PERMITS)));
-        Self { writer: Arc::default(), readers, pauses: Mutex::default() }
+        Self { writer: Arc::default(), readers, pauses: Mutex::default(), stopped: Notify::new() }
     }
 
     fn is_paused(&self, now: Timestamp) -> bool {
@@ -92,13 +94,19 @@ impl Account {
         options: &ClientOptions,
         ctx: &RunContext,
     ) -> Result<Turn, SendError> {
-        self.check(request.endpoint, ctx)?;
-        let waited = if request.is_read() { self.read(ctx).await } else { self.write(options, ctx).await };
-        // Whoever was before us may have met a limit meanwhile; that says more than "it took too long".
-        waited.map_err(|error| match error {
-            SendError::TimedOut { .. } => self.check(request.endpoint, ctx).err().unwrap_or(error),
-            other => other,
-        })
+        let mut turn = pin!(async {
+            if request.is_read() { self.read(ctx).await } else { self.write(options, ctx).await }
+        });
+        loop {
+            // Whoever is before us may meet a limit, and the wait for that may be too long for us.
+            let stopped = self.stopped.notified();
+            self.check(request.endpoint, ctx)?;
+            tokio::select! {
+                biased;
+                turn = &mut turn => return turn,
+                () = stopped => {}
+            }
+        }
     }
 
     async fn read(&self, ctx: &RunContext) -> Result<Turn, SendError> {
@@ -110,7 +118,11 @@ impl Account {
         let last = within(ctx, ctx.remaining(), Arc::clone(&self.writer).lock_owned()).await?;
         if let Some(ended) = *last {
             let left = options.mutation_interval.saturating_sub(ctx.now().since(ended));
-            pause(ctx, left.min(ctx.remaining())).await?;
+            let rest = ctx.remaining();
+            if left >= rest {
+                return Err(timed_out(rest));
+            }
+            pause(ctx, left).await?;
         }
         Ok(Turn::Write { last, ctx: ctx.clone() })
     }
@@ -126,6 +138,8 @@ impl Account {
                 None => pauses.push(Pause { endpoint, kind, until }),
             }
         }
+        drop(pauses);
+        self.stopped.notify_waiters();
     }
 
     /// Waits until no pause is left.

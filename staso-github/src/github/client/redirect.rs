@@ -34,6 +34,9 @@ impl Trail {
 
     /// Takes the next step when the status says so. Returns whether there is one.
     pub(super) fn follow(&mut self, status: u16, location: Option<&HeaderValue>) -> Result<bool, String> {
+        if status == 401 && !self.with_credential {
+            return Err("another host wants a credential, and gets none".to_owned());
+        }
         if !matches!(status, 301 | 302 | 303 | 307 | 308) {
             return Ok(false);
         }

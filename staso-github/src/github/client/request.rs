@@ -16,7 +16,7 @@ pub(crate) enum Repeat {
 }
 
 /// Which API is asked. Each has rate limits of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     Rest,
     GraphQl,

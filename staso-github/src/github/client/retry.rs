@@ -21,11 +21,12 @@ pub(super) struct Tries {
 }
 
 impl Tries {
-    /// The pause before the next repetition; `None` when there were enough.
-    pub(super) fn after_failure(&mut self, first: Duration) -> Option<Duration> {
+    /// The pause before the next repetition, not shorter than what the server asks for; `None` when there were enough.
+    pub(super) fn after_failure(&mut self, first: Duration, said: Option<Duration>) -> Option<Duration> {
         let pause = first.saturating_mul(2_u32.saturating_pow(self.failures)).min(LONGEST);
+        let said = said.unwrap_or_default().min(LONGEST_LIMIT);
         self.failures += 1;
-        (self.failures <= MAX_RETRIES).then(|| pause + pause.mul_f64(random() / 2.0))
+        (self.failures <= MAX_RETRIES).then(|| said.max(pause + pause.mul_f64(random() / 2.0)))
     }
 
     /// How long a rate limit is waited out, `said` being what the server asks for, and whether it is waited out at all.
@@ -51,12 +52,12 @@ mod tests {
         let mut tries = Tries::default();
         for low in [1, 2, 4] {
             let low = Duration::from_secs(low);
-            let pause = tries.after_failure(Duration::from_secs(1)).unwrap();
+            let pause = tries.after_failure(Duration::from_secs(1), None).unwrap();
             assert!(pause >= low && pause <= low.mul_f64(1.5), "{pause:?}");
         }
-        assert_eq!(tries.after_failure(Duration::from_secs(1)), None);
+        assert_eq!(tries.after_failure(Duration::from_secs(1), None), None);
         let mut tries = Tries::default();
-        assert!(tries.after_failure(Duration::from_secs(3_600)).unwrap() <= LONGEST.mul_f64(1.5));
+        assert!(tries.after_failure(Duration::from_secs(3_600), None).unwrap() <= LONGEST.mul_f64(1.5));
     }
 
     #[test]

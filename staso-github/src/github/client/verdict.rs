@@ -38,6 +38,11 @@ impl Verdict {
                 let reason = format!("no answer within {limit_ms} ms");
                 Self::unsure(request, reason, None, Err(SendError::TimedOut { limit_ms }))
             }
+            Err(Broken::Ended(SendError::TooLarge { max_bytes })) if !request.is_repeatable() => {
+                Self::Done(Err(SendError::Lost {
+                    reason: format!("an answer longer than {max_bytes} bytes"),
+                }))
+            }
             Err(Broken::Ended(ended)) => Self::Done(Err(ended)),
         }
     }
@@ -52,7 +57,7 @@ impl Verdict {
                 let pause = retry_after(&answer.headers, answer.date().unwrap_or_else(|| ctx.now()));
                 Self::unsure(request, reason, pause, Ok(answer))
             }
-            500 if !request.is_repeatable() => Self::Done(Err(SendError::Lost { reason })),
+            500 | 505..=599 if !request.is_repeatable() => Self::Done(Err(SendError::Lost { reason })),
             _ => Self::Done(Ok(answer)),
         }
     }

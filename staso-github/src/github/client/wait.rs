@@ -8,7 +8,10 @@ use staso_core::run::RunContext;
 use super::SendError;
 
 /// Waits on the run's clock.
-pub(super) async fn pause(ctx: &RunContext, duration: Duration) -> Result<(), SendError> {
+///
+/// # Errors
+/// Only [`SendError::Cancelled`].
+pub(crate) async fn pause(ctx: &RunContext, duration: Duration) -> Result<(), SendError> {
     tokio::select! {
         biased;
         () = ctx.cancellation().cancelled() => Err(SendError::Cancelled),
@@ -27,9 +30,12 @@ pub(super) async fn within<T>(
     tokio::select! {
         biased;
         () = ctx.cancellation().cancelled() => Err(SendError::Cancelled),
-        done = tokio::time::timeout(limit, work) => {
-            let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-            done.map_err(|_| SendError::TimedOut { limit_ms })
-        }
+        // Work is begun before its time is looked at, and what is begun may be sent.
+        () = std::future::ready(()), if limit.is_zero() => Err(timed_out(limit)),
+        done = tokio::time::timeout(limit, work) => done.map_err(|_| timed_out(limit)),
     }
+}
+
+pub(super) fn timed_out(limit: Duration) -> SendError {
+    SendError::TimedOut { limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) }
 }

@@ -9,12 +9,13 @@ use std::io::{self, Read};
 use flate2::read::GzDecoder;
 use git2::{ObjectType, Odb, Oid};
 use staso_core::vcs::VcsError;
-use tar::{Archive, Entry};
+use tar::Archive;
 
-use super::listing::{Listed, Listing};
+use super::listing::Listing;
 use super::source::bad_answer;
 use crate::blocking::Stop;
 use crate::git::GitRepository;
+use crate::github::tree::Entry;
 
 /// Bytes that an archive may have for each entry, beyond its content: headers and padding.
 const ENTRY_BYTES: u64 = 4096;
@@ -26,11 +27,24 @@ pub(super) fn unpack(
     listing: &Listing,
     stop: &Stop,
 ) -> Result<(), VcsError> {
-    let odb = repository.git().odb().map_err(|error| repository.fail("opening the objects", error))?;
-    let files: HashMap<&[u8], &Listed> =
-        listing.entries.iter().map(|entry| (entry.path.as_bytes(), entry)).collect();
     // A few bytes can unpack to gigabytes, so more than the listed files take is not unpacked.
     let mut archive = Archive::new(GzDecoder::new(archive).take(unpacked_bytes(listing)));
+    match store_files(&mut archive, repository, listing, stop) {
+        // A repository may have archives hold the content of Git LFS, which takes more than its pointers.
+        Err(VcsError::BadAnswer { .. }) if archive.into_inner().limit() == 0 => Ok(()),
+        stored => stored,
+    }
+}
+
+fn store_files(
+    archive: &mut Archive<impl Read>,
+    repository: &GitRepository,
+    listing: &Listing,
+    stop: &Stop,
+) -> Result<(), VcsError> {
+    let odb = repository.git().odb().map_err(|error| repository.fail("opening the objects", error))?;
+    let files: HashMap<&[u8], &Entry> =
+        listing.entries.iter().map(|entry| (entry.path.as_bytes(), entry)).collect();
     for entry in archive.entries().map_err(broken)? {
         stop.check()?;
         let mut entry = entry.map_err(broken)?;
@@ -51,7 +65,7 @@ pub(super) fn unpack(
 }
 
 /// What a file or link of the archive holds, when it is as long as listed.
-fn content(entry: &mut Entry<'_, impl Read>, size_bytes: u64) -> io::Result<Option<Vec<u8>>> {
+fn content(entry: &mut tar::Entry<'_, impl Read>, size_bytes: u64) -> io::Result<Option<Vec<u8>>> {
     let kind = entry.header().entry_type();
     if kind.is_symlink() {
         return Ok(entry.link_name_bytes().map(std::borrow::Cow::into_owned));

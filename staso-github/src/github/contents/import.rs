@@ -7,10 +7,11 @@ use git2::{ObjectType, Oid};
 use staso_core::id::CommitId;
 use staso_core::vcs::{TreeEntryKind, VcsError};
 
-use super::listing::{Listed, Listing};
+use super::listing::Listing;
 use super::source::Source;
 use super::{archive, kept};
 use crate::git::{CommitStore, GitRepository};
+use crate::github::tree::{Entry, encode};
 use crate::limits::GitLimits;
 
 /// Longest compressed archive, in bytes.
@@ -85,7 +86,7 @@ async fn missing(
     let listing = Arc::clone(listing);
     let look = move |repository: &GitRepository, _: &_| {
         let odb = repository.git().odb().map_err(|error| repository.fail("opening the objects", error))?;
-        let has_content = |entry: &&Listed| !matches!(entry.kind(), None | Some(TreeEntryKind::Submodule));
+        let has_content = |entry: &&Entry| !matches!(entry.kind(), None | Some(TreeEntryKind::Submodule));
         let files = listing.entries.iter().filter(has_content).map(|entry| (entry.id, entry.size_bytes));
         Ok(files.filter(|(id, _)| !odb.exists(*id)).collect())
     };
@@ -95,18 +96,18 @@ async fn missing(
 /// Makes every directory of the listing. Its id covers names, modes and ids of what is in it, so when the root has the
 /// id that the commit says, all of it is as the commit says.
 fn build(repository: &GitRepository, listing: &Listing, root: Oid) -> Result<(), VcsError> {
-    let mut directories: BTreeMap<&str, (Oid, Vec<&Listed>)> = BTreeMap::from([("", (root, Vec::new()))]);
+    let mut directories: BTreeMap<&str, (Oid, Vec<_>)> = BTreeMap::from([("", (root, Vec::new()))]);
     for entry in listing.entries.iter().filter(|entry| entry.kind().is_none()) {
         directories.insert(&entry.path, (entry.id, Vec::new()));
     }
     for entry in &listing.entries {
-        let parent = entry.path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        let (parent, name) = entry.path.rsplit_once('/').unwrap_or(("", &entry.path));
         if let Some((_, children)) = directories.get_mut(parent) {
-            children.push(entry);
+            children.push((name, entry.mode, entry.id));
         }
     }
-    for (id, children) in directories.values_mut() {
-        if write(repository, ObjectType::Tree, &encode(children))? != *id {
+    for (id, children) in directories.into_values() {
+        if write(repository, ObjectType::Tree, &encode(children))? != id {
             let reason =
                 "what the API lists does not make up the tree of the commit, as when a name is not UTF-8; \
                           install git on this machine"
@@ -115,21 +116,6 @@ fn build(repository: &GitRepository, listing: &Listing, root: Oid) -> Result<(),
         }
     }
     Ok(())
-}
-
-/// A directory as git stores it.
-fn encode(children: &mut [&Listed]) -> Vec<u8> {
-    let name = |entry: &Listed| entry.path.rsplit('/').next().unwrap_or_default().to_owned();
-    // git sorts as if the names of directories ended with a slash.
-    children.sort_by_cached_key(|entry| {
-        format!("{}{}", name(entry), if entry.kind().is_none() { "/" } else { "" })
-    });
-    let mut bytes = Vec::new();
-    for entry in children {
-        bytes.extend_from_slice(format!("{:o} {}\0", entry.mode, name(entry)).as_bytes());
-        bytes.extend_from_slice(entry.id.as_bytes());
-    }
-    bytes
 }
 
 fn write(repository: &GitRepository, kind: ObjectType, bytes: &[u8]) -> Result<Oid, VcsError> {

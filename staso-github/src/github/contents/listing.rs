@@ -2,49 +2,27 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use git2::Oid;
 use staso_core::code::RepoPath;
-use staso_core::id::{BlobId, CommitId};
+use staso_core::id::CommitId;
 use staso_core::vcs::{Tree, TreeEntry, TreeEntryKind, VcsError};
 
-use super::source::{Depth, Source};
-use crate::error;
-use crate::git::{self, FoundFile};
+use super::source::{Source, bad_answer};
+use crate::git::blob_id;
+use crate::github::tree::{Depth, Entry};
 
 /// Requests for one listing: a repository so large that one answer does not hold it is read directory by directory.
-const MAX_REQUESTS: usize = 100;
-
-/// One entry, directories included.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Listed {
-    /// As the API spells it: any text.
-    pub(super) path: String,
-    pub(super) mode: i32,
-    pub(super) id: Oid,
-    /// Zero for what has no content of its own.
-    pub(super) size_bytes: u64,
-}
+pub(super) const MAX_REQUESTS: usize = 100;
 
 /// The entries of a commit, sorted by path.
 #[derive(Debug)]
 pub(in crate::github) struct Listing {
-    pub(super) entries: Vec<Listed>,
+    pub(super) entries: Vec<Entry>,
     /// Whether these are all.
     pub(super) complete: bool,
+    /// Who wants up to so many entries gets no more by asking again.
+    reach: usize,
     /// Files that were read one by one since.
     reads: AtomicUsize,
-}
-
-impl Listed {
-    pub(super) const fn kind(&self) -> Option<TreeEntryKind> {
-        git::kind_of(self.mode)
-    }
-
-    /// As a file; `None` for a directory.
-    pub(super) fn found(&self) -> Result<Option<FoundFile>, VcsError> {
-        let Some(kind) = self.kind() else { return Ok(None) };
-        Ok(Some(FoundFile { kind, blob: blob_id(self.id)?, size_bytes: self.size_bytes }))
-    }
 }
 
 impl Listing {
@@ -55,22 +33,37 @@ impl Listing {
         wanted: usize,
     ) -> Result<Self, VcsError> {
         let missing = || source.missing(commit);
-        let whole = source.tree(commit.as_str(), Depth::All).await?.ok_or_else(missing)?;
-        if !whole.truncated {
-            return Ok(Self::new(whole.entries, true));
+        let whole = source.list(commit.as_str(), Depth::All).await?.ok_or_else(missing)?;
+        match whole.truncated {
+            false => Ok(Self::new(whole.entries, true, usize::MAX)),
+            true if whole.entries.len() >= wanted => Ok(Self::enough(whole.entries)),
+            true => walk(source, commit.as_str(), wanted).await,
         }
-        if whole.entries.len() >= wanted {
-            return Ok(Self::new(whole.entries, false));
-        }
-        walk(source, commit.as_str(), wanted).await
     }
 
-    pub(super) fn new(mut entries: Vec<Listed>, complete: bool) -> Self {
+    fn new(mut entries: Vec<Entry>, complete: bool, reach: usize) -> Self {
         entries.sort_by(|a, b| a.path.cmp(&b.path));
-        Self { entries, complete, reads: AtomicUsize::new(0) }
+        Self { entries, complete, reach, reads: AtomicUsize::new(0) }
     }
 
-    pub(super) fn get(&self, path: &str) -> Option<&Listed> {
+    /// As many as were wanted.
+    fn enough(entries: Vec<Entry>) -> Self {
+        let reach = entries.len();
+        Self::new(entries, false, reach)
+    }
+
+    /// Takes the place of a shorter listing, whose reads still count.
+    pub(super) fn instead_of(self, shorter: Option<&Self>) -> Self {
+        let reads = shorter.map_or(0, |shorter| shorter.reads.load(Ordering::Relaxed));
+        Self { reads: AtomicUsize::new(reads), ..self }
+    }
+
+    /// Whether asking for `wanted` entries would bring no more of them.
+    pub(super) const fn reaches(&self, wanted: usize) -> bool {
+        self.reach >= wanted
+    }
+
+    pub(super) fn get(&self, path: &str) -> Option<&Entry> {
         let at = self.entries.binary_search_by(|entry| entry.path.as_str().cmp(path)).ok()?;
         self.entries.get(at)
     }
@@ -113,12 +106,15 @@ async fn walk(source: &Source<'_>, root: &str, wanted: usize) -> Result<Listing,
     let mut pending = vec![(String::new(), root.to_owned(), Depth::One)];
     let mut requests = 1;
     while let Some((prefix, id, depth)) = pending.pop() {
-        if entries.len() >= wanted || requests >= MAX_REQUESTS {
-            return Ok(Listing::new(entries, false));
+        if entries.len() >= wanted {
+            return Ok(Listing::enough(entries));
+        }
+        if requests == MAX_REQUESTS {
+            return Ok(Listing::new(entries, false, usize::MAX));
         }
         requests += 1;
-        let Some(part) = source.tree(&id, depth).await? else {
-            return Err(super::source::bad_answer(format!("the listed directory {prefix:?} is not there")));
+        let Some(part) = source.list(&id, depth).await? else {
+            return Err(bad_answer(format!("the listed directory {prefix:?} is not there")));
         };
         if part.truncated && depth == Depth::All {
             pending.push((prefix, id, Depth::One));
@@ -133,9 +129,5 @@ async fn walk(source: &Source<'_>, root: &str, wanted: usize) -> Result<Listing,
             entries.push(entry);
         }
     }
-    Ok(Listing::new(entries, complete))
-}
-
-fn blob_id(id: Oid) -> Result<BlobId, VcsError> {
-    BlobId::new(id.to_string()).map_err(|source| error::backend("naming a file", source))
+    Ok(Listing::new(entries, complete, usize::MAX))
 }

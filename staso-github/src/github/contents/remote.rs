@@ -8,11 +8,12 @@ use staso_core::run::RunContext;
 use staso_core::vcs::{FileContent, RepositoryRef, Tree, VcsError};
 
 use super::import::import;
-use super::listing::{Listed, Listing};
-use super::source::{Depth, Source};
-use crate::git::CommitStore;
+use super::listing::{Listing, MAX_REQUESTS};
+use super::source::Source;
+use crate::git::{CommitStore, FoundFile, blob_id};
 use crate::github::api::RepositoryName;
 use crate::github::parts::{Parts, commit_key};
+use crate::github::tree::{Depth, Entry};
 
 /// Files of one commit that are read one by one; for more, all are brought at once.
 const SINGLE_READS: usize = 8;
@@ -55,7 +56,8 @@ impl<'a> Remote<'a> {
         };
         let missing = || VcsError::FileNotFound { path: path.clone(), commit: self.commit.clone() };
         let entry = entry.ok_or_else(missing)?;
-        let found = entry.found()?.ok_or_else(missing)?;
+        let kind = entry.kind().ok_or_else(missing)?;
+        let found = FoundFile { kind, blob: blob_id(entry.id)?, size_bytes: entry.size_bytes };
         if let Some(content) = found.unread(max_bytes) {
             return Ok(content);
         }
@@ -75,28 +77,39 @@ impl<'a> Remote<'a> {
 
     /// The listing, at least `wanted` entries of it. It is asked for once: a commit does not change.
     async fn listing(&self, wanted: usize) -> Result<Arc<Listing>, VcsError> {
-        let enough = |listing: &Arc<Listing>| listing.complete || listing.entries.len() >= wanted;
-        if let Some(known) = self.parts.listings.get(&self.key).filter(enough) {
-            return Ok(known);
+        let known = self.parts.listings.get(&self.key);
+        if let Some(known) = known.as_ref().filter(|known| known.reaches(wanted)) {
+            return Ok(Arc::clone(known));
         }
-        let listing = Arc::new(Listing::fetch(&self.source(), self.commit, wanted).await?);
+        let listing = Listing::fetch(&self.source(), self.commit, wanted).await?;
+        let listing = Arc::new(listing.instead_of(known.as_deref()));
         self.parts.listings.put(self.key.clone(), Arc::clone(&listing));
         Ok(listing)
     }
 
     /// Goes down to a file of a commit that is too large to be listed.
-    async fn descend(&self, path: &RepoPath) -> Result<Option<Listed>, VcsError> {
-        let mut directory = self.commit.to_string();
-        let mut found = None;
-        for part in path.components() {
-            let Some(listed) = self.source().tree(&directory, Depth::One).await? else { return Ok(None) };
-            let Some(entry) = listed.entries.into_iter().find(|entry| entry.path == part) else {
-                return Ok(None);
-            };
-            directory = entry.id.to_string();
-            found = Some(entry);
+    async fn descend(&self, path: &RepoPath) -> Result<Option<Entry>, VcsError> {
+        if path.components().count() > MAX_REQUESTS {
+            let limit = format!("{MAX_REQUESTS} directories that are read one by one");
+            return Err(VcsError::TooLarge { what: path.to_string(), limit });
         }
-        Ok(found)
+        let mut directory = self.commit.to_string();
+        let mut parts = path.components().peekable();
+        while let Some(part) = parts.next() {
+            let Some(listed) = self.source().list(&directory, Depth::One).await? else { return Ok(None) };
+            let Some(entry) = listed.entries.iter().find(|entry| entry.path == part) else {
+                return listed.check_whole().map(|()| None);
+            };
+            if parts.peek().is_none() {
+                return Ok(Some(entry.clone()));
+            }
+            // A submodule has an id, too, and it may be that of a commit which is here.
+            if entry.kind().is_some() {
+                return Ok(None);
+            }
+            directory = entry.id.to_string();
+        }
+        Ok(None)
     }
 
     const fn source(&self) -> Source<'_> {

@@ -8,19 +8,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use serde::Deserialize;
-use staso_core::id::{BranchName, CommitId};
+use staso_core::id::{BlobId, BranchName, CommitId};
 use staso_core::run::RunContext;
 use staso_core::vcs::{ChangeSet, CommitSignature, FileEdit, VcsError};
 
 use super::blob;
-use super::check::{is_lfs_pointer, lfs};
+use super::check::lfs;
 use super::commit::{GitCommit, NewCommit, ObjectAnswer, commit_id};
 use super::mutation::{Mutation, Outcome};
 use super::pending::Pending;
 use super::reference::{self, Put};
 use super::target::Target;
 use super::tree::Listing;
-use crate::git::GitRepository;
+use crate::git::{GitRepository, is_lfs_pointer};
 use crate::github::api::PROVIDER;
 use crate::github::client::ApiRequest;
 use crate::github::name::encode;
@@ -206,7 +206,7 @@ impl<'a> ApiBranches<'a> {
     ) -> Result<(), VcsError> {
         for edit in edits {
             if let Some(id) = listing.possible_lfs_pointer(edit)
-                && is_lfs_pointer(&blob::read(self.target, id, ctx).await?)
+                && is_lfs_pointer(&blob::read(self.target, &id, ctx).await?)
             {
                 return Err(lfs(&edit.path));
             }
@@ -282,6 +282,10 @@ impl BranchHost for ApiBranches<'_> {
         let parent = parents.into_iter().next();
         let signature = found.verification.map(CommitSignature::from);
         Ok(CommitFacts { message: found.message, parent, makes_the_change, signature })
+    }
+
+    async fn content(&self, _: &CommitId, file: &BlobId, ctx: &RunContext) -> Result<Vec<u8>, VcsError> {
+        blob::read(self.target, file.as_str(), ctx).await
     }
 
     async fn check(

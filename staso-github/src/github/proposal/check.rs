@@ -6,6 +6,7 @@ use staso_core::vcs::{ChangeSet, FileEdit, ProposeRequest, VcsError};
 
 use super::commit::MAX_BLOB_BYTES;
 use super::target::Target;
+use crate::git::is_lfs_pointer;
 use crate::github::auth::Granted;
 use crate::github::parts::Parts;
 
@@ -15,9 +16,6 @@ const WORKFLOWS: &str = ".github/workflows/";
 const MAX_FILES: usize = 3_000;
 /// Bytes of all new content of one change.
 const MAX_BYTES: usize = 100 << 20;
-/// How pointers of Git LFS begin.
-const LFS: &[u8] = b"version https://git-lfs.github.com/spec/";
-
 /// Limits of GitHub, and contents that no change may carry.
 pub(super) fn check_contents(changes: &ChangeSet) -> Result<(), VcsError> {
     let too_large = |what: String, limit: &str| Err(VcsError::TooLarge { what, limit: limit.to_owned() });
@@ -38,11 +36,6 @@ pub(super) fn check_contents(changes: &ChangeSet) -> Result<(), VcsError> {
         }
     }
     Ok(())
-}
-
-/// Whether these bytes stand for a file that Git LFS keeps.
-pub(super) fn is_lfs_pointer(bytes: &[u8]) -> bool {
-    bytes.starts_with(LFS)
 }
 
 /// A file of Git LFS cannot be changed here.
@@ -84,39 +77,4 @@ pub(super) async fn check_workflows(
         url: target.name.url.clone(),
         remedy,
     })
-}
-
-/// The files that hold what looks like a credential. What they held before is not looked at yet.
-pub(super) fn suspects<'a>(changes: &'a ChangeSet, ctx: &RunContext) -> Vec<&'a FileEdit> {
-    let holds = |edit: &&FileEdit| {
-        edit.after.as_ref().is_some_and(|new| ctx.redactor().finds(&String::from_utf8_lossy(&new.bytes)))
-    };
-    changes.edits.iter().filter(holds).collect()
-}
-
-/// Refuses a credential in lines that were not there before. The lines are read together, so that one that is spread
-/// over several is found too.
-pub(super) fn check_added(edit: &FileEdit, before: &[u8], ctx: &RunContext) -> Result<(), VcsError> {
-    let Some(new) = &edit.after else { return Ok(()) };
-    let (before, after) = (String::from_utf8_lossy(before), String::from_utf8_lossy(&new.bytes));
-    let before: std::collections::BTreeSet<&str> = before.lines().collect();
-    let added: Vec<&str> = after.lines().filter(|line| !before.contains(line)).collect();
-    if ctx.redactor().finds(&added.join("\n")) {
-        let what = "what looks like a credential".to_owned();
-        return Err(VcsError::SecretInChange { path: edit.path.clone(), what });
-    }
-    Ok(())
-}
-
-/// The texts of a proposal are read by more people than its files.
-pub(super) fn check_texts(changes: &ChangeSet, ctx: &RunContext) -> Result<(), VcsError> {
-    for (what, text) in
-        [("title", &changes.title), ("commit message", &changes.message), ("text", &changes.body)]
-    {
-        if ctx.redactor().finds(text) {
-            let reason = format!("its {what} holds what looks like a credential");
-            return Err(VcsError::InvalidChange { reason });
-        }
-    }
-    Ok(())
 }

@@ -24,7 +24,8 @@ pub(super) enum Origin {
 /// The text of a pull request with our line below it, within the limit of GitHub. The second value tells whether it was
 /// cut.
 pub(super) fn marked(text: &str, key: &str) -> (String, bool) {
-    let room = MAX_BODY_BYTES - line("", "").len() - 2 * DIGITS - 2;
+    let below = format!("\n\n{}\n", line(&"0".repeat(DIGITS), &"0".repeat(DIGITS)));
+    let room = MAX_BODY_BYTES - below.len();
     let (main, ending) = split_ending(text);
     let cut = text.len() > room;
     let kept = if cut {
@@ -113,6 +114,14 @@ mod tests {
         assert_eq!(kept.matches("<details>").count(), kept.matches("</details>").count());
         assert!(kept.contains(CUT) && kept.contains("<!-- staso:diagnosis=1 -->"));
         assert_eq!(origin(&kept, "key"), Origin::Ours);
+    }
+
+    #[test]
+    fn case_40_no_text_is_too_long_by_a_byte() {
+        for length in MAX_BODY_BYTES - 200..=MAX_BODY_BYTES + 1 {
+            let (kept, _) = marked(&"a".repeat(length), "key");
+            assert!(kept.len() <= MAX_BODY_BYTES, "{length} became {}", kept.len());
+        }
     }
 
     proptest! {

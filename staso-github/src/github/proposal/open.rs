@@ -16,6 +16,7 @@ use super::pull::{self, Pull};
 use super::target::Target;
 use crate::github::api::{ApiFailure, PROVIDER};
 use crate::github::client::{ApiAnswer, Repeat};
+use crate::publish::title;
 
 const OPENING: &str = "opening the pull request";
 const CHANGING: &str = "changing the text of the pull request";
@@ -23,8 +24,6 @@ const CHANGING: &str = "changing the text of the pull request";
 const TRIES: usize = 2;
 /// How long a request that was sent is waited for after the run was cancelled.
 const GRACE: Duration = Duration::from_millis(1_500);
-/// Characters of a title.
-const TITLE_CHARS: usize = 256;
 
 /// The pull request that is wanted.
 #[derive(Debug, Clone, Copy)]
@@ -107,7 +106,7 @@ impl<'a> Opener<'a> {
         } else {
             Vec::new()
         };
-        Self { target, wanted, title: title(wanted.title), body, warnings }
+        Self { target, wanted, title: title(wanted.title).0, body, warnings }
     }
 
     async fn create(mut self, ctx: &RunContext) -> Result<Opened, VcsError> {
@@ -265,28 +264,4 @@ pub(super) fn newest_open(pulls: impl IntoIterator<Item = Pull>) -> Option<Pull>
     let pulls: Vec<Pull> = pulls.into_iter().collect();
     let open = pulls.iter().position(Pull::is_open).unwrap_or(0);
     pulls.into_iter().nth(open)
-}
-
-/// One line that GitHub takes.
-fn title(text: &str) -> String {
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-    let line = words.collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= TITLE_CHARS {
-        return line;
-    }
-    let kept: String = line.chars().take(TITLE_CHARS - 1).collect();
-    format!("{}…", kept.trim_end())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::title;
-
-    #[test]
-    fn case_40_a_long_title_is_one_line_of_256_characters() {
-        assert_eq!(title("Fix\r\n\u{1b} it "), "Fix it");
-        let cut = title(&"ä".repeat(300));
-        assert_eq!((cut.chars().count(), cut.chars().last()), (256, Some('…')));
-        assert_eq!(title(&"ä".repeat(256)).chars().last(), Some('ä'));
-    }
 }

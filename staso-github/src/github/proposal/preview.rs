@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use serde_json::Value;
-use staso_core::id::{BranchName, CommitId};
+use staso_core::id::{BlobId, BranchName, CommitId};
 use staso_core::redaction;
 use staso_core::run::RunContext;
 use staso_core::trace::RepositoryUrl;
@@ -149,6 +149,10 @@ impl BranchHost for Untouched<'_> {
         ctx: &RunContext,
     ) -> Result<CommitFacts, VcsError> {
         self.host.inspect(commit, changes, ctx).await
+    }
+
+    async fn content(&self, commit: &CommitId, blob: &BlobId, ctx: &RunContext) -> Result<Vec<u8>, VcsError> {
+        self.host.content(commit, blob, ctx).await
     }
 
     async fn check(

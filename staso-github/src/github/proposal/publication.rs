@@ -11,8 +11,7 @@ use super::open::{self, Opened, Wanted};
 use super::pending::Pending;
 use super::preview::{ProposalPreview, Show, Untouched};
 use super::target::Target;
-use super::{blob, check, commit, extras};
-use crate::git::change;
+use super::{check, commit, extras};
 use crate::github::auth::Granted;
 use crate::github::options::CommitMode;
 use crate::github::parts::Parts;
@@ -27,7 +26,7 @@ pub(crate) async fn propose(
     let name = parts.name(request.repository)?;
     let target = Target { api: &parts.api, name: &name };
     let publication = Publication::new(request, ctx);
-    check_all(parts, target, request, &publication, ctx).await?;
+    check_all(parts, target, request, ctx).await?;
     if let Some(show) = &parts.show {
         return dry_run(parts, target, request, &publication, show, ctx).await;
     }
@@ -48,12 +47,11 @@ pub(crate) async fn propose(
     })
 }
 
-/// Everything that can be refused before something leaves this machine.
+/// What GitHub would refuse, beside what no branch of any host may carry.
 async fn check_all(
     parts: &Parts,
     target: Target<'_>,
     request: &ProposeRequest<'_>,
-    publication: &Publication,
     ctx: &RunContext,
 ) -> Result<(), VcsError> {
     if ctx.is_cancelled() {
@@ -62,17 +60,7 @@ async fn check_all(
     if request.repository.archived || parts.is_archived(request.repository, ctx) == Some(true) {
         return Err(VcsError::Archived { url: target.name.url.clone() });
     }
-    publication.check_prefix()?;
-    change::check(request.changes, &parts.limits)?;
     check::check_contents(request.changes)?;
-    check::check_texts(request.changes, ctx)?;
-    for edit in check::suspects(request.changes, ctx) {
-        let before = match &edit.before {
-            Some(id) => blob::read(target, id.as_str(), ctx).await?,
-            None => Vec::new(),
-        };
-        check::check_added(edit, &before, ctx)?;
-    }
     check::check_workflows(parts, target, request, ctx).await
 }
 

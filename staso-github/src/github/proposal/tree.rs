@@ -3,52 +3,35 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use git2::{ObjectType, Oid};
-use serde::Deserialize;
 use staso_core::id::{BranchName, CommitId};
 use staso_core::run::RunContext;
-use staso_core::vcs::{ChangeSet, FileEdit, NewContent, VcsError};
+use staso_core::vcs::{ChangeSet, FileEdit, NewContent, TreeEntryKind, VcsError};
 
 use super::target::Target;
 use crate::error;
-use crate::git::GitRepository;
-use crate::github::client::{ApiRequest, clean};
+use crate::git::{self, GitRepository, LFS_MAX_BYTES};
+use crate::github::tree::{Depth, Directory, Entry, encode};
 
 const OPERATION: &str = "reading a tree";
-const TREE: &str = "040000";
-const FILE: &str = "100644";
-const EXECUTABLE: &str = "100755";
-const SYMLINK: &str = "120000";
-const SUBMODULE: &str = "160000";
+const TREE: i32 = 0o040_000;
+const FILE: i32 = 0o100_644;
+const EXECUTABLE: i32 = 0o100_755;
 /// Directories that are read one by one where GitHub does not list the whole tree at once.
 const MAX_DIRECTORIES: usize = 200;
-/// Sizes that a pointer to Git LFS has, in bytes.
-const LFS_POINTER_BYTES: std::ops::RangeInclusive<u64> = 100..=1024;
+/// Smallest pointer to Git LFS, in bytes.
+const LFS_MIN_BYTES: u64 = 100;
 
 /// Everything in the directories that hold a changed file. The directories themselves are left out: what they hold says
 /// whether two trees differ.
 #[derive(Debug, Clone)]
-pub(super) struct Listing(BTreeMap<String, Entry>);
+pub(super) struct Listing(BTreeMap<String, Found>);
 
+/// What is at a path.
 #[derive(Debug, Clone)]
-struct Entry {
-    mode: String,
-    id: String,
-    size: Option<u64>,
-}
-
-#[derive(Debug, Deserialize)]
-struct TreeAnswer {
-    tree: Vec<EntryAnswer>,
-    #[serde(default)]
-    truncated: bool,
-}
-
-#[derive(Debug, Deserialize)]
-struct EntryAnswer {
-    path: String,
-    mode: String,
-    sha: String,
-    size: Option<u64>,
+struct Found {
+    mode: i32,
+    id: Oid,
+    size_bytes: u64,
 }
 
 /// How an edit stands to a tree.
@@ -71,14 +54,14 @@ impl Listing {
         ctx: &RunContext,
     ) -> Result<Self, VcsError> {
         let needed = Needed::of(changes);
-        let whole = tree(target, commit.as_str(), true, ctx).await?;
-        let whole = whole.ok_or_else(|| VcsError::CommitNotFound {
-            commit: commit.clone(),
-            url: target.name.url.clone(),
-        })?;
+        let missing = || VcsError::CommitNotFound { commit: commit.clone(), url: target.name.url.clone() };
+        let list = async |id: &str, depth| {
+            Directory::list(target.api, target.name, id, depth, ctx).await?.ok_or_else(missing)
+        };
+        let whole = list(commit.as_str(), Depth::All).await?;
         let mut listing = Self(BTreeMap::new());
         if !whole.truncated {
-            listing.add("", whole.tree, &needed);
+            listing.add("", whole.entries, &needed);
             return Ok(listing);
         }
         let mut open = VecDeque::from([(String::new(), commit.as_str().to_owned())]);
@@ -89,12 +72,10 @@ impl Listing {
                 let what = "the number of directories with changed files".to_owned();
                 return Err(VcsError::TooLarge { what, limit: MAX_DIRECTORIES.to_string() });
             }
-            let missing = || {
-                let reason = format!("{} is missing", clean(&id));
-                VcsError::BadAnswer { operation: OPERATION, reason }
-            };
-            let found = tree(target, &id, false, ctx).await?.ok_or_else(missing)?;
-            open.extend(listing.add(&directory, found.tree, &needed));
+            let found = list(&id, Depth::One).await?;
+            found.check_whole()?;
+            let below = listing.add(&directory, found.entries, &needed);
+            open.extend(below.into_iter().map(|(path, id)| (path, id.to_string())));
         }
         Ok(listing)
     }
@@ -112,15 +93,15 @@ impl Listing {
         let mut listing = Self(BTreeMap::new());
         let mut open = VecDeque::from([(String::new(), root)]);
         while let Some((directory, tree)) = open.pop_front() {
-            let entries = tree.iter().map(|entry| EntryAnswer {
+            let size = |id| odb.read_header(id).map_or(0, |(size, _)| size as u64);
+            let entries = tree.iter().map(|entry| Entry {
                 path: String::from_utf8_lossy(entry.name_bytes()).into_owned(),
-                mode: format!("{:06o}", entry.filemode_raw()),
-                sha: entry.id().to_string(),
-                size: odb.read_header(entry.id()).ok().and_then(|(size, _)| u64::try_from(size).ok()),
+                mode: entry.filemode_raw(),
+                id: entry.id(),
+                size_bytes: if entry.kind() == Some(ObjectType::Blob) { size(entry.id()) } else { 0 },
             });
             for (path, id) in listing.add(&directory, entries.collect(), &needed) {
-                let found = Oid::from_str(&id).and_then(|id| repository.git().find_tree(id));
-                open.push_back((path, found.map_err(fail)?));
+                open.push_back((path, repository.git().find_tree(id).map_err(fail)?));
             }
         }
         Ok(listing)
@@ -128,18 +109,18 @@ impl Listing {
 
     /// The id of the tree as a whole. What is not listed has no part in it: it stands below directories that are.
     pub(super) fn id(&self) -> Result<String, VcsError> {
-        let mut directories: BTreeMap<&str, Vec<(&str, &str, Oid)>> = BTreeMap::from([("", Vec::new())]);
-        for (path, entry) in &self.0 {
+        let mut directories: BTreeMap<&str, Vec<(&str, i32, Oid)>> = BTreeMap::from([("", Vec::new())]);
+        for (path, found) in &self.0 {
             for directory in ancestors(path) {
                 directories.entry(directory).or_default();
             }
             let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
-            let id = Oid::from_str(&entry.id).map_err(|error| error::backend(OPERATION, error))?;
-            directories.entry(directory).or_default().push((name, &entry.mode, id));
+            directories.entry(directory).or_default().push((name, found.mode, found.id));
         }
         // What is below a directory sorts after it, so that the last one is whole.
         while let Some((directory, entries)) = directories.pop_last() {
-            let id = tree_id(entries)?;
+            let id = Oid::hash_object(ObjectType::Tree, &encode(entries))
+                .map_err(|error| error::backend(OPERATION, error))?;
             if directory.is_empty() {
                 return Ok(id.to_string());
             }
@@ -150,14 +131,15 @@ impl Listing {
     }
 
     /// Adds what was found below a directory; the needed directories are handed back.
-    fn add(&mut self, below: &str, entries: Vec<EntryAnswer>, needed: &Needed) -> Vec<(String, String)> {
+    fn add(&mut self, below: &str, entries: Vec<Entry>, needed: &Needed) -> Vec<(String, Oid)> {
         let mut directories = Vec::new();
         for entry in entries {
             let path = if below.is_empty() { entry.path } else { format!("{below}/{}", entry.path) };
             if entry.mode == TREE && needed.0.contains(&path) {
-                directories.push((path, entry.sha));
+                directories.push((path, entry.id));
             } else if needed.0.contains(path.rsplit_once('/').map_or("", |(directory, _)| directory)) {
-                self.0.insert(path, Entry { mode: entry.mode, id: entry.sha, size: entry.size });
+                let Entry { mode, id, size_bytes, .. } = entry;
+                self.0.insert(path, Found { mode, id, size_bytes });
             }
         }
         directories
@@ -195,9 +177,9 @@ impl Listing {
             }
             after.0.remove(edit.path.as_str());
             if let Some(new) = &edit.after {
-                let size = Some(new.bytes.len() as u64);
-                let entry = Entry { mode: mode(new.executable).to_owned(), id: blob_id(new)?, size };
-                after.0.insert(edit.path.as_str().to_owned(), entry);
+                let mode = if new.executable { EXECUTABLE } else { FILE };
+                let (id, size_bytes) = (content_id(new)?, new.bytes.len() as u64);
+                after.0.insert(edit.path.to_string(), Found { mode, id, size_bytes });
             }
         }
         Ok(Some(after))
@@ -205,29 +187,25 @@ impl Listing {
 
     /// Whether nothing differs.
     pub(super) fn is(&self, other: &Self) -> bool {
-        let of = |listing: &Self| {
-            listing
-                .0
-                .iter()
-                .map(|(path, entry)| [path, &entry.mode, &entry.id].map(Clone::clone))
-                .collect::<Vec<_>>()
+        let of = |listing: &Self| -> Vec<_> {
+            listing.0.iter().map(|(path, found)| (path.clone(), found.mode, found.id)).collect()
         };
         of(self) == of(other)
     }
 
     /// Whether the file of an edit is a regular one before and after, so that only its content changes.
     pub(super) fn is_regular(&self, edit: &FileEdit) -> bool {
-        let before = self.0.get(edit.path.as_str()).is_none_or(|entry| entry.mode == FILE);
+        let before = self.0.get(edit.path.as_str()).is_none_or(|found| found.mode == FILE);
         before && edit.after.as_ref().is_none_or(|new| !new.executable)
     }
 
     /// The blob of an edit's file when it may be a pointer to Git LFS: attributes stand above it, and it is that small.
-    pub(super) fn possible_lfs_pointer(&self, edit: &FileEdit) -> Option<&str> {
-        let entry = self.0.get(edit.path.as_str())?;
+    pub(super) fn possible_lfs_pointer(&self, edit: &FileEdit) -> Option<String> {
+        let found = self.0.get(edit.path.as_str())?;
         if !self.0.keys().any(|path| path.rsplit('/').next() == Some(".gitattributes")) {
             return None;
         }
-        entry.size.is_some_and(|size| LFS_POINTER_BYTES.contains(&size)).then_some(entry.id.as_str())
+        (LFS_MIN_BYTES..=LFS_MAX_BYTES).contains(&found.size_bytes).then(|| found.id.to_string())
     }
 
     fn fit(&self, edit: &FileEdit) -> Result<Fit, VcsError> {
@@ -238,19 +216,19 @@ impl Listing {
         let current = self.0.get(path);
         let refuse =
             |what: &str| Err(VcsError::InvalidChange { reason: format!("{path} is {what}, not a file") });
-        match current.map(|entry| entry.mode.as_str()) {
-            Some(TREE) => return refuse("a directory"),
-            Some(SYMLINK) => return refuse("a symbolic link"),
-            Some(SUBMODULE) => return refuse("another repository"),
+        match current.map(|found| git::kind_of(found.mode)) {
+            Some(None) => return refuse("a directory"),
+            Some(Some(TreeEntryKind::Symlink)) => return refuse("a symbolic link"),
+            Some(Some(TreeEntryKind::Submodule)) => return refuse("another repository"),
             _ => {}
         }
-        let current = current.map(|entry| (entry.id.as_str(), entry.mode == EXECUTABLE));
-        let wanted = edit.after.as_ref().map(|new| Ok::<_, VcsError>((blob_id(new)?, new.executable)));
-        let wanted = wanted.transpose()?;
-        let is_done = current == wanted.as_ref().map(|(id, executable)| (id.as_str(), *executable));
+        let current = current.map(|found| (found.id, found.mode == EXECUTABLE));
+        let wanted = edit.after.as_ref().map(|new| Ok::<_, VcsError>((content_id(new)?, new.executable)));
+        let is_done = current == wanted.transpose()?;
+        let before = edit.before.as_ref().map(staso_core::id::BlobId::as_str);
         Ok(if is_done {
             Fit::Done
-        } else if current.map(|(id, _)| id) == edit.before.as_ref().map(staso_core::id::BlobId::as_str) {
+        } else if current.map(|(id, _)| id.to_string()).as_deref() == before {
             Fit::Applies
         } else {
             Fit::Conflicts
@@ -271,41 +249,18 @@ impl Needed {
     }
 }
 
-async fn tree(
-    target: Target<'_>,
-    id: &str,
-    recursive: bool,
-    ctx: &RunContext,
-) -> Result<Option<TreeAnswer>, VcsError> {
-    let mut request = ApiRequest::get(OPERATION, target.path(&format!("git/trees/{id}")));
-    if recursive {
-        request = request.with_query("recursive", "1");
-    }
-    target.find(request, ctx).await
-}
-
-/// The name of a directory with these entries, as git stores it.
-fn tree_id(mut entries: Vec<(&str, &str, Oid)>) -> Result<Oid, VcsError> {
-    // git sorts as if the names of directories ended with a slash.
-    entries.sort_by_cached_key(|(name, mode, _)| format!("{name}{}", if *mode == TREE { "/" } else { "" }));
-    let mut bytes = Vec::new();
-    for (name, mode, id) in entries {
-        bytes.extend_from_slice(format!("{} {name}\0", mode.trim_start_matches('0')).as_bytes());
-        bytes.extend_from_slice(id.as_bytes());
-    }
-    Oid::hash_object(ObjectType::Tree, &bytes).map_err(|error| error::backend(OPERATION, error))
-}
-
-/// How git writes the mode of a file.
+/// How the API writes the mode of a file.
 pub(super) const fn mode(executable: bool) -> &'static str {
-    if executable { EXECUTABLE } else { FILE }
+    if executable { "100755" } else { "100644" }
 }
 
 /// The content as git names it.
 pub(super) fn blob_id(new: &NewContent) -> Result<String, VcsError> {
-    Oid::hash_object(ObjectType::Blob, &new.bytes)
-        .map(|oid| oid.to_string())
-        .map_err(|error| error::backend("hashing a file", error))
+    content_id(new).map(|id| id.to_string())
+}
+
+fn content_id(new: &NewContent) -> Result<Oid, VcsError> {
+    Oid::hash_object(ObjectType::Blob, &new.bytes).map_err(|error| error::backend("hashing a file", error))
 }
 
 /// The directories that hold `path`, outermost first.

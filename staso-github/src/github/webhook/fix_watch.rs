@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use staso_core::diagnosis::CaseLabel;
 use staso_core::trace::Timestamp;
 
 use super::{ProposalFate, ProposalOutcome};
@@ -58,15 +59,14 @@ pub enum FixStatus {
 }
 
 impl FixStatus {
-    /// Whether the diagnosis behind the fix was right. `None` while it is not known. Either answer is one more labelled case
-    /// of the rule that made the diagnosis, as a [`Calibrator`](staso_core::diagnosis::Calibrator) counts them, and `true`
-    /// is a hit.
+    /// What it says of the diagnosis behind the fix, for [`Calibrator::observe`](staso_core::diagnosis::Calibrator::observe).
+    /// `None` while it is not known.
     #[must_use]
-    pub const fn confirms(&self) -> Option<bool> {
+    pub const fn label(&self) -> Option<CaseLabel> {
         match self {
             Self::Watching { .. } => None,
-            Self::Held => Some(true),
-            Self::Reverted { .. } | Self::FailedAgain { .. } => Some(false),
+            Self::Held => Some(CaseLabel::Right),
+            Self::Reverted { .. } | Self::FailedAgain { .. } => Some(CaseLabel::Wrong),
         }
     }
 }

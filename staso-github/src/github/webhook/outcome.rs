@@ -1,9 +1,12 @@
 //! What became of a proposal.
 
 use staso_core::id::{BranchName, CommitId, TraceId};
+use staso_core::run::RunArtifact;
 use staso_core::trace::Timestamp;
 
-use super::event::{PullRequest, PullRequestAction, PullRequestEvent, WebhookEvent, WebhookRepository};
+use super::event::{
+    Account, PullRequest, PullRequestAction, PullRequestEvent, WebhookEvent, WebhookRepository,
+};
 
 /// What the branches of proposals begin with.
 const BRANCHES: &str = "fix/staso-";
@@ -20,7 +23,8 @@ pub struct ProposalOutcome {
     pub number: u64,
     /// Its branch. `None` for a proposal that was reverted under a branch of another name than GitHub gives.
     pub branch: Option<BranchName>,
-    /// The trace whose diagnosis it is for. `None` when it was reverted: look it up by the number.
+    /// The trace whose diagnosis it is for, as its text says, which people may edit: see [`is_of`](Self::is_of). `None`
+    /// when it was reverted: look it up by the number.
     pub diagnosis: Option<TraceId>,
     /// What became of it.
     pub fate: ProposalFate,
@@ -61,18 +65,29 @@ impl ProposalOutcome {
         let name = self.branch.as_ref()?.as_str().strip_prefix(BRANCHES)?;
         name.rsplit_once('-').map(|(fingerprint, _)| fingerprint)
     }
+
+    /// Whether the run that left `artifact` made this proposal: its diagnosis is of the marked trace, and its branch is
+    /// the proposal's.
+    #[must_use]
+    pub fn is_of(&self, artifact: &RunArtifact) -> bool {
+        let trace = artifact.diagnosis.as_ref().map(|diagnosis| diagnosis.trace_id);
+        let branch = artifact.proposal.as_ref().map(|proposal| &proposal.branch);
+        trace.is_some() && trace == self.diagnosis && branch.is_some() && branch == self.branch.as_ref()
+    }
 }
 
 impl WebhookEvent {
-    /// What became of a proposal, if the event tells.
+    /// What became of a proposal, if the event tells. `proposer` is the login that proposals are made with: `<slug>[bot]`
+    /// for an app.
     ///
-    /// Only pull requests count that bear the hidden mark and come from a branch below `fix/staso-` of the repository
-    /// itself: a fork can copy both, but not be it. Of a revert only the form counts that GitHub's own button gives it.
+    /// Only pull requests count that `proposer` opened, that bear the hidden mark and that come from a branch below
+    /// `fix/staso-` of the repository itself: others can copy mark and branch, but not be the app, and a fork cannot be the
+    /// repository. Of a revert only the form counts that GitHub's own button gives it, from a branch of the repository.
     #[must_use]
-    pub fn proposal_outcome(&self) -> Option<ProposalOutcome> {
+    pub fn proposal_outcome(&self, proposer: &str) -> Option<ProposalOutcome> {
         let Self::PullRequest(event) = self else { return None };
         let PullRequestEvent { action, pull_request, repository, .. } = &**event;
-        match pull_request.proposed_diagnosis(repository.id) {
+        match pull_request.proposed_diagnosis(repository.id, proposer) {
             Some(diagnosis) => Some(ProposalOutcome {
                 repository: repository.id,
                 number: pull_request.number,
@@ -99,11 +114,18 @@ fn fate(action: PullRequestAction, proposal: &PullRequest) -> Option<ProposalFat
 }
 
 impl PullRequest {
-    /// The trace that a proposal of Staso is for; `None` for the pull requests of others.
-    pub(super) fn proposed_diagnosis(&self, repository: u64) -> Option<TraceId> {
-        let ours = self.head.name.starts_with(BRANCHES) && self.head.repository == Some(repository);
+    /// The trace that a proposal of `proposer` is for; `None` for the pull requests of others.
+    pub(super) fn proposed_diagnosis(&self, repository: u64, proposer: &str) -> Option<TraceId> {
+        let ours = self.head.name.starts_with(BRANCHES)
+            && self.head.repository == Some(repository)
+            && is_by(self.author.as_ref(), proposer);
         if ours { marked_diagnosis(&self.body) } else { None }
     }
+}
+
+/// Whether `author` has the login `proposer`.
+pub(super) fn is_by(author: Option<&Account>, proposer: &str) -> bool {
+    author.is_some_and(|author| author.login.eq_ignore_ascii_case(proposer))
 }
 
 /// The trace in the last hidden mark of a text.
@@ -116,7 +138,8 @@ pub(super) fn marked_diagnosis(body: &str) -> Option<TraceId> {
 /// branch `revert-<number>-<branch>`.
 fn reverted(undoing: &PullRequest, repository: &WebhookRepository) -> Option<ProposalOutcome> {
     let at = undoing.merged_at.filter(|_| undoing.merged)?;
-    if !undoing.title.starts_with("Revert \"") {
+    // Whoever may make the branch may undo what was merged; a fork only says so.
+    if undoing.head.repository != Some(repository.id) || !undoing.title.starts_with("Revert \"") {
         return None;
     }
     let number = undoing.body.lines().find_map(|line| {

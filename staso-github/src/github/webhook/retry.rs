@@ -3,8 +3,8 @@
 use staso_core::id::TraceId;
 
 use super::command;
-use super::event::{Account, AccountKind, Comment, PullRequest, WebhookEvent, WebhookRepository};
-use super::outcome::marked_diagnosis;
+use super::event::{AccountKind, Comment, IssueCommentEvent, WebhookEvent, WebhookRepository};
+use super::outcome::{is_by, marked_diagnosis};
 
 /// One of the repository's people wrote `/staso retry` on a proposal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,64 +25,46 @@ pub struct RetryRequest {
     pub guidance: String,
 }
 
-/// A pull request that was commented on.
-struct Place<'a> {
-    number: u64,
-    opened_by: Option<&'a Account>,
-    diagnosis: Option<TraceId>,
-}
-
-impl<'a> Place<'a> {
-    fn of(pull_request: &'a PullRequest, repository: &WebhookRepository) -> Self {
-        Self {
-            number: pull_request.number,
-            opened_by: pull_request.author.as_ref(),
-            diagnosis: pull_request.proposed_diagnosis(repository.id),
-        }
-    }
-}
-
 impl WebhookEvent {
     /// The wish for another try, if the event is one: a new comment or review with the line `/staso retry`, by an owner,
     /// member or collaborator who is no bot, on a pull request that `proposer` opened and that bears the hidden mark.
     ///
     /// `proposer` is the login that proposals are made with: `<slug>[bot]` for an app. Anyone can write the mark into a
     /// pull request, but nobody else can open one as the app.
+    ///
+    /// Members and some collaborators may only read; whether `by` may write is for the host to ask. A delivery that came
+    /// again after the receiver forgot it has the same `comment_url`.
     #[must_use]
     pub fn retry_request(&self, proposer: &str) -> Option<RetryRequest> {
-        let (repository, place, comment) = self.commented()?;
+        let (repository, number, diagnosis, comment) = self.commented(proposer)?;
         let author = comment.author.as_ref().filter(|author| author.kind == AccountKind::User)?;
-        let is_proposal = place.opened_by.is_some_and(|opener| opener.login.eq_ignore_ascii_case(proposer));
-        if !is_proposal || !comment.author_association.is_insider() {
+        if !comment.author_association.is_insider() {
             return None;
         }
         Some(RetryRequest {
             repository: repository.clone(),
-            number: place.number,
-            diagnosis: place.diagnosis?,
+            number,
+            diagnosis,
             by: author.login.clone(),
             comment_url: comment.html_url.clone(),
             guidance: command::retry(&comment.body)?,
         })
     }
 
-    fn commented(&self) -> Option<(&WebhookRepository, Place<'_>, &Comment)> {
-        match self {
-            Self::IssueComment(event) if event.issue.is_pull_request => {
-                let place = Place {
-                    number: event.issue.number,
-                    opened_by: event.issue.author.as_ref(),
-                    diagnosis: marked_diagnosis(&event.issue.body),
-                };
-                Some((&event.repository, place, &event.comment))
+    /// What was said on a proposal of `proposer`: where, its number, the trace that it is for, and the words.
+    fn commented(&self, proposer: &str) -> Option<(&WebhookRepository, u64, TraceId, &Comment)> {
+        let (repository, pull_request, comment) = match self {
+            Self::IssueComment(event) => {
+                let IssueCommentEvent { issue, comment, repository, .. } = &**event;
+                let ours = issue.is_pull_request && is_by(issue.author.as_ref(), proposer);
+                let diagnosis = marked_diagnosis(&issue.body).filter(|_| ours)?;
+                return Some((repository, issue.number, diagnosis, comment));
             }
-            Self::ReviewComment(event) => {
-                Some((&event.repository, Place::of(&event.pull_request, &event.repository), &event.comment))
-            }
-            Self::Review(event) => {
-                Some((&event.repository, Place::of(&event.pull_request, &event.repository), &event.review))
-            }
-            _ => None,
-        }
+            Self::ReviewComment(event) => (&event.repository, &event.pull_request, &event.comment),
+            Self::Review(event) => (&event.repository, &event.pull_request, &event.review),
+            _ => return None,
+        };
+        let diagnosis = pull_request.proposed_diagnosis(repository.id, proposer)?;
+        Some((repository, pull_request.number, diagnosis, comment))
     }
 }

@@ -332,6 +332,17 @@ async fn a_hostile_archive_writes_nothing_of_its_own() {
 }
 
 #[tokio::test]
+async fn an_archive_with_the_content_of_lfs_is_used_as_far_as_there_is_room() {
+    let (world, commit) = odd();
+    let content = vec![0; 64 << 20];
+    let size = content.len() as u64;
+    world.serve_bytes_as_archive(archive(b"x/big.lfs", tar::EntryType::Regular, None, size, &content));
+    let provider = world.provider(CodeAccess::Api);
+    let checkout = provider.checkout(&world.reference(), &commit, &world.ctx).await.unwrap();
+    assert_eq!(contents(&checkout.path)["big.lfs"], LFS);
+}
+
+#[tokio::test]
 async fn bounds_hold_before_anything_is_brought() {
     let (world, commit) = odd();
     for limits in [

@@ -1,5 +1,6 @@
 //! GitHub as it is read: a real repository behind git over HTTP, and behind official examples that agree with it.
 
+mod answers;
 mod api;
 mod budget;
 mod calls;

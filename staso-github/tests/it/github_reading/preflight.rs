@@ -67,6 +67,14 @@ async fn a_token_that_may_not_push_may_read() {
 }
 
 #[tokio::test]
+async fn a_repository_whose_name_another_one_has_now_is_gone() {
+    let world = World::new(GitFixture::new());
+    let renamed = RepositoryRef { id: "github:7".to_owned(), ..world.reference() };
+    let refused = world.provider(CodeAccess::Auto).preflight(&renamed, Access::Propose, &world.ctx).await;
+    assert!(matches!(refused, Err(VcsError::Gone { .. })), "{refused:?}");
+}
+
+#[tokio::test]
 async fn nobody_may_read_what_is_public_and_propose_nothing() {
     let world = World::new(GitFixture::new());
     world.api.allow_anonymous();

@@ -99,6 +99,10 @@ async fn case_23_an_empty_repository_is_said_to_be_empty() {
     world.api.on(REFERENCE, [Choice::status(409).message("Git Repository is empty.")]);
     let empty = world.resolve(&world.source.tip, None).await.unwrap_err();
     assert!(matches!(empty, VcsError::Empty { .. }), "{empty:?}");
+    // GitHub answers with the same status while it is still making a repository.
+    world.api.on(REFERENCE, [Choice::status(409)]);
+    let busy = world.resolve(&world.source.tip, None).await.unwrap_err();
+    assert!(busy.is_retryable(), "{busy:?}");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Webhooks through the public API, on the payloads that GitHub's examples hold.
 
 mod apply;
+mod labels;
 mod manual;
 mod meaning;
 mod official;

@@ -93,7 +93,7 @@ fn a_cut_payload_is_refused() {
 /// Reads a payload and everything that follows from it.
 fn digest(name: &str, body: &[u8]) {
     if let Ok(read) = event(name, body) {
-        drop((read.invalidation(), read.proposal_outcome(), read.retry_request("octocat")));
+        drop((read.invalidation(), read.proposal_outcome("octocat"), read.retry_request("octocat")));
     }
 }
 

@@ -2,27 +2,31 @@
 
 use std::time::Duration;
 
+use staso_core::diagnosis::CaseLabel;
 use staso_github::webhook::{FixStatus, FixWatch, ProposalFate, ProposalOutcome};
 
 use super::payloads::{Changed, at, official};
 
 pub(super) const TRACE: &str = "0198c3b2-7a11-7cc2-9d10-6f1e2a3b4c5d";
 const HEAD: &str = "ec26c3e57ca3a959ca5aad62de7213c562f8c821";
-const BRANCH: &str = "fix/staso-1a2b3c4d5e-1";
+pub(super) const BRANCH: &str = "fix/staso-1a2b3c4d5e-1";
+pub(super) const APP: &str = "acme-staso[bot]";
 
 /// An official pull request, as a proposal.
-fn proposal(action: &str) -> Changed {
+pub(super) fn proposal(action: &str) -> Changed {
     official("pull_request", action)
+        .with("/pull_request/user/login", APP)
+        .with("/pull_request/user/type", "Bot")
         .with("/pull_request/head/ref", BRANCH)
         .with("/pull_request/body", format!("Text.\n\n<!-- staso:diagnosis={TRACE} -->\n"))
 }
 
-fn merged(changed: Changed) -> Changed {
+pub(super) fn merged(changed: Changed) -> Changed {
     changed.with("/pull_request/merged", true).with("/pull_request/merged_at", at(0).to_string())
 }
 
 /// An official pull request in the form of GitHub's button to revert number 2.
-fn revert() -> Changed {
+pub(super) fn revert() -> Changed {
     merged(official("pull_request", "closed"))
         .with("/pull_request/number", 7)
         .with("/pull_request/merged_at", at(24).to_string())
@@ -32,7 +36,7 @@ fn revert() -> Changed {
 }
 
 fn outcome(changed: &Changed) -> Option<ProposalOutcome> {
-    changed.event().proposal_outcome()
+    changed.event().proposal_outcome(APP)
 }
 
 fn fate(changed: &Changed) -> Option<ProposalFate> {
@@ -56,8 +60,11 @@ fn what_became_of_a_proposal_is_told() {
 }
 
 #[test]
-fn only_our_branches_with_our_mark_in_the_repository_itself_count() {
+fn only_what_the_app_opened_with_its_mark_in_the_repository_itself_counts() {
     let not_ours = [
+        proposal("closed").with("/pull_request/user/login", "mallory"),
+        proposal("closed").with("/pull_request/user/login", "acme-staso"),
+        proposal("closed").with("/pull_request/user", serde_json::Value::Null),
         proposal("closed").with("/pull_request/head/ref", "fix/other"),
         proposal("closed").with("/pull_request/body", "Text."),
         proposal("closed").with("/pull_request/body", "<!-- staso:diagnosis=me -->"),
@@ -82,6 +89,8 @@ fn a_merged_revert_in_githubs_form_names_what_it_undoes() {
     let not_reverts = [
         revert().with("/pull_request/merged", false),
         revert().with("/action", "opened"),
+        revert().with("/pull_request/head/repo/id", 99),
+        revert().with("/pull_request/head/repo", serde_json::Value::Null),
         revert().with("/pull_request/title", "Undo it"),
         revert().with("/pull_request/body", "Reverts evil/Hello-World#2"),
         revert().with("/pull_request/body", "See: Reverts Codertocat/Hello-World#2"),
@@ -105,7 +114,7 @@ fn a_fix_held_when_nothing_spoke_against_it_for_the_window() {
     watch.tell_failure("ffffffffff", at(day));
     watch.tell_failure("1a2b3c4d5e", at(14 * day));
     assert_eq!(watch.status(at(15 * day)), FixStatus::Held, "another failure, and one after the window");
-    assert_eq!(watch.status(at(15 * day)).confirms(), Some(true));
+    assert_eq!(watch.status(at(15 * day)).label(), Some(CaseLabel::Right));
     let short = watch.with_window(Duration::from_secs(3_600));
     assert_eq!(short.status(at(1)), FixStatus::Held);
 }
@@ -120,7 +129,7 @@ fn a_revert_or_the_same_failure_breaks_it_whichever_came_first() {
     failed.tell_outcome(&outcome(&revert()).unwrap());
     failed.tell_failure("1a2b3c4d5e", at(23));
     assert_eq!(failed.status(at(1_000)), FixStatus::FailedAgain { at: at(23) });
-    assert_eq!(failed.status(at(1_000)).confirms(), Some(false));
+    assert_eq!(failed.status(at(1_000)).label(), Some(CaseLabel::Wrong));
     let mut at_once = watch();
     at_once.tell_failure("1a2b3c4d5e", at(24));
     assert_eq!(at_once.status(at(24)), FixStatus::FailedAgain { at: at(24) });
@@ -129,7 +138,7 @@ fn a_revert_or_the_same_failure_breaks_it_whichever_came_first() {
     let mut other = watch();
     let elsewhere = revert().with("/pull_request/body", "Reverts Codertocat/Hello-World#3");
     other.tell_outcome(&outcome(&elsewhere).unwrap());
-    assert_eq!(other.status(at(24)).confirms(), None);
+    assert_eq!(other.status(at(24)).label(), None);
 }
 
 #[test]

@@ -3,10 +3,8 @@
 use staso_core::run::Redirections;
 use staso_github::webhook::RetryRequest;
 
-use super::outcome::TRACE;
+use super::outcome::{APP, TRACE};
 use super::payloads::{Changed, official};
-
-const APP: &str = "acme-staso[bot]";
 
 fn mark() -> String {
     format!("Text.\n\n<!-- staso:diagnosis={TRACE} -->\n")

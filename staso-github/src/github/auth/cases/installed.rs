@@ -170,6 +170,16 @@ async fn case_20_one_that_has_another_name_now_gets_a_token_by_its_number() {
 }
 
 #[tokio::test]
+async fn another_host_does_not_say_which_number_a_repository_has() {
+    let elsewhere = ScriptServer::start([installed()]);
+    let place = format!("{}/repositories/7/installation", elsewhere.url());
+    let away = refused(301, "Moved Permanently").header("location", place);
+    let bench = Bench::new([away.into(), made(), branches()]);
+    bench.ask(Access::Read).await.unwrap();
+    assert_eq!(super::body(&bench.server.requests()[1])["repositories"], json!(["hello-world"]));
+}
+
+#[tokio::test]
 async fn what_writes_is_bound_to_the_repository_that_was_resolved_and_not_to_its_name() {
     let mut bench = Bench::new([installed(), made(), branches(), made(), branches()]);
     bench.repository.id = Some(1_296_269);

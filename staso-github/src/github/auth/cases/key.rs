@@ -5,10 +5,11 @@ use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 use rustls_pki_types::pem::PemObject as _;
 use secrecy::SecretString;
+use staso_core::run::Budget;
 
 use super::*;
 use crate::github::auth::key::RsaKey;
-use crate::github::auth::{CredentialsError, JwtSigner};
+use crate::github::auth::{CredentialsError, JwtSigner, jwt};
 
 const PKCS8: &str = include_str!("../../../../tests/keys/app-pkcs8.pem");
 const PUBLIC: &str = include_str!("../../../../tests/keys/app-public.pem");
@@ -90,6 +91,9 @@ fn case_02_what_is_no_key_of_an_app_says_why() {
         refusal(include_str!("../../../../tests/keys/app-encrypted.pem")),
         "it is encrypted with a passphrase"
     );
+    let encrypted =
+        PKCS1.replacen("KEY-----\n", "KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n", 1);
+    assert_eq!(refusal(&encrypted), "it is encrypted with a passphrase");
     assert_eq!(refusal(PUBLIC), "it is the public key");
     assert_eq!(refusal(""), "it is no private key in PEM");
     assert_eq!(refusal(&PKCS1[..PKCS1.len() / 2]), "it is damaged");
@@ -139,22 +143,29 @@ async fn the_host_can_sign_itself() {
 }
 
 #[derive(Debug)]
-struct Stuck;
+struct Stuck {
+    cancels: bool,
+}
 
 #[async_trait::async_trait]
 impl JwtSigner for Stuck {
     async fn sign(&self, _: &[u8], ctx: &RunContext) -> Result<Vec<u8>, VcsError> {
-        ctx.cancellation().cancel();
+        if self.cancels {
+            ctx.cancellation().cancel();
+        }
         std::future::pending().await
     }
 }
 
 #[tokio::test]
-async fn a_host_that_never_signs_does_not_hold_a_cancelled_run() {
-    let auth = GitHubAuth::App(AppCredentials::with_signer(CLIENT_ID, Arc::new(Stuck)));
+async fn a_host_that_never_signs_holds_no_run_that_is_cancelled_or_over() {
+    let auth = GitHubAuth::App(AppCredentials::with_signer(CLIENT_ID, Arc::new(Stuck { cancels: true })));
     let bench = Bench::with(auth, []);
     let error = bench.ask(Access::Read).await.unwrap_err();
     assert!(matches!(error, VcsError::Cancelled), "{error}");
+    let ctx = bench.run().0.with_budget(Budget::default().with_wall(seconds(5)));
+    let error = jwt::sign(&Stuck { cancels: false }, CLIENT_ID, 0, &ctx).await.unwrap_err();
+    assert!(matches!(error, VcsError::Timeout { limit_ms: 5_000, .. }), "{error}");
 }
 
 #[tokio::test]

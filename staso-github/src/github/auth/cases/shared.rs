@@ -10,7 +10,7 @@ use crate::credentials::CredentialSource as _;
 
 impl Bench {
     /// Another run at the same time.
-    fn run(&self) -> (RunContext, CancellationToken) {
+    pub(super) fn run(&self) -> (RunContext, CancellationToken) {
         let token = CancellationToken::new();
         let ctx = RunContext::new(RunId::from_bytes([8; 16]), Arc::clone(&self.clock) as _);
         (ctx.with_cancellation(token.clone()), token)

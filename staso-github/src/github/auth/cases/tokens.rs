@@ -72,6 +72,17 @@ async fn case_08_git_gets_a_token_that_lasts_five_minutes_and_calls_one_of_a_min
 }
 
 #[tokio::test]
+async fn case_08_a_token_that_cannot_be_replaced_early_still_serves_for_calls() {
+    let failure = refused(500, "Server Error");
+    let bench = Bench::new([installed(), made(), failure.into(), branches()]);
+    bench.git_token(Access::Read).await.unwrap();
+    bench.clock.pass(seconds(56 * 60));
+    bench.git_token(Access::Read).await.unwrap_err();
+    bench.ask(Access::Read).await.unwrap();
+    assert_eq!(bench.asked(), [LOOKUP, MINT, MINT, ASK]);
+}
+
+#[tokio::test]
 async fn case_08_a_call_does_not_take_a_token_of_its_last_minute() {
     let bench = Bench::new([installed(), made(), branches(), made(), branches()]);
     bench.ask(Access::Read).await.unwrap();

@@ -8,8 +8,8 @@ mod text;
 use reqwest::{Method, Url};
 use staso_core::vcs::VcsError;
 
-pub(crate) use text::clean;
 pub(super) use text::raw_message;
+pub(crate) use text::{clean, message};
 
 use self::text::Refused;
 use super::ApiAnswer;
@@ -113,19 +113,15 @@ fn server(answer: &ApiAnswer, repository: &RepositoryName) -> String {
 }
 
 /// Where the credential is authorised for an organisation. What the header says counts only when it leads to where the
-/// repository is.
+/// repository is, and is nothing but an address: people follow it from errors, artifacts and terminals.
 fn sso(answer: &ApiAnswer, repository: &RepositoryName) -> Option<String> {
     let rest = answer.header("x-github-sso")?.trim().strip_prefix("required")?;
     let said = rest.split(';').find_map(|part| part.trim().strip_prefix("url="));
     let home = Url::parse(repository.url.as_str()).ok();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b":/-._~%?=&+".contains(&byte);
     let safe = |text: &&str| {
-        Url::parse(text).is_ok_and(|url| {
-            url.scheme() == "https"
-                && url.username().is_empty()
-                && url.password().is_none()
-                && text.len() <= 2048
-                && home.as_ref().is_some_and(|home| home.origin() == url.origin())
-        })
+        let at_home = |url: Url| home.as_ref().is_some_and(|home| home.origin() == url.origin());
+        text.len() <= 2048 && text.bytes().all(plain) && Url::parse(text).is_ok_and(at_home)
     };
     let general = || format!("{}/orgs/{}/sso", origin(repository), repository.owner);
     Some(said.filter(safe).map_or_else(general, str::to_owned))

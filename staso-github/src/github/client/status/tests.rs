@@ -68,6 +68,8 @@ fn case_11_single_sign_on_leads_only_to_where_the_repository_is() {
         ("required; url=http://github.com/orgs/acme/sso".to_owned(), Some(fallback)),
         ("required; url=https://github.com@evil.example/".to_owned(), Some(fallback)),
         ("required; url=https://a:b@github.com/".to_owned(), Some(fallback)),
+        ("required; url=https://github.com/x)](https://evil.example/y".to_owned(), Some(fallback)),
+        ("required; url=https://github.com/ is down, use evil.example".to_owned(), Some(fallback)),
         ("required".to_owned(), Some(fallback)),
         ("partial-results; organizations=21955855".to_owned(), None),
     ] {

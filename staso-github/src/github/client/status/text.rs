@@ -23,6 +23,11 @@ pub(crate) fn clean(text: &str) -> String {
     }
 }
 
+/// What an answer says, for people; empty when it says nothing.
+pub(crate) fn message(answer: &ApiAnswer) -> String {
+    clean(&raw_message(answer).unwrap_or_default())
+}
+
 /// The message of an answer, not cleaned. `None` when there is none.
 pub(in super::super) fn raw_message(answer: &ApiAnswer) -> Option<String> {
     let body: Body = serde_json::from_slice(&answer.body).ok()?;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use staso_core::trace::Timestamp;
 use staso_core::vcs::RateLimitKind;
 
@@ -121,18 +122,36 @@ async fn changes_go_one_at_a_time_in_the_order_of_asking_a_second_apart() {
     let (ctx, clock) = context();
     let requests: Vec<ApiRequest> =
         (0..5).map(|n| ApiRequest { path: format!("/repos/acme/support/pulls/{n}"), ..post() }).collect();
-    let [a, b, c, d, e] = requests.as_slice() else { panic!("five requests") };
-    let sent = tokio::join!(
-        send(&client, a, &ctx),
-        send(&client, b, &ctx),
-        send(&client, c, &ctx),
-        send(&client, d, &ctx),
-        send(&client, e, &ctx)
-    );
-    assert!(sent.0.is_ok() && sent.1.is_ok() && sent.2.is_ok() && sent.3.is_ok() && sent.4.is_ok());
+    let sent = join_all(requests.iter().map(|request| send(&client, request, &ctx))).await;
+    assert!(sent.iter().all(Result::is_ok));
     let paths: Vec<String> = server.requests().into_iter().map(|seen| seen.path).collect();
     assert_eq!(paths, requests.iter().map(|request| request.path.clone()).collect::<Vec<_>>());
     assert_eq!((server.most_in_flight(), clock.waits()), (1, vec![1.0; 4]));
+}
+
+#[tokio::test]
+async fn a_change_whose_turn_comes_after_the_end_of_the_run_is_not_sent() {
+    let server = ScriptServer::start(vec![said(201); 2]);
+    let client = client(&server, options().with_mutation_interval(Duration::from_secs(60)));
+    let (ctx, clock) = short_context(Duration::from_secs(30));
+    assert!(send(&client, &post(), &ctx).await.is_ok());
+    let result = send(&client, &post(), &ctx).await;
+    assert!(matches!(result, Err(SendError::TimedOut { limit_ms: 30_000 })), "{result:?}");
+    assert_eq!((server.requests().len(), clock.waits().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn nothing_is_sent_for_a_run_whose_time_is_over() {
+    for request in [get(), post()] {
+        let server = ScriptServer::start(vec![said(200); 2]);
+        let client = client(&server, options());
+        let (ctx, clock) = short_context(Duration::from_secs(30));
+        assert!(send(&client, &get(), &ctx).await.is_ok());
+        clock.advance(Duration::from_secs(30));
+        let result = send(&client, &request, &ctx).await;
+        assert!(matches!(result, Err(SendError::TimedOut { limit_ms: 0 })), "{result:?}");
+        assert_eq!(server.requests().len(), 1);
+    }
 }
 
 #[tokio::test]
@@ -146,33 +165,36 @@ async fn few_read_at_one_time_and_none_waits_for_a_change() {
     let reads = async {
         server.seen(1).await;
         let reads = (0..12).map(|_| send(&client, &get, &ctx));
-        let (read, ()) = tokio::join!(futures_of(reads.collect()), async {
+        let (read, ()) = tokio::join!(join_all(reads), async {
             server.seen(5).await;
             server.release();
         });
         read
     };
     let (changed, read) = tokio::join!(send(&client, &post, &ctx), reads);
-    assert!(changed.is_ok());
-    assert_eq!((read, server.most_in_flight()), (12, 5));
+    assert!(changed.is_ok() && read.iter().all(Result::is_ok));
+    assert_eq!(server.most_in_flight(), 5);
 }
 
-/// Drives all of them; how many went well.
-async fn futures_of<F: Future<Output = Result<ApiAnswer, SendError>>>(all: Vec<F>) -> usize {
-    let mut pinned: Vec<_> = all.into_iter().map(Box::pin).collect();
-    let mut good = 0;
-    std::future::poll_fn(|cx| {
-        pinned.retain_mut(|future| match future.as_mut().poll(cx) {
-            std::task::Poll::Ready(result) => {
-                good += usize::from(result.is_ok());
-                false
-            }
-            std::task::Poll::Pending => true,
-        });
-        if pinned.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
-    good
+#[tokio::test]
+async fn case_12_who_stands_in_the_queue_hears_of_a_limit_at_once() {
+    let server = ScriptServer::start([Turn::Held(exhausted(3600))]);
+    let client = client(&server, options());
+    let day = Budget::default().with_wall(Duration::from_hours(24));
+    let patient = staso_core::testing::test_context().with_budget(day);
+    let hurried = short_context(Duration::from_secs(600)).0;
+    let (first, second) = (post(), post());
+    let waiting = async {
+        server.seen(1).await;
+        let waits =
+            async { tokio::time::timeout(Duration::from_secs(5), send(&client, &second, &hurried)).await };
+        let (result, ()) = tokio::join!(waits, async { server.release() });
+        patient.cancellation().cancel();
+        result
+    };
+    let (blocked, result) = tokio::join!(send(&client, &first, &patient), waiting);
+    assert!(matches!(result, Ok(Err(SendError::RateLimited { .. }))), "{result:?}");
+    assert!(matches!(blocked, Err(SendError::Cancelled)), "{blocked:?}");
 }
 
 #[tokio::test]

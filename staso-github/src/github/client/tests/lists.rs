@@ -11,6 +11,7 @@ fn tagged(tag: &str) -> Reply {
 #[tokio::test]
 async fn an_answer_that_has_not_changed_is_not_sent_again() {
     let unchanged = Reply::new(304).header("etag", "\"1\"").header("x-ratelimit-remaining", "4999");
+    let unchanged = unchanged.header("link", "<a>; rel=\"prev\"").header("link", "<b>; rel=\"next\"");
     let server = ScriptServer::start([tagged("\"1\""), unchanged]);
     let client = client(&server, options());
     let (ctx, _) = context();
@@ -18,6 +19,7 @@ async fn an_answer_that_has_not_changed_is_not_sent_again() {
     let again = send(&client, &get(), &ctx).await.unwrap();
     assert_eq!((again.status, &again.body), (200, &first.body));
     assert_eq!(again.header("x-ratelimit-remaining"), Some("4999"));
+    assert_eq!(again.headers.get_all("link").iter().count(), 2);
     let tags: Vec<_> =
         server.requests().iter().map(|seen| seen.header("if-none-match").map(str::to_owned)).collect();
     assert_eq!(tags, [None, Some("\"1\"".to_owned())]);

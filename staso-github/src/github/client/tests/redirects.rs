@@ -95,6 +95,15 @@ async fn case_19_another_host_never_sees_the_credential() {
 }
 
 #[tokio::test]
+async fn case_19_a_refusal_by_another_host_is_not_one_of_the_credential() {
+    let elsewhere = ScriptServer::start([said(401)]);
+    let server = ScriptServer::start([to(302, format!("{}/archive", elsewhere.url()))]);
+    let (ctx, _) = context();
+    let result = send(&client(&server, options()), &get(), &ctx).await;
+    assert!(matches!(result, Err(SendError::BadAnswer { .. })), "{result:?}");
+}
+
+#[tokio::test]
 async fn the_place_on_another_host_is_told_without_its_query() {
     let elsewhere = ScriptServer::start([said(200)]);
     let server = ScriptServer::start([to(302, format!("{}/archive?token=abc", elsewhere.url()))]);

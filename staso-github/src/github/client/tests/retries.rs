@@ -43,6 +43,10 @@ async fn a_server_may_say_when_it_is_back() {
     let server = ScriptServer::start([said(503).header("retry-after", "99999999999999"), said(200)]);
     let answer = send(&client(&server, options()), &get(), &ctx).await.unwrap();
     assert_eq!(answer.status, 503);
+    let server = ScriptServer::start([said(503).header("retry-after", "99999999999999"), said(200)]);
+    let (endless, clock) = short_context(Duration::MAX);
+    assert!(send(&client(&server, options()), &get(), &endless).await.is_ok());
+    assert_eq!(clock.waits(), [86_400.0], "no longer than a rate limit");
 }
 
 #[tokio::test]
@@ -52,6 +56,9 @@ async fn a_change_that_may_have_been_made_is_lost_and_never_sent_twice() {
         turn(said(502)),
         turn(said(503)),
         turn(said(504)),
+        turn(said(507)),
+        turn(said(520)),
+        Turn::Raw(b"HTTP/1.1 201 Created\r\ncontent-length: 99999999\r\n\r\n".to_vec()),
         Turn::CloseBeforeAnswer,
         Turn::CloseMidBody(said(201), 10),
         turn(Reply::json(201, "{\"id\": 1, \"n")),

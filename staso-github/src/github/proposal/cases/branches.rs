@@ -69,6 +69,27 @@ async fn a_branch_appears_with_its_whole_commit() {
 }
 
 #[tokio::test]
+async fn case_41_what_was_there_before_is_held_against_its_id() {
+    use base64::Engine as _;
+    let bench = Bench::new();
+    let secret = format!("KEY = \"ghp_{}\"\n", "a1B2".repeat(9));
+    let before = NewContent { bytes: secret.clone().into_bytes(), executable: false };
+    let told = base64::engine::general_purpose::STANDARD.encode(&secret);
+    bench
+        .peer
+        .on("GET /repos/{owner}/{repo}/git/blobs/{file_sha}", [Choice::example().with("/content", told)]);
+    let passed_off = changes(vec![edit("file.rb", Some(FILE), &secret)]);
+    let lied = bench.publish(&passed_off).await;
+    assert!(matches!(lied, Err(VcsError::BadAnswer { .. })), "{lied:?}");
+    let was_there = changes(vec![edit("file.rb", Some(&blob_id(&before).unwrap()), &format!("{secret}\n"))]);
+    let missed = bench.publish(&was_there).await;
+    assert!(matches!(missed, Err(VcsError::Conflict { .. })), "only the tree is another: {missed:?}");
+    let added = bench.publish(&changes(vec![edit("new.rb", None, &secret)])).await;
+    assert!(matches!(added, Err(VcsError::SecretInChange { .. })), "{added:?}");
+    assert_eq!(bench.peer.asked().iter().filter(|asked| asked.operation.starts_with("POST")).count(), 0);
+}
+
+#[tokio::test]
 async fn case_46_the_executable_bit_and_deletions_are_said_in_the_tree() {
     let bench = Bench::new();
     let script = NewContent { bytes: b"#!/bin/sh\n".to_vec(), executable: true };
@@ -222,6 +243,15 @@ async fn a_tree_that_is_too_large_for_one_answer_is_walked() {
     let walked: Vec<String> =
         bench.peer.asked_of(TREE).into_iter().map(|asked| asked.parameter("tree_sha").to_owned()).collect();
     assert_eq!(walked, [TIP, TIP, "f484d249c660418515fb01c2b9662073663c242e"]);
+}
+
+#[tokio::test]
+async fn nothing_is_made_where_a_directory_is_not_listed_whole() {
+    let bench = Bench::new();
+    bench.peer.on(TREE, [Choice::example_named("default-response").with("/truncated", true)]);
+    let published = bench.publish(&changes(vec![edit("subdir/new.rb", None, "x")])).await;
+    assert!(matches!(published, Err(VcsError::TooLarge { .. })), "{published:?}");
+    assert_eq!(bench.count(MAKE_COMMIT), 0);
 }
 
 #[tokio::test]
