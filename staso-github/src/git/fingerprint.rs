@@ -104,7 +104,7 @@ fn record(name: &[u8], found: &Metadata) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use std::fs::{File, FileTimes, Permissions};
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
     use std::time::Duration;
 
     use staso_core::testing::test_context;
