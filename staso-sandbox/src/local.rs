@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use staso_core::run::{Interrupted, RunContext};
 use staso_core::sandbox::{
-    ExecRequest, Sandbox, SandboxCapabilities, SandboxError, SandboxSession, SandboxSessionExt as _,
-    SandboxSpec,
+    ExecRequest, IsolationTier, Sandbox, SandboxCapabilities, SandboxError, SandboxSession,
+    SandboxSessionExt as _, SandboxSpec,
 };
 use tokio::sync::OnceCell;
 
@@ -35,6 +35,15 @@ pub struct LocalSandboxOptions {
     pub tmp_bytes: u64,
     /// Files that one process may have open. Default 4,096.
     pub open_files: u64,
+    /// The strongest tier that is tried. A weaker one than [`IsolationTier::Full`] is for tests of what another machine
+    /// would give. Default [`IsolationTier::Full`].
+    pub strongest_tier: IsolationTier,
+    /// The latest version of Landlock's interface that is used; 0 is none. Setting it is for tests of what an older
+    /// kernel would give. Default is all that the kernel has.
+    pub landlock_most: Option<u32>,
+    /// Where sessions of a tier below [`IsolationTier::Full`] get a directory with a copy of their checkout. The session's
+    /// user must be able to reach it. Default the host's directory for temporary files.
+    pub directory: Option<PathBuf>,
 }
 
 impl Default for LocalSandboxOptions {
@@ -45,6 +54,9 @@ impl Default for LocalSandboxOptions {
             session_user: (65_534, 65_534),
             tmp_bytes: 256 << 20,
             open_files: 4_096,
+            strongest_tier: IsolationTier::Full,
+            landlock_most: None,
+            directory: None,
         }
     }
 }
@@ -77,6 +89,27 @@ impl LocalSandboxOptions {
         self
     }
 
+    /// Sets the strongest tier that is tried.
+    #[must_use]
+    pub const fn with_strongest_tier(mut self, tier: IsolationTier) -> Self {
+        self.strongest_tier = tier;
+        self
+    }
+
+    /// Sets the latest version of Landlock's interface that is used; 0 is none.
+    #[must_use]
+    pub const fn with_landlock_at_most(mut self, abi: u32) -> Self {
+        self.landlock_most = Some(abi);
+        self
+    }
+
+    /// Sets where sessions below [`IsolationTier::Full`] get their directories.
+    #[must_use]
+    pub fn with_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.directory = Some(directory.into());
+        self
+    }
+
     /// Sets the size of `/tmp`, in bytes.
     #[must_use]
     pub const fn with_tmp_bytes(mut self, bytes: u64) -> Self {
@@ -87,6 +120,14 @@ impl LocalSandboxOptions {
 
 /// Runs sessions on this machine, each in Linux namespaces of its own.
 ///
+/// That is [`IsolationTier::Full`], and all that is given by default. A caller that accepts less by
+/// [`SandboxSpec::min_tier`] gets, where the kernel refuses namespaces, a session in
+/// [`IsolationTier::LandlockOnly`], or at last [`IsolationTier::None`]; the session's
+/// [`Isolation`](staso_core::sandbox::Isolation) says which one it is, why the stronger ones were refused and what is
+/// missing. Which tier a machine gives is found by building sessions, never by reading settings.
+///
+/// # Full
+///
 /// A session sees its checkout at `/workspace` (writes go to a layer in memory above it), the host's `/usr`, a few files
 /// of `/etc` and the interpreters of [`Toolchains::detect`] read-only, an empty `/tmp`, and its own processes. It has no network but its own loopback, no
 /// capabilities, no way to make namespaces, and a user of the host other than root.
@@ -96,6 +137,18 @@ impl LocalSandboxOptions {
 /// (ext4, xfs, btrfs, tmpfs; Linux 5.19). When it is not, the host's user must be able to read the checkout. Linux 5.12
 /// or newer is needed in any case. Elsewhere, and where the kernel refuses any step,
 /// [`open`](Sandbox::open) fails with [`SandboxError::Unavailable`]; nothing runs without the isolation.
+///
+/// # Landlock only
+///
+/// For machines without user namespaces, such as the inside of a default container. The checkout is copied into a
+/// private directory. Commands can open the system, the toolchains and that directory, and write the last alone; they
+/// have no sockets but connected pairs, no `/proc`, no signals to others (Landlock 6, Linux 6.12), and the limits. What
+/// is missing, beginning with names, sizes and times of the host's files, is said one sentence each. When the host is
+/// root, sessions run as [`LocalSandboxOptions::session_user`].
+///
+/// # None
+///
+/// A copy of the checkout, the limits, and when the host is root another user: nothing else.
 ///
 /// ```no_run
 /// # async fn example(ctx: &staso_core::run::RunContext) -> Result<(), staso_core::sandbox::SandboxError> {
@@ -175,7 +228,10 @@ impl Sandbox for LocalSandbox {
         // The empty path stands for an empty checkout; a caller's checkout must be absolute.
         self.check()?;
         let options = self.resolved(Toolchains::detect, ctx).await?;
-        let session = isolation::open(&options, &SandboxSpec::new(PathBuf::new()), ctx).await?;
+        // A plain process is no isolation: only a host that asks for it by name is told that it can have one.
+        let weakest = options.strongest_tier.max(IsolationTier::LandlockOnly);
+        let spec = SandboxSpec::new(PathBuf::new()).with_min_tier(weakest);
+        let session = isolation::open(&options, &spec, ctx).await?;
         let output = session.run(&ExecRequest::new(["true"]), ctx).await?;
         let isolation = session.isolation().clone();
         session.close().await?;

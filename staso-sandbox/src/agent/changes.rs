@@ -26,6 +26,7 @@ const MAX_CHANGES: usize = 20_000;
 const MAX_PATH_BYTES: usize = 4095;
 /// The host's own scratch directory at the root, unless the checkout has one itself.
 pub(crate) const HOST_SCRATCH: &[u8] = b".staso";
+pub(crate) const SPECIAL: &[u8] = b"it is a device, a pipe or a socket";
 const OPAQUE: &std::ffi::CStr = c"user.overlay.opaque";
 
 /// What is handed out, and whether more is an error.
@@ -87,6 +88,9 @@ impl Walk<'_> {
             let Ok(stat) = sys::stat_at(directory.as_fd(), &c_name) else { continue };
             self.upper_entry(join(path, name)?, stat, directory.as_fd(), &c_name)?;
         }
+        if self.session.copied.is_some() {
+            return self.gone_from_copy(path, &names);
+        }
         if sys::attribute(directory.as_fd(), OPAQUE).as_deref() == Some(b"y") {
             self.hidden_by_opaque(path, &names)?;
         }
@@ -106,6 +110,10 @@ impl Walk<'_> {
             self.delete_below(&path)?;
         }
         match upper.kind {
+            // In a copy nothing marks what is gone.
+            Kind::Whiteout if self.session.copied.is_some() => {
+                self.add(path, change::REFUSED, SPECIAL.to_vec())
+            }
             Kind::Whiteout => match lower_kind {
                 None | Some(Kind::Directory) => Ok(()),
                 Some(_) => self.add(path, change::DELETED, Vec::new()),
@@ -127,11 +135,15 @@ impl Walk<'_> {
                 self.add(path, change::SYMLINK, target)
             }
             Kind::Regular => self.regular(path, upper, lower),
-            Kind::Special => self.add(path, change::REFUSED, b"it is a device, a pipe or a socket".to_vec()),
+            Kind::Special => self.add(path, change::REFUSED, SPECIAL.to_vec()),
         }
     }
 
     fn regular(&mut self, path: Vec<u8>, upper: Stat, lower: Option<Stat>) -> Result<(), Refusal> {
+        let copied = self.session.copied.as_ref();
+        if copied.is_some_and(|copied| copied.is_untouched(&path, upper.stamp)) {
+            return Ok(());
+        }
         let kind = if upper.mode & 0o100 == 0 { change::WRITTEN } else { change::WRITTEN_EXECUTABLE };
         if upper.size > self.bounds.file_bytes {
             if !self.bounds.strict {
@@ -155,6 +167,19 @@ impl Walk<'_> {
             && files::read(self.session.lower.as_fd(), &path, MAX_FILE_BYTES)
                 .is_ok_and(|before| before == content);
         if same { Ok(()) } else { self.add(path, kind, content) }
+    }
+
+    /// A copy lacks what was deleted.
+    fn gone_from_copy(&mut self, path: &[u8], names: &[Vec<u8>]) -> Result<(), Refusal> {
+        let Some(lower) = open_dir(self.session.lower.as_fd(), path) else { return Ok(()) };
+        for name in list_names(lower.as_fd())? {
+            // Git's own was not copied.
+            let is_git = path.is_empty() && name == b".git";
+            if !is_git && names.binary_search(&name).is_err() {
+                self.delete(join(path, &name)?)?;
+            }
+        }
+        Ok(())
     }
 
     /// A directory that replaces one of the checkout hides everything in it that it does not have itself.

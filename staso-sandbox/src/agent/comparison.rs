@@ -8,8 +8,8 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 
 use crate::changes::{self, Bounds, MAX_FILE_BYTES, join};
-use crate::copy::{Digest, Workspace};
 use crate::files::Refusal;
+use crate::received::{Digest, Received};
 use crate::serve::refusal_frame;
 use crate::sys::{self, Errno, Kind, Stat};
 use crate::wire::{Encoder, change, refusal, reply};
@@ -83,7 +83,7 @@ impl Comparison {
     }
 
     /// Compares a little more; whether that was all.
-    pub(crate) fn step(&mut self, workspace: &Workspace, out: &mut Vec<u8>) -> bool {
+    pub(crate) fn step(&mut self, workspace: &Received, out: &mut Vec<u8>) -> bool {
         let before = out.len();
         self.read_left = STEP_READ_BYTES;
         for _ in 0..STEP_ENTRIES {
@@ -105,7 +105,7 @@ impl Comparison {
         false
     }
 
-    fn next(&mut self, workspace: &Workspace, out: &mut Vec<u8>) -> Step {
+    fn next(&mut self, workspace: &Received, out: &mut Vec<u8>) -> Step {
         if let Some(reading) = self.reading.take() {
             return self.read_on(reading, out);
         }
@@ -121,7 +121,7 @@ impl Comparison {
         }
     }
 
-    fn enter(&mut self, workspace: &Workspace, path: Vec<u8>, out: &mut Vec<u8>) -> Step {
+    fn enter(&mut self, workspace: &Received, path: Vec<u8>, out: &mut Vec<u8>) -> Step {
         let c_path = c_text(if path.is_empty() { b"." } else { &path })?;
         let opened = sys::open_beneath(workspace.root.as_fd(), &c_path, sys::O_RDONLY | sys::O_DIRECTORY, 0);
         match opened.and_then(|fd| Ok((sys::list_entries(fd.as_fd(), MAX_NAMES)?, fd))) {
@@ -136,7 +136,7 @@ impl Comparison {
 
     fn entry(
         &mut self,
-        workspace: &Workspace,
+        workspace: &Received,
         directory: &Directory,
         name: &[u8],
         kind: Option<Kind>,
@@ -167,13 +167,13 @@ impl Comparison {
                 });
                 if same { Ok(Progress::More) } else { self.add(path, change::SYMLINK, target, out) }
             }
-            Kind::Whiteout | Kind::Special => self.refuse(path, "it is a device, a pipe or a socket", out),
+            Kind::Whiteout | Kind::Special => self.add(path, change::REFUSED, changes::SPECIAL.to_vec(), out),
         }
     }
 
     fn regular(
         &mut self,
-        workspace: &Workspace,
+        workspace: &Received,
         directory: BorrowedFd<'_>,
         name: &CStr,
         path: Vec<u8>,
@@ -233,7 +233,7 @@ impl Comparison {
     }
 
     /// Looks whether the next path of the checkout is still there as anything but a directory.
-    fn look_for_next(&mut self, workspace: &Workspace, out: &mut Vec<u8>) -> Step {
+    fn look_for_next(&mut self, workspace: &Received, out: &mut Vec<u8>) -> Step {
         let Some(path) = workspace.next_known(self.looked_for.as_deref()).map(<[u8]>::to_vec) else {
             return Ok(Progress::Done);
         };

@@ -4,19 +4,22 @@
 //! host asked the engine for, takes the checkout from the host, and serves. Requests arrive on descriptor 0, replies
 //! leave on descriptor 1.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
-use crate::copy::{Copying, Workspace};
+use crate::jail::Jail;
 use crate::launch::{Failure, Step as _, report_on};
-use crate::serve::{self, Files, Reach, Service};
+use crate::received::{Copying, Received};
+use crate::serve::{self, Files, Service};
 use crate::sys::{self, Errno};
-use crate::wire::{self, Configuration, Decoder, Encoder, Frame, reply, request};
+use crate::wire::{self, Configuration, Decoder, Encoder, Frame, reply, request, tier};
+use crate::{root, rules};
 
 const REQUESTS: i32 = 0;
 const REPLIES: i32 = 1;
-const WORKSPACE: &str = "/workspace";
 const HOME: &str = "/tmp/home";
 const READ_BYTES: usize = 256 << 10;
 /// Where a container may have mounts that can be written: its own memory, and what the kernel makes up. Anything else would
@@ -32,14 +35,18 @@ pub(crate) fn run(program: Option<&std::ffi::CStr>) -> i32 {
         let _ = fs::remove_file(program.to_string_lossy().as_ref());
     }
     match prepare() {
-        Ok((workspace, configuration, missing)) => serve::serve(Service {
-            files: Files::Copy(&workspace),
-            reach: Reach::Descendants,
-            limits: &configuration.limits,
-            replies: REPLIES,
-            host: None,
-            missing: &missing,
-        }),
+        Ok((copy, configuration, mut missing)) => {
+            let rules = rules::behind_mounts(configuration.landlock_most, &mut missing);
+            let workspace = root::WORKSPACE.to_owned();
+            let jail = Jail::new(tier::CONTAINER, workspace, rules, configuration.limits);
+            serve::serve(Service {
+                files: Files::Received(&copy),
+                jail: &jail,
+                replies: REPLIES,
+                host: None,
+                missing: &missing,
+            })
+        }
         Err(failure) => {
             report_on(REPLIES, &failure);
             1
@@ -47,7 +54,7 @@ pub(crate) fn run(program: Option<&std::ffi::CStr>) -> i32 {
     }
 }
 
-fn prepare() -> Result<(Workspace, Configuration, Vec<Vec<u8>>), Failure> {
+fn prepare() -> Result<(Received, Configuration, Vec<Vec<u8>>), Failure> {
     let mut missing = Vec::new();
     confined(&mut missing)?;
     sys::set_dumpable(false).step("close process 1 to others")?;
@@ -57,7 +64,7 @@ fn prepare() -> Result<(Workspace, Configuration, Vec<Vec<u8>>), Failure> {
     write_all(&Encoder::new(reply::HELLO, 0).finish())?;
     let mut incoming = Incoming::default();
     let mut configuration = None;
-    let mut copying = Copying::into(open_dir(WORKSPACE).step("open the directory for the checkout")?);
+    let mut copying = Copying::into(open_dir().step("open the directory for the checkout")?);
     loop {
         let started = incoming.next(|frame| match frame.kind {
             request::CONFIGURE => {
@@ -193,9 +200,8 @@ fn bounded(missing: &mut Vec<Vec<u8>>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn open_dir(path: &str) -> Result<OwnedFd, Errno> {
-    let flags = i32::try_from(sys::O_DIRECTORY).map_err(|_| Errno::INVAL)?;
-    Ok(fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?.into())
+fn open_dir() -> Result<OwnedFd, Errno> {
+    root::open_dir(Path::new(OsStr::from_bytes(root::WORKSPACE.to_bytes())))
 }
 
 /// Processes of this container that were killed for want of memory so far.

@@ -3,10 +3,11 @@
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use crate::root;
-use crate::serve::{self, Files, Reach, Service};
+use crate::jail::Jail;
+use crate::serve::{self, Files, Service};
 use crate::sys::{self, Errno};
-use crate::wire::{self, Configuration, Encoder, reply, request};
+use crate::wire::{self, Configuration, Encoder, reply, request, tier};
+use crate::{beside, root, rules};
 
 /// The session's user and group, as seen inside.
 pub(crate) const SESSION_ID: u32 = 1000;
@@ -54,6 +55,9 @@ pub(crate) fn launch() -> i32 {
     match start(&configuration) {
         Ok(session) => {
             let _ = sys::reap(session, true);
+            if configuration.tier != tier::FULL {
+                beside::end();
+            }
             0
         }
         Err(failure) => {
@@ -80,7 +84,7 @@ fn read_configuration() -> Option<Configuration> {
     }
 }
 
-/// Makes the namespaces; gives the number of process 1.
+/// Makes the session; gives the number of the process that serves it.
 fn start(configuration: &Configuration) -> Result<i32, Failure> {
     let host = sys::pidfd_open(configuration.host_pid).step("watch the host process")?;
     if u32::try_from(sys::parent()) != Ok(configuration.host_pid) {
@@ -93,6 +97,9 @@ fn start(configuration: &Configuration) -> Result<i32, Failure> {
     for cgroup in &configuration.cgroups {
         let path = std::ffi::OsString::from(String::from_utf8_lossy(cgroup).into_owned());
         std::fs::write(path, "0").step("join the control group")?;
+    }
+    if configuration.tier != tier::FULL {
+        return beside::start(configuration, host);
     }
     let checkout = if configuration.privileged && !configuration.checkout.is_empty() {
         Some(mapped_checkout(configuration)?)
@@ -178,10 +185,9 @@ fn become_session(
         return 1;
     }
     match confine(configuration, checkout) {
-        Ok((session, missing)) => serve::serve(Service {
-            files: Files::Overlay(&session),
-            reach: Reach::Namespace,
-            limits: &configuration.limits,
+        Ok((session, jail, missing)) => serve::serve(Service {
+            files: Files::Layers(&session),
+            jail: &jail,
             replies: SOCKET,
             host: Some(host),
             missing: &missing,
@@ -196,8 +202,8 @@ fn become_session(
 fn confine(
     configuration: &Configuration,
     checkout: Option<OwnedFd>,
-) -> Result<(root::Session, Vec<Vec<u8>>), Failure> {
-    sys::become_user(SESSION_ID).step("become the session's user")?;
+) -> Result<(root::Session, Jail, Vec<Vec<u8>>), Failure> {
+    sys::become_user(SESSION_ID, SESSION_ID).step("become the session's user")?;
     sys::set_dumpable(false).step("close process 1 to others")?;
     sys::die_with_parent().step("tie process 1 to its parent")?;
     sys::set_host_name(c"sandbox").step("name the machine")?;
@@ -207,5 +213,7 @@ fn confine(
     sys::drop_bounding_set().step("drop the bounding set")?;
     sys::no_new_privileges().step("forbid new privileges")?;
     sys::ignore_broken_pipes(true);
-    Ok((session, missing))
+    let rules = rules::behind_mounts(configuration.landlock_most, &mut missing);
+    let jail = Jail::new(tier::FULL, root::WORKSPACE.to_owned(), rules, configuration.limits.clone());
+    Ok((session, jail, missing))
 }

@@ -2,13 +2,15 @@
 //!
 //! It has three lives. As a plain child of the host it reads how the session is to be built and makes the
 //! namespaces ([`launch`]). As process 1 of the session it builds the root ([`root`]) and serves the host's requests
-//! ([`serve`]). As process 1 of a command's own process namespace it starts the program and makes sure that nothing of
-//! it is left ([`command`]). Descriptor 0 is the socket to the host; 1 and 2 lead nowhere.
+//! ([`serve`]). As a keeper it starts the program of a command and makes sure that nothing of it is left ([`keeper`]).
+//! Where there are no namespaces, the first two lives are simpler ([`beside`]). Descriptor 0 is the socket to the host; 1
+//! and 2 lead nowhere.
 //!
 //! Started with an argument it is process 1 of a container instead, where an engine built what is built here otherwise
 //! ([`container`]).
 #![no_main]
 
+mod beside;
 mod changes;
 mod command;
 mod comparison;
@@ -16,11 +18,14 @@ mod container;
 mod copy;
 mod files;
 mod filter;
+mod jail;
+mod keeper;
 mod launch;
 mod output;
+mod received;
 mod root;
+mod rules;
 mod serve;
-mod strays;
 mod sys;
 mod tree;
 #[expect(dead_code, reason = "the host uses the other half")]

@@ -1,4 +1,4 @@
-//! A checkout that was copied into the session, and what differs from it.
+//! A checkout that the host sent, in the only copy of it that there is here.
 //!
 //! In a container there is no second layer to look at: commands write into the copy itself. So the agent remembers a
 //! digest of everything that was copied, in its own memory, which commands cannot read or write, and compares the whole
@@ -20,7 +20,7 @@ use crate::wire::put;
 
 /// The writable copy, and what it was copied from.
 #[derive(Debug)]
-pub(crate) struct Workspace {
+pub(crate) struct Received {
     /// The copy.
     pub(crate) root: OwnedFd,
     known: BTreeMap<Vec<u8>, Known>,
@@ -53,7 +53,7 @@ impl Digest {
     }
 }
 
-impl Workspace {
+impl Received {
     /// An empty one.
     pub(crate) fn new(root: OwnedFd) -> Self {
         Self { root, known: BTreeMap::new(), keys: RandomState::new(), has_scratch: false }
@@ -92,7 +92,7 @@ impl Workspace {
 /// Copies a checkout, piece by piece, before any command runs.
 #[derive(Debug)]
 pub(crate) struct Copying {
-    workspace: Workspace,
+    workspace: Received,
     open: Option<Open>,
 }
 
@@ -109,7 +109,7 @@ struct Open {
 impl Copying {
     /// Into an empty directory.
     pub(crate) fn into(root: OwnedFd) -> Self {
-        Self { workspace: Workspace::new(root), open: None }
+        Self { workspace: Received::new(root), open: None }
     }
 
     /// Adds one piece: a kind of `wire::put`, its path and its content.
@@ -142,7 +142,7 @@ impl Copying {
     }
 
     /// The finished copy.
-    pub(crate) fn finish(mut self) -> Workspace {
+    pub(crate) fn finish(mut self) -> Received {
         self.close();
         self.workspace
     }

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
+use crate::copy::Copied;
 use crate::launch::{Failure, SESSION_ID, Step as _};
 use crate::sys::{self, Errno};
 use crate::wire::Configuration;
@@ -27,6 +28,9 @@ pub(crate) struct Session {
     pub(crate) upper: OwnedFd,
     /// The checkout as it was. Not reachable from inside.
     pub(crate) lower: OwnedFd,
+    /// How the files of a copy were when it was made. `None` where an overlay holds what was written: only then is
+    /// `upper` another directory than `workspace`.
+    pub(crate) copied: Option<Copied>,
 }
 
 const SYSTEM_DIRECTORIES: [&str; 6] = ["bin", "sbin", "lib", "lib64", "lib32", "libx32"];
@@ -201,6 +205,7 @@ fn workspace(
         workspace: open_dir(&target).step(STEP)?,
         upper: open_dir(&upper).step(STEP)?,
         lower: open_dir(&lower).step(STEP)?,
+        copied: None,
     })
 }
 
@@ -273,11 +278,11 @@ fn make_dir(path: &Path) -> Result<(), Failure> {
     fs::create_dir_all(path).step("make a directory of the root")
 }
 
-fn open_dir(path: &Path) -> Result<OwnedFd, Errno> {
+pub(crate) fn open_dir(path: &Path) -> Result<OwnedFd, Errno> {
     let flags = i32::try_from(sys::O_DIRECTORY).map_err(|_| Errno::INVAL)?;
     Ok(fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?.into())
 }
 
-fn c_path(path: &Path) -> Result<CString, Errno> {
+pub(crate) fn c_path(path: &Path) -> Result<CString, Errno> {
     CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::INVAL)
 }

@@ -7,20 +7,19 @@ use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use crate::changes::{self, Bounds};
-pub(crate) use crate::command::Reach;
-use crate::command::{Keeper, Started, note};
 use crate::comparison::Comparison;
 use crate::container;
-use crate::copy::Workspace;
 use crate::files::{self, Refusal};
 use crate::filter;
-use crate::launch::{Failure, SOCKET};
+use crate::jail::Jail;
+use crate::keeper::{self, Keeper, Started, note};
+use crate::launch::{Failure, SOCKET, Step as _, report_on};
 use crate::output::Stream;
+use crate::received::Received;
 use crate::root::Session;
-use crate::strays;
 use crate::sys::{self, Errno, POLLIN, POLLOUT, PollFd};
 use crate::tree::TreeWalk;
-use crate::wire::{self, Command, Decoder, Encoder, Exit, Limits, TreeLimits, refusal, reply, request};
+use crate::wire::{self, Command, Decoder, Encoder, Exit, TreeLimits, refusal, reply, request};
 
 /// While more than this waits to be sent, commands are not read from.
 const SEND_AHEAD_BYTES: usize = 8 << 20;
@@ -30,7 +29,11 @@ const SIGKILL_STATUS: u32 = 9;
 const TREE_AHEAD_BYTES: usize = 1 << 20;
 /// Trees that are read at a time.
 const MAX_WALKS: usize = 8;
-/// Namespaces that wait for the next command.
+/// How long keepers may take to end what they keep.
+const END_LIMIT: Duration = Duration::from_millis(500);
+/// How long a keeper may take to end one command. A command of the same user may have stopped it.
+const KEEPER_LIMIT: Duration = Duration::from_millis(1_200);
+/// Keepers that wait for the next command.
 const MAX_IDLE: usize = 4;
 
 /// A command that has not ended.
@@ -46,6 +49,8 @@ struct Running {
     timed_out: bool,
     /// Whether the keeper was killed: it takes no other command.
     killed: bool,
+    /// When a keeper that was told to end, and should have, is killed.
+    impatient: Option<Instant>,
     refused: bool,
     status: Option<u32>,
 }
@@ -53,17 +58,17 @@ struct Running {
 /// Where the files of a session are, and how changes are found.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Files<'a> {
-    /// In a layer above the checkout.
-    Overlay(&'a Session),
-    /// In a copy of the checkout.
-    Copy(&'a Workspace),
+    /// In a layer above the checkout, or in a copy beside it.
+    Layers(&'a Session),
+    /// In a copy whose original is not here.
+    Received(&'a Received),
 }
 
 impl Files<'_> {
     fn workspace(&self) -> BorrowedFd<'_> {
         match self {
-            Self::Overlay(session) => session.workspace.as_fd(),
-            Self::Copy(workspace) => workspace.root.as_fd(),
+            Self::Layers(session) => session.workspace.as_fd(),
+            Self::Received(copy) => copy.root.as_fd(),
         }
     }
 }
@@ -73,10 +78,8 @@ impl Files<'_> {
 pub(crate) struct Service<'a> {
     /// The session's files.
     pub(crate) files: Files<'a>,
-    /// How commands are ended.
-    pub(crate) reach: Reach,
-    /// The bounds of every command.
-    pub(crate) limits: &'a Limits,
+    /// What confines commands.
+    pub(crate) jail: &'a Jail,
     /// Where replies go; requests come from [`SOCKET`].
     pub(crate) replies: i32,
     /// The host's process, where it can be watched.
@@ -93,12 +96,10 @@ enum Walk {
 
 struct Server<'a> {
     files: Files<'a>,
-    reach: Reach,
-    limits: &'a Limits,
+    jail: &'a Jail,
     replies: i32,
     host: Option<OwnedFd>,
     oom_kills: u64,
-    filter: Vec<u64>,
     incoming: Vec<u8>,
     outgoing: Vec<u8>,
     sent: usize,
@@ -110,36 +111,53 @@ struct Server<'a> {
 
 /// Serves until the host closes the socket or ends; then this process ends, and with it everything in the session.
 pub(crate) fn serve(service: Service<'_>) -> i32 {
-    let Service { files, reach, limits, replies, host, missing } = service;
-    let Ok(children) = prepare(replies) else { return 1 };
+    let Service { files, jail, replies, host, missing } = service;
+    let report = |failure: &Failure| report_on(replies, failure);
+    let children = match prepare(jail, replies).step("confine the helper") {
+        Ok(children) => children,
+        Err(failure) => {
+            report(&failure);
+            return 1;
+        }
+    };
+    let ready = Encoder::new(reply::READY, 0).list(missing).u32(jail.landlock_abi());
     let mut server = Server {
         files,
-        reach,
-        limits,
+        jail,
         replies,
         host,
-        oom_kills: container::oom_kills(),
-        filter: filter::program(),
+        oom_kills: if jail.contained { container::oom_kills() } else { 0 },
         incoming: Vec::new(),
-        outgoing: Encoder::new(reply::READY, 0).list(missing).finish(),
+        outgoing: ready.finish(),
         sent: 0,
         running: Vec::new(),
         idle: Vec::new(),
         walks: Vec::new(),
         host_gone: false,
     };
-    // The host need not wait for the namespace of its first command.
-    server.send();
-    if server.reach == Reach::Namespace {
-        server.idle.extend(server.new_keeper().ok());
+    if jail.namespaces {
+        // The host need not wait for the namespace of its first command.
+        server.send();
     }
+    match Keeper::new(jail) {
+        Ok(keeper) => server.idle.push(keeper),
+        // There is no session yet, and without rules and filter there shall be none.
+        Err(failure) if !jail.namespaces => {
+            report(&failure);
+            return 1;
+        }
+        Err(_) => {}
+    }
+    server.send();
     while !server.host_gone {
         server.turn(&children);
     }
+    server.end();
     0
 }
 
-fn prepare(replies: i32) -> sys::Result<OwnedFd> {
+fn prepare(jail: &Jail, replies: i32) -> sys::Result<OwnedFd> {
+    filter::install(&jail.helper_filter())?;
     sys::block_child_signal(true);
     for fd in [SOCKET, replies] {
         sys::set_nonblocking(fd)?;
@@ -184,8 +202,8 @@ impl Server<'_> {
         if self.may_walk() {
             let Self { walks, files, outgoing, .. } = self;
             walks.retain_mut(|walk| match (walk, &*files) {
-                (Walk::Tree(walk), Files::Overlay(session)) => !walk.step(session, outgoing),
-                (Walk::Changes(walk), Files::Copy(workspace)) => !walk.step(workspace, outgoing),
+                (Walk::Tree(walk), Files::Layers(session)) => !walk.step(session, outgoing),
+                (Walk::Changes(walk), Files::Received(copy)) => !walk.step(copy, outgoing),
                 _ => false,
             });
             self.send();
@@ -214,7 +232,9 @@ impl Server<'_> {
     /// Milliseconds until the first command's time is over; -1 without one.
     fn next_deadline(&self) -> i32 {
         let pending = self.running.iter().filter(|command| !command.timed_out);
-        let Some(first) = pending.map(|command| command.deadline).min() else { return -1 };
+        let deadlines = pending.map(|command| command.deadline);
+        let first = deadlines.chain(self.running.iter().filter_map(|command| command.impatient)).min();
+        let Some(first) = first else { return -1 };
         let left = first.saturating_duration_since(Instant::now()).as_millis().saturating_add(1);
         i32::try_from(left).unwrap_or(i32::MAX)
     }
@@ -226,6 +246,11 @@ impl Server<'_> {
                 command.timed_out = true;
                 command.kill();
             }
+        }
+        for command in self.running.iter_mut().filter(|command| command.impatient.is_some_and(|at| at <= now))
+        {
+            command.impatient = None;
+            sys::kill_now(command.keeper.pid);
         }
     }
 
@@ -307,7 +332,7 @@ impl Server<'_> {
             |failure: Failure| Refusal { code: refusal::SYSTEM, errno: failure.errno, text: failure.step };
         let keeper = match self.idle.pop() {
             Some(keeper) => keeper,
-            None => self.new_keeper().map_err(refused)?,
+            None => Keeper::new(self.jail).map_err(refused)?,
         };
         let Started { stdin, stdout, stderr, notes } = keeper.start(id, &command).map_err(refused)?;
         self.running.push(Running {
@@ -321,14 +346,11 @@ impl Server<'_> {
             deadline: Instant::now() + Duration::from_millis(command.timeout_ms),
             timed_out: false,
             killed: false,
+            impatient: None,
             refused: false,
             status: None,
         });
         Ok(())
-    }
-
-    fn new_keeper(&self) -> Result<Keeper, Failure> {
-        Keeper::new(self.reach, self.limits, &self.filter)
     }
 
     fn read(&mut self, id: u32, body: &[u8]) -> Result<(), Refusal> {
@@ -352,8 +374,8 @@ impl Server<'_> {
     fn tree(&mut self, id: u32, body: &[u8]) -> Result<(), Refusal> {
         let limits = TreeLimits::decode(body).ok_or_else(malformed)?;
         match self.files {
-            Files::Overlay(_) => self.start_walk(Walk::Tree(TreeWalk::new(id, limits))),
-            Files::Copy(_) => Err(Refusal::new(refusal::INVALID, "the host has the checkout itself")),
+            Files::Layers(_) => self.start_walk(Walk::Tree(TreeWalk::new(id, limits))),
+            Files::Received(_) => Err(Refusal::new(refusal::INVALID, "the host has the checkout itself")),
         }
     }
 
@@ -371,8 +393,8 @@ impl Server<'_> {
             body => Bounds::within(TreeLimits::decode(body).ok_or_else(malformed)?),
         };
         let session = match self.files {
-            Files::Overlay(session) => session,
-            Files::Copy(_) => return self.start_walk(Walk::Changes(Comparison::new(id, bounds))),
+            Files::Layers(session) => session,
+            Files::Received(_) => return self.start_walk(Walk::Changes(Comparison::new(id, bounds))),
         };
         for (path, (kind, content)) in changes::list(session, bounds)? {
             self.outgoing
@@ -384,13 +406,11 @@ impl Server<'_> {
 
     /// Finishes the commands whose keeper says that nothing of them is left.
     fn finish_ended(&mut self) {
-        if self.reach == Reach::Descendants {
-            return;
-        }
         while let Some(at) = self.running.iter().position(Running::is_over) {
             let command = self.running.swap_remove(at);
             let usable = !command.killed && self.idle.len() < MAX_IDLE;
-            let keeper = command.finish(false, &mut self.outgoing);
+            let oom = self.any_new_oom();
+            let keeper = command.finish(oom, &mut self.outgoing);
             self.idle.extend(Some(keeper).filter(|_| usable));
         }
         self.send();
@@ -400,40 +420,49 @@ impl Server<'_> {
     fn reap(&mut self, children: &OwnedFd) {
         let mut signals = [0u8; 1024];
         let _ = sys::read_fd(children.as_raw_fd(), &mut signals);
-        let mut ended = Vec::new();
-        while let Ok(Some((pid, _))) = sys::reap(-1, false) {
-            ended.push(pid);
-        }
-        self.end_strays(&mut ended);
-        for ended in ended {
-            self.idle.retain(|keeper| keeper.pid != ended);
-            if let Some(at) = self.running.iter().position(|command| command.keeper.pid == ended) {
-                let oom = self.reach == Reach::Descendants && self.any_new_oom();
-                drop(self.running.swap_remove(at).finish(oom, &mut self.outgoing));
-            }
+        while let Ok(Some((ended, status))) = sys::reap(-1, false) {
+            self.keeper_ended(ended, status);
         }
         self.send();
     }
 
-    /// Ends what the keepers in `ended` left behind, and adds the keepers that end meanwhile.
-    fn end_strays(&mut self, ended: &mut Vec<i32>) {
-        if self.reach == Reach::Namespace {
+    fn keeper_ended(&mut self, ended: i32, status: i32) {
+        let idle = self.idle.len();
+        self.idle.retain(|keeper| keeper.pid != ended);
+        let at = self.running.iter().position(|command| command.keeper.pid == ended);
+        let as_told = at.and_then(|at| self.running.get(at)).is_some_and(|command| command.killed);
+        let was_keeper = at.is_some() || idle > self.idle.len();
+        if was_keeper && !(as_told && status == 0) && !self.jail.namespaces {
+            // Whatever it kept is on its own now.
+            self.end_strays();
+        }
+        if let Some(at) = self.running.iter().position(|command| command.keeper.pid == ended) {
+            let oom = self.any_new_oom();
+            drop(self.running.swap_remove(at).finish(oom, &mut self.outgoing));
+        }
+    }
+
+    /// Ends everything that may have lost its keeper: all commands of a container, at once, because nothing outruns
+    /// that; the session where there are other processes than its own.
+    fn end_strays(&mut self) {
+        if !self.jail.contained {
+            self.host_gone = true;
             return;
         }
-        let mut swept = 0;
-        loop {
-            let fresh = ended.get(swept..).unwrap_or_default();
-            if !self.running.iter().any(|command| fresh.contains(&command.keeper.pid)) {
-                return;
+        sys::kill_all_others();
+        while let Ok(Some((ended, _))) = sys::reap(-1, true) {
+            self.idle.retain(|keeper| keeper.pid != ended);
+            if let Some(at) = self.running.iter().position(|command| command.keeper.pid == ended) {
+                let oom = self.any_new_oom();
+                drop(self.running.swap_remove(at).finish(oom, &mut self.outgoing));
             }
-            swept = ended.len();
-            let keepers = self.running.iter().map(|command| command.keeper.pid);
-            let live: Vec<i32> = keepers.filter(|keeper| !ended.contains(keeper)).collect();
-            ended.extend(strays::end(&live));
         }
     }
 
     fn any_new_oom(&mut self) -> bool {
+        if !self.jail.contained {
+            return false;
+        }
         let now = container::oom_kills();
         std::mem::replace(&mut self.oom_kills, now) < now
     }
@@ -448,6 +477,20 @@ impl Walk {
     }
 }
 
+impl Server<'_> {
+    /// Ends everything, where the kernel does not when this process ends.
+    fn end(self) {
+        if self.jail.namespaces || self.jail.contained {
+            return;
+        }
+        let Self { running, idle, .. } = self;
+        // Keepers end what they keep when the helper hangs up.
+        running.into_iter().for_each(|command| command.keeper.kill());
+        drop(idle);
+        keeper::wait_for_children(END_LIMIT);
+    }
+}
+
 impl Running {
     fn is_over(&self) -> bool {
         self.refused || self.status.is_some()
@@ -455,7 +498,8 @@ impl Running {
 
     fn kill(&mut self) {
         self.killed = true;
-        sys::kill_now(self.keeper.pid);
+        self.impatient = self.impatient.or_else(|| Instant::now().checked_add(KEEPER_LIMIT));
+        self.keeper.kill();
     }
 
     /// Moves bytes and notes as far as they go.

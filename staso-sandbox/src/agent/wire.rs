@@ -49,7 +49,7 @@ pub(crate) mod put {
 
 /// Helper to host.
 pub(crate) mod reply {
-    /// The session runs; body: protections that this kernel refused.
+    /// The session runs; body: protections that this kernel refused, and the version of Landlock whose rules hold.
     pub(crate) const READY: u8 = 16;
     /// The session could not be built; body: step and error number.
     pub(crate) const FAILED: u8 = 17;
@@ -107,9 +107,27 @@ pub(crate) mod change {
     pub(crate) const CUT: u8 = 7;
 }
 
+/// How strongly a session is confined.
+pub(crate) mod tier {
+    /// Namespaces, a root of its own, an overlay.
+    pub(crate) const FULL: u8 = 1;
+    /// A copy of the checkout, Landlock and a stricter system-call filter.
+    pub(crate) const LANDLOCK_ONLY: u8 = 2;
+    /// A copy of the checkout and bounds.
+    pub(crate) const NONE: u8 = 3;
+    /// What an engine confined already.
+    pub(crate) const CONTAINER: u8 = 4;
+}
+
 /// How a session is to be built.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Configuration {
+    /// A constant of [`tier`].
+    pub(crate) tier: u8,
+    /// The latest version of Landlock to use.
+    pub(crate) landlock_most: u32,
+    /// The session's own directory, for tiers that copy the checkout.
+    pub(crate) directory: Vec<u8>,
     /// The process that owns the session; when it ends, the session ends.
     pub(crate) host_pid: u32,
     /// Whether the host is root: the session then gets `host_uid` and `host_gid` instead of the host's own.
@@ -133,7 +151,7 @@ pub(crate) struct Configuration {
 pub(crate) struct Limits {
     /// `RLIMIT_DATA`.
     pub(crate) data_bytes: u64,
-    /// `RLIMIT_NPROC`; the largest number sets none.
+    /// Processes and threads; 0 when something else bounds them.
     pub(crate) pids: u64,
     /// `RLIMIT_CPU`.
     pub(crate) cpu_seconds: u64,
@@ -329,6 +347,9 @@ impl Configuration {
         let mounts: Vec<Vec<u8>> =
             self.mounts.iter().flat_map(|(host, inside)| [host.clone(), inside.clone()]).collect();
         Encoder::new(request::CONFIGURE, 0)
+            .u8(self.tier)
+            .u32(self.landlock_most)
+            .bytes(&self.directory)
             .u32(self.host_pid)
             .u8(u8::from(self.privileged))
             .u32(self.host_uid)
@@ -349,6 +370,9 @@ impl Configuration {
     pub(crate) fn decode(body: &[u8]) -> Option<Self> {
         let mut body = Decoder::new(body);
         Some(Self {
+            tier: body.u8()?,
+            landlock_most: body.u32()?,
+            directory: body.bytes()?.to_vec(),
             host_pid: body.u32()?,
             privileged: body.u8()? != 0,
             host_uid: body.u32()?,
@@ -475,6 +499,9 @@ mod tests {
     #[test]
     fn what_is_sent_is_what_arrives() {
         let configuration = Configuration {
+            tier: tier::LANDLOCK_ONLY,
+            landlock_most: 6,
+            directory: b"/tmp/session".to_vec(),
             host_pid: 7,
             privileged: true,
             host_uid: 65_534,

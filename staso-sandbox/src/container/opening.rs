@@ -17,7 +17,7 @@ use super::output::Output;
 use super::refusal::{PROVIDER, unavailable};
 use super::{owner, recipe};
 use crate::program::PROGRAM;
-use crate::session::wire::{self, Configuration, Decoder, Encoder, Limits, reply, request};
+use crate::session::wire::{self, Configuration, Decoder, Encoder, Limits, reply, request, tier};
 use crate::session::{AgentSession, Connection, NoOomWatch, TreeCache, backend, environment};
 
 /// Pieces of the checkout that were read and wait to be sent.
@@ -49,14 +49,16 @@ pub(super) async fn open(
     let attached = engine::attach(docker, container.id()).await?;
     let (mut output, mut input) = (Output::new(attached.output), attached.input);
     engine::start(docker, container.id(), options.runtime.as_deref()).await?;
-    let mut missing: Vec<String> =
-        warnings.into_iter().map(|warning| format!("the engine warns: {warning}")).collect();
-    missing.extend(introduce(&mut input, &mut output, &checkout, options, spec).await?);
+    let ready = introduce(&mut input, &mut output, &checkout, options, spec).await?;
+    let warnings = warnings.into_iter().map(|warning| format!("the engine warns: {warning}"));
+    let isolation = Isolation::new(IsolationTier::Container, spec.limits.clone())
+        .with_missing(warnings.chain(ready.missing).collect())
+        .with_landlock_abi((ready.landlock_abi > 0).then_some(ready.landlock_abi));
     let (gone, stop) = (container.gone(), CancellationToken::new());
     let connection = Connection::start(output, input, container, stop.clone());
     Ok(AgentSession {
         provider: PROVIDER,
-        isolation: Isolation::new(IsolationTier::Container, spec.limits.clone()).with_missing(missing),
+        isolation,
         env: environment(recipe::path(&image), spec),
         connection: Arc::new(connection),
         oom: Arc::new(NoOomWatch),
@@ -85,14 +87,14 @@ async fn create(
     made.await.map_err(|error| backend(PROVIDER, "starting a container", error))?
 }
 
-/// Brings in the agent and the checkout; gives the protections that are missing.
+/// Brings in the agent and the checkout.
 async fn introduce(
     input: &mut Input,
     output: &mut Output,
     checkout: &Checkout,
     options: &ContainerOptions,
     spec: &SandboxSpec,
-) -> Result<Vec<String>, SandboxError> {
+) -> Result<Ready, SandboxError> {
     let mut replies = Replies { buffer: Vec::new() };
     let agent = async {
         input.write_all(PROGRAM).await?;
@@ -175,11 +177,19 @@ fn greeted((kind, body): Answer) -> Result<(), SandboxError> {
     }
 }
 
-fn ready((kind, body): Answer) -> Result<Vec<String>, SandboxError> {
+/// What the agent said when the checkout was complete.
+struct Ready {
+    missing: Vec<String>,
+    landlock_abi: u32,
+}
+
+fn ready((kind, body): Answer) -> Result<Ready, SandboxError> {
     match kind {
         reply::READY => {
-            let missing = Decoder::new(&body).list().unwrap_or_default();
-            Ok(missing.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect())
+            let mut body = Decoder::new(&body);
+            let missing = body.list().unwrap_or_default();
+            let missing = missing.iter().map(|line| String::from_utf8_lossy(line).into_owned());
+            Ok(Ready { missing: missing.collect(), landlock_abi: body.u32().unwrap_or(0) })
         }
         reply::FAILED => Err(failed(&body)),
         _ => Err(SandboxError::Closed),
@@ -204,11 +214,12 @@ fn failed(body: &[u8]) -> SandboxError {
 fn configuration(options: &ContainerOptions, spec: &SandboxSpec) -> Configuration {
     let limits = &spec.limits;
     Configuration {
+        tier: tier::CONTAINER,
+        landlock_most: u32::MAX,
         limits: Limits {
             data_bytes: limits.memory_bytes,
-            // The kernel would count all processes of the user, those of other sessions included; the engine's bound is
-            // one of the container.
-            pids: u64::MAX,
+            // The engine bounds the container.
+            pids: 0,
             cpu_seconds: limits.cpu_seconds,
             disk_bytes: limits.disk_bytes,
             tmp_bytes: options.tmp_bytes,

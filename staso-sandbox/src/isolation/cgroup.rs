@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use staso_core::sandbox::SandboxLimits;
 
-const PREFIX: &str = "staso-sandbox-";
+use super::helper::kill;
+use super::owner;
+
 /// Processes of the helper itself, so that it can start commands when the session's are used up.
 const SPARE_PIDS: u64 = 32;
 /// Memory of the helper itself.
@@ -24,6 +26,7 @@ const REMOVAL_PAUSE: Duration = Duration::from_millis(2);
 #[derive(Debug, Default)]
 pub(super) struct Cgroups {
     groups: Vec<Group>,
+    bounds_pids: bool,
 }
 
 #[derive(Debug)]
@@ -44,8 +47,7 @@ impl Cgroups {
     /// Makes the groups of a session. `in_memory` are the bytes that its file systems may take. Bounds that cannot be set
     /// are named in `missing`.
     pub(super) fn create(limits: &SandboxLimits, in_memory: u64, missing: &mut Vec<String>) -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let name = format!("{}{}", own_prefix(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = owner::new_name();
         let mut this = Self::default();
         let bytes = limits.memory_bytes.saturating_add(in_memory).saturating_add(SPARE_BYTES);
         let pids = u64::from(limits.pids).saturating_add(SPARE_PIDS);
@@ -55,7 +57,8 @@ impl Cgroups {
                     .to_owned(),
             );
         }
-        if !this.bound(Controller::Pids, &name, pids) {
+        this.bounds_pids = this.bound(Controller::Pids, &name, pids);
+        if !this.bounds_pids {
             missing
                 .push("processes are bounded by a resource limit only: no writable control group".to_owned());
         }
@@ -88,6 +91,11 @@ impl Cgroups {
             }
         }
         false
+    }
+
+    /// Whether one of them bounds the number of processes.
+    pub(super) const fn bounds_pids(&self) -> bool {
+        self.bounds_pids
     }
 
     /// The files through which a process joins.
@@ -131,8 +139,11 @@ impl Drop for Cgroups {
         for group in &self.groups {
             for _ in 0..REMOVAL_ATTEMPTS {
                 match fs::remove_dir(&group.path) {
-                    // The last process may still be on its way out.
-                    Err(error) if error.kind() == io::ErrorKind::ResourceBusy => thread::sleep(REMOVAL_PAUSE),
+                    // The last process may still be on its way out, or was left by a helper without namespaces.
+                    Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                        end_processes(&group.path);
+                        thread::sleep(REMOVAL_PAUSE);
+                    }
                     _ => break,
                 }
             }
@@ -210,28 +221,22 @@ fn set_limit(path: &Path, controller: Controller, version: u8, limit: u64) -> io
     fs::OpenOptions::new().write(true).open(path.join("cgroup.procs")).map(|_| ())
 }
 
-/// Names of this host's groups: with the start time, because process numbers come again.
-fn own_prefix() -> String {
-    let pid = std::process::id();
-    format!("{PREFIX}{pid}-{}-", start_time(pid).unwrap_or(0))
-}
-
-/// When a process started, in clock ticks since boot: field 22, counted after the name, which may hold anything.
-pub(crate) fn start_time(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+/// Kills what is in a group of a session that is over.
+fn end_processes(group: &Path) {
+    let all_at_once = fs::OpenOptions::new().write(true).open(group.join("cgroup.kill"));
+    if all_at_once.is_ok_and(|mut file| io::Write::write_all(&mut file, b"1").is_ok()) {
+        return;
+    }
+    let list = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    list.lines().filter_map(|line| line.parse().ok()).for_each(kill);
 }
 
 /// Removes the groups of hosts that are no more.
 fn remove_abandoned(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
-        let name = entry.file_name();
-        let Some(owner) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else { continue };
-        let mut parts = owner.split('-').map(str::parse::<u64>);
-        let (Some(Ok(pid)), Some(Ok(started))) = (parts.next(), parts.next()) else { continue };
-        let lives = u32::try_from(pid).is_ok_and(|pid| start_time(pid) == Some(started));
-        if !lives {
+        if entry.file_name().to_str().is_some_and(owner::is_abandoned) {
+            end_processes(&entry.path());
             drop(fs::remove_dir(entry.path()));
         }
     }
@@ -263,12 +268,5 @@ mod tests {
         assert_eq!(own_path(own, "memory"), Some(PathBuf::from("a/b")));
         assert_eq!(own_path(own, ""), Some(PathBuf::from("user.slice/x:y")));
         assert_eq!(own_path(own, "pids"), None);
-    }
-
-    #[test]
-    fn the_start_time_of_a_process_is_known_and_lasting() {
-        let own = start_time(std::process::id());
-        assert!(own.is_some_and(|ticks| ticks > 0));
-        assert_eq!(own, start_time(std::process::id()));
     }
 }

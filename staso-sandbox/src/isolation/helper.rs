@@ -1,5 +1,8 @@
 //! The helper program as something that can be executed.
-#![expect(unsafe_code, reason = "the standard library has no sealed memory files and no effective user")]
+#![expect(
+    unsafe_code,
+    reason = "the standard library has no sealed memory files, no effective user and no signals"
+)]
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -104,6 +107,14 @@ fn sealed_memory() -> io::Result<File> {
 pub(super) fn effective_ids() -> (u32, u32) {
     // SAFETY: neither call has arguments or can fail.
     unsafe { (libc::geteuid(), libc::getegid()) }
+}
+
+/// Kills a process of a session.
+pub(super) fn kill(pid: i32) {
+    if pid > 0 {
+        // SAFETY: takes no pointers.
+        unsafe { libc::kill(pid, libc::SIGKILL) };
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,14 @@
-//! The Linux half of [`LocalSandbox`](crate::LocalSandbox): the helper program, control groups, opening a session. What the helper does once it runs is in `agent`.
+//! The Linux half of [`LocalSandbox`](crate::LocalSandbox): the helper program, control groups, opening a session. What
+//! the helper does once it runs is in `agent`.
 
 #[cfg(target_os = "linux")]
 mod cgroup;
 #[cfg(target_os = "linux")]
+mod directory;
+#[cfg(target_os = "linux")]
 mod helper;
+#[cfg(target_os = "linux")]
+mod owner;
 #[cfg(target_os = "linux")]
 mod process;
 #[cfg(target_os = "linux")]
@@ -14,7 +19,7 @@ mod session;
 mod unsupported;
 
 #[cfg(all(target_os = "linux", feature = "container"))]
-pub(crate) use cgroup::start_time;
+pub(crate) use owner::start_time;
 #[cfg(target_os = "linux")]
 pub(crate) use session::open;
 #[cfg(not(target_os = "linux"))]

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::cgroup::Cgroups;
+use super::directory::SessionDirectory;
 use super::helper::Executable;
 
 /// How long the helper may take to end by itself after its socket was closed.
@@ -18,11 +19,12 @@ const FIRST_PAUSE: Duration = Duration::from_micros(100);
 const LONGEST_PAUSE: Duration = Duration::from_millis(5);
 
 /// A running helper. Dropping it waits for its end on a thread of its own, kills it if need be, and removes its control
-/// groups. Close the socket first: that is what tells the helper to end.
+/// groups and its directory. Close the socket first: that is what tells the helper to end.
 #[derive(Debug)]
 pub(super) struct HelperProcess {
     child: Option<Child>,
     cgroups: Option<Cgroups>,
+    directory: Option<SessionDirectory>,
     gone: watch::Sender<bool>,
 }
 
@@ -31,7 +33,10 @@ impl HelperProcess {
     ///
     /// Nothing runs between fork and exec, so that the standard library can start the process without copying the host's
     /// page tables: the time does not grow with the host's memory.
-    pub(super) fn start(cgroups: Cgroups) -> io::Result<(Self, UnixStream)> {
+    pub(super) fn start(
+        cgroups: Cgroups,
+        directory: Option<SessionDirectory>,
+    ) -> io::Result<(Self, UnixStream)> {
         let executable = Executable::new()?;
         let (helper, host) = match spawn(&executable) {
             // Memory that may not be executed shows only here.
@@ -42,7 +47,7 @@ impl HelperProcess {
         };
         host.set_nonblocking(true)?;
         let (gone, _) = watch::channel(false);
-        Ok((Self { child: Some(helper), cgroups: Some(cgroups), gone }, host))
+        Ok((Self { child: Some(helper), cgroups: Some(cgroups), directory, gone }, host))
     }
 
     /// Turns true when nothing of the helper is left.
@@ -66,7 +71,8 @@ fn spawn(executable: &Executable) -> io::Result<(Child, UnixStream)> {
 impl Drop for HelperProcess {
     fn drop(&mut self) {
         let Some(child) = self.child.take() else { return };
-        let mut end = End { child, cgroups: self.cgroups.take(), gone: self.gone.clone() };
+        let (cgroups, directory) = (self.cgroups.take(), self.directory.take());
+        let mut end = End { child, cgroups, directory, gone: self.gone.clone() };
         let started = thread::Builder::new().name("staso-sandbox-end".to_owned()).stack_size(64 << 10);
         // Without a thread the end of this function kills the helper and leaves the rest to the next start.
         drop(started.spawn(move || end.wait()));
@@ -76,6 +82,7 @@ impl Drop for HelperProcess {
 struct End {
     child: Child,
     cgroups: Option<Cgroups>,
+    directory: Option<SessionDirectory>,
     gone: watch::Sender<bool>,
 }
 
@@ -99,7 +106,9 @@ impl Drop for End {
             drop(self.child.kill());
             drop(self.child.wait());
         }
+        // Once nothing runs any more nothing is written.
         drop(self.cgroups.take());
+        drop(self.directory.take());
         self.gone.send_replace(true);
     }
 }

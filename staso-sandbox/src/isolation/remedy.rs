@@ -29,6 +29,12 @@ fn remedy(step: &str) -> &'static str {
     if step.contains("open the checkout") || step.contains("open a toolchain") {
         return "make the directory and those above it readable to the host's user";
     }
+    if step.contains("Landlock") {
+        return "use Linux 5.13 or newer with Landlock among the security modules (`lsm=landlock,...`)";
+    }
+    if step.contains("session's directory") || step.contains("copy the checkout") {
+        return "give sessions a directory that their user can reach, with room for the checkout";
+    }
     if step.contains("control group") {
         return "give the host a control group that it may write";
     }

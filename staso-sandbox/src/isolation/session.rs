@@ -1,5 +1,6 @@
 //! Opening a session on this machine.
 
+use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,12 +12,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 
-use super::cgroup::Cgroups;
+use super::cgroup::{Cgroups, OomWatch};
+use super::directory::SessionDirectory;
 use super::helper::effective_ids;
 use super::process::HelperProcess;
 use super::remedy::unavailable;
 use crate::local::LocalSandboxOptions;
-use crate::session::wire::{self, Configuration, Decoder, Limits, reply};
+use crate::session::wire::{self, Configuration, Decoder, Limits, reply, tier};
 use crate::session::{
     AgentSession, Connection, SYSTEM_PATH, TreeCache, backend as backend_failed, check_spec, environment,
     interrupted, invalid,
@@ -26,52 +28,91 @@ const PROVIDER: &str = "local";
 /// How long building a session may take.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
 
-/// Opens a session, or says why this machine cannot.
+/// The tiers that a machine can give by itself, strongest first.
+const TIERS: [IsolationTier; 3] = [IsolationTier::Full, IsolationTier::LandlockOnly, IsolationTier::None];
+
+/// Opens a session in the strongest tier that this machine gives, or says why it gives none that the caller accepts.
 pub(crate) async fn open(
     options: &LocalSandboxOptions,
     spec: &SandboxSpec,
     ctx: &RunContext,
 ) -> Result<Box<dyn SandboxSession>, SandboxError> {
     check_spec(spec)?;
-    let built = ctx.bounded(OPEN_LIMIT, build(options, spec)).await;
-    let session = built.map_err(|ended| interrupted(ended, "opening a session"))??;
-    Ok(Box::new(session))
+    let wanted = spec.min_tier;
+    let accepted = TIERS.into_iter().filter(|tier| (options.strongest_tier..=wanted).contains(tier));
+    let mut refused: Vec<(IsolationTier, String, String)> = Vec::new();
+    for tier in accepted {
+        let built = ctx.bounded(OPEN_LIMIT, build(options, spec, tier, &refused)).await;
+        match built.map_err(|ended| interrupted(ended, "opening a session"))? {
+            Ok(session) => return Ok(Box::new(session)),
+            Err(SandboxError::Unavailable { reason, remedy, .. }) => refused.push((tier, reason, remedy)),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(refused_by_all(wanted, refused))
 }
 
-async fn build(options: &LocalSandboxOptions, spec: &SandboxSpec) -> Result<AgentSession, SandboxError> {
-    let mut missing = Vec::new();
-    let in_memory = spec.limits.disk_bytes.saturating_add(options.tmp_bytes.saturating_mul(5) / 4);
-    let (limits, checkout, wanted) = (spec.limits.clone(), spec.checkout.clone(), spec.min_tier);
-    let started = tokio::task::spawn_blocking(move || {
-        if !checkout.as_os_str().is_empty() && !checkout.is_dir() {
-            let reason = format!("the checkout {} is no directory", checkout.display());
-            return Err(invalid("open a session", reason));
+/// Why there is no session, and what would give the strongest.
+fn refused_by_all(wanted: IsolationTier, refused: Vec<(IsolationTier, String, String)>) -> SandboxError {
+    let reason = match refused.as_slice() {
+        [] => "the host's own options allow no tier as strong as that".to_owned(),
+        [(_, reason, _)] => reason.clone(),
+        several => {
+            let each = several.iter().map(|(tier, reason, _)| format!("{}: {reason}", tier_name(*tier)));
+            each.collect::<Vec<_>>().join("; ")
         }
-        let cgroups = Cgroups::create(&limits, in_memory, &mut missing);
-        let (oom, joins) = (cgroups.oom_watch(), cgroups.join_files());
-        let (helper, socket) = HelperProcess::start(cgroups).map_err(|error| match error.kind() {
-            std::io::ErrorKind::Unsupported => unavailable(wanted, &error.to_string(), None),
-            _ => backend("starting the helper", error),
-        })?;
-        Ok((helper, socket, oom, joins, missing))
-    });
-    let (helper, socket, oom, joins, mut missing) =
-        started.await.map_err(|error| backend("starting the helper", error))??;
+    };
+    let remedy = refused.into_iter().next().map_or_else(
+        || "raise the strongest tier of the sandbox's options, or accept a weaker one".to_owned(),
+        |(_, _, remedy)| remedy,
+    );
+    SandboxError::Unavailable { wanted, reason, remedy }
+}
+
+const fn tier_name(tier: IsolationTier) -> &'static str {
+    match tier {
+        IsolationTier::Full => "full isolation",
+        IsolationTier::Container => "a container",
+        IsolationTier::LandlockOnly => "Landlock alone",
+        IsolationTier::None => "a plain process",
+    }
+}
+
+/// A helper that was started and not yet told what to build.
+struct Started {
+    helper: HelperProcess,
+    socket: std::os::unix::net::UnixStream,
+    oom: OomWatch,
+    configuration: Configuration,
+    missing: Vec<String>,
+}
+
+async fn build(
+    options: &LocalSandboxOptions,
+    spec: &SandboxSpec,
+    tier: IsolationTier,
+    refused: &[(IsolationTier, String, String)],
+) -> Result<AgentSession, SandboxError> {
+    let (own_options, own_spec) = (options.clone(), spec.clone());
+    let started = tokio::task::spawn_blocking(move || start(&own_options, &own_spec, tier)).await;
+    let started = started.map_err(|error| backend("starting the helper", error))??;
+    let Started { helper, socket, oom, configuration, missing } = started;
     let mut socket = UnixStream::from_std(socket).map_err(|error| backend("starting the helper", error))?;
-    let configuration = configuration(options, spec, &joins);
-    missing.extend(handshake(&mut socket, &configuration, spec.min_tier).await?);
+    let ready = handshake(&mut socket, &configuration, spec.min_tier).await?;
     let (gone, stop) = (helper.gone(), CancellationToken::new());
     let (reading, writing) = socket.into_split();
     let connection = Arc::new(Connection::start(reading, writing, helper, stop.clone()));
-    let isolation = Isolation::new(IsolationTier::Full, spec.limits.clone()).with_missing(missing);
-    let tools =
-        options.mounts.iter().filter_map(|mount| mount.inside.join("bin").to_str().map(str::to_owned));
-    let path: Vec<String> = tools.chain([SYSTEM_PATH.to_owned()]).collect();
-    let env = environment(path.join(":"), spec);
+    let stronger = refused.iter().map(|(tier, reason, remedy)| {
+        format!("{} was refused: {reason}; to have it, {remedy}", tier_name(*tier))
+    });
+    let missing = stronger.chain(missing).chain(ready.missing).collect();
+    let isolation = Isolation::new(tier, spec.limits.clone())
+        .with_missing(missing)
+        .with_landlock_abi((ready.landlock_abi > 0).then_some(ready.landlock_abi));
     Ok(AgentSession {
         provider: PROVIDER,
         isolation,
-        env,
+        env: session_environment(options, spec, &configuration),
         connection,
         oom: Arc::new(oom),
         gone,
@@ -80,27 +121,73 @@ async fn build(options: &LocalSandboxOptions, spec: &SandboxSpec) -> Result<Agen
     })
 }
 
+fn start(
+    options: &LocalSandboxOptions,
+    spec: &SandboxSpec,
+    tier: IsolationTier,
+) -> Result<Started, SandboxError> {
+    if !spec.checkout.as_os_str().is_empty() && !spec.checkout.is_dir() {
+        let reason = format!("the checkout {} is no directory", spec.checkout.display());
+        return Err(invalid("open a session", reason));
+    }
+    let directory = if tier == IsolationTier::Full { None } else { Some(session_directory(options, spec)?) };
+    // Only with mounts of its own is what a session writes in memory.
+    let in_memory = match &directory {
+        Some(_) => 0,
+        None => spec.limits.disk_bytes.saturating_add(options.tmp_bytes.saturating_mul(5) / 4),
+    };
+    let mut missing = Vec::new();
+    let cgroups = Cgroups::create(&spec.limits, in_memory, &mut missing);
+    let oom = cgroups.oom_watch();
+    let configuration = configuration(options, spec, tier, &cgroups, directory.as_ref());
+    let (helper, socket) = HelperProcess::start(cgroups, directory).map_err(|error| match error.kind() {
+        std::io::ErrorKind::Unsupported => unavailable(spec.min_tier, &error.to_string(), None),
+        _ => backend("starting the helper", error),
+    })?;
+    Ok(Started { helper, socket, oom, configuration, missing })
+}
+
+fn session_directory(
+    options: &LocalSandboxOptions,
+    spec: &SandboxSpec,
+) -> Result<SessionDirectory, SandboxError> {
+    let parent = options.directory.clone().unwrap_or_else(std::env::temp_dir);
+    SessionDirectory::create(&parent)
+        .map_err(|error| unavailable(spec.min_tier, "make the session's directory", error.raw_os_error()))
+}
+
 fn configuration(
     options: &LocalSandboxOptions,
     spec: &SandboxSpec,
-    joins: &[std::path::PathBuf],
+    tier: IsolationTier,
+    cgroups: &Cgroups,
+    directory: Option<&SessionDirectory>,
 ) -> Configuration {
     let bytes = |path: &Path| path.as_os_str().as_bytes().to_vec();
     let (uid, gid) = effective_ids();
     let privileged = uid == 0;
     let (host_uid, host_gid) = if privileged { options.session_user } else { (uid, gid) };
     let limits = &spec.limits;
+    // Without a user namespace the kernel counts all processes of the user: a control group counts better.
+    let counted = directory.is_some() && cgroups.bounds_pids();
     Configuration {
+        tier: match tier {
+            IsolationTier::Full | IsolationTier::Container => tier::FULL,
+            IsolationTier::LandlockOnly => tier::LANDLOCK_ONLY,
+            IsolationTier::None => tier::NONE,
+        },
+        landlock_most: options.landlock_most.unwrap_or(u32::MAX),
+        directory: directory.map(|directory| bytes(directory.path())).unwrap_or_default(),
         host_pid: std::process::id(),
         privileged,
         host_uid,
         host_gid,
         checkout: bytes(&spec.checkout),
-        cgroups: joins.iter().map(|path| bytes(path)).collect(),
+        cgroups: cgroups.join_files().iter().map(|path| bytes(path)).collect(),
         mounts: options.mounts.iter().map(|mount| (bytes(&mount.host), bytes(&mount.inside))).collect(),
         limits: Limits {
             data_bytes: limits.memory_bytes,
-            pids: u64::from(limits.pids),
+            pids: if counted { 0 } else { u64::from(limits.pids) },
             cpu_seconds: limits.cpu_seconds,
             disk_bytes: limits.disk_bytes,
             tmp_bytes: options.tmp_bytes,
@@ -109,12 +196,40 @@ fn configuration(
     }
 }
 
-/// Sends the configuration and waits for the helper to be ready; gives the protections that are missing.
+/// The variables of every command. Where nothing is mounted, things are where the host has them.
+fn session_environment(
+    options: &LocalSandboxOptions,
+    spec: &SandboxSpec,
+    configuration: &Configuration,
+) -> BTreeMap<String, String> {
+    let mounted = configuration.tier == tier::FULL;
+    let places = options.mounts.iter().map(|mount| if mounted { &mount.inside } else { &mount.host });
+    let tools = places.filter_map(|place| place.join("bin").to_str().map(str::to_owned));
+    let path: Vec<String> = tools.chain([SYSTEM_PATH.to_owned()]).collect();
+    let mut env = environment(path.join(":"), spec);
+    if !mounted {
+        let tmp = format!("{}/tmp", String::from_utf8_lossy(&configuration.directory));
+        for (key, value) in [("HOME", format!("{tmp}/home")), ("TMPDIR", tmp)] {
+            if !spec.env.contains_key(key) {
+                env.insert(key.to_owned(), value);
+            }
+        }
+    }
+    env
+}
+
+/// What the helper said when the session was built.
+struct Ready {
+    missing: Vec<String>,
+    landlock_abi: u32,
+}
+
+/// Sends the configuration and waits for the helper to be ready.
 async fn handshake(
     socket: &mut UnixStream,
     configuration: &Configuration,
     wanted: IsolationTier,
-) -> Result<Vec<String>, SandboxError> {
+) -> Result<Ready, SandboxError> {
     let failed = |error| backend("starting the helper", error);
     socket.write_all(&configuration.encode()).await.map_err(failed)?;
     let mut buffer = Vec::new();
@@ -125,7 +240,8 @@ async fn handshake(
             return match frame.kind {
                 reply::READY => {
                     let missing = body.list().unwrap_or_default();
-                    Ok(missing.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect())
+                    let missing = missing.iter().map(|line| String::from_utf8_lossy(line).into_owned());
+                    Ok(Ready { missing: missing.collect(), landlock_abi: body.u32().unwrap_or(0) })
                 }
                 reply::FAILED => Err(refused_session(&mut body, wanted)),
                 _ => Err(SandboxError::Closed),

@@ -1,8 +1,8 @@
 //! The public suite of the trait, and the same suite for a host that is not root.
 
 use staso_core::conformance::sandbox;
-use staso_core::sandbox::Sandbox;
-use staso_sandbox::LocalSandbox;
+use staso_core::sandbox::{IsolationTier, Sandbox as _};
+use staso_sandbox::{LocalSandbox, LocalSandboxOptions};
 
 use crate::host::Host;
 
@@ -20,7 +20,16 @@ async fn this_machine_gives_everything_or_says_what_is_missing() {
     assert_eq!(capabilities.missing, session.isolation().missing);
 }
 
-/// As root this runs the suite again as another user; a host that is an ordinary user has done so above.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn landlock_alone_keeps_the_contract() {
+    let tier = IsolationTier::LandlockOnly;
+    let host = Host::new();
+    let sandbox = LocalSandbox::with_options(LocalSandboxOptions::new().with_strongest_tier(tier));
+    let fixture = host.fixture.clone().with_min_tier(tier);
+    sandbox::run_all(&sandbox, &fixture, &host.ctx).await;
+}
+
+/// As root this runs the suites again as another user; a host that is an ordinary user has done so above.
 #[test]
 fn an_ordinary_user_gets_the_same() {
     let is_root = host_uid() == 0;
@@ -38,7 +47,8 @@ fn an_ordinary_user_gets_the_same() {
     let output = std::process::Command::new("/usr/bin/setpriv")
         .args(["--reuid=12345", "--regid=12345", "--clear-groups"])
         .arg(&copy)
-        .args(["--exact", "conformance::the_local_sandbox_keeps_the_contract", "--nocapture"])
+        .args(["--exact", "--nocapture", "conformance::the_local_sandbox_keeps_the_contract"])
+        .arg("conformance::landlock_alone_keeps_the_contract")
         .current_dir("/")
         .env_clear()
         .env("TMPDIR", "/tmp")
@@ -46,7 +56,7 @@ fn an_ordinary_user_gets_the_same() {
         .unwrap();
     let text =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    assert!(output.status.success() && text.contains("2 passed"), "{text}");
 }
 
 fn host_uid() -> u32 {

@@ -6,7 +6,7 @@
 use std::fs;
 
 use staso_core::conformance::sandbox;
-use staso_core::sandbox::{IsolationTier, Sandbox as _, SandboxSpec};
+use staso_core::sandbox::IsolationTier;
 use staso_sandbox::{ContainerOptions, ContainerSandbox};
 
 use crate::host::Host;

@@ -132,6 +132,15 @@ pub(crate) struct Stat {
     pub(crate) kind: Kind,
     pub(crate) mode: u32,
     pub(crate) size: u64,
+    /// Which file, and when anything about it was last changed: nobody but the kernel sets that time.
+    pub(crate) stamp: Stamp,
+}
+
+/// A file at a moment: its number, and seconds and nanoseconds of its last change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Stamp {
+    pub(crate) changed: (u64, u64),
+    pub(crate) inode: u64,
 }
 
 /// Looks at a name in a directory without following it, or at the directory itself when the name is empty.
@@ -153,7 +162,10 @@ pub(crate) fn stat_at(dir: BorrowedFd<'_>, name: &CStr) -> Result<Stat> {
         0o020_000 if (stat.rdev_major, stat.rdev_minor) == (0, 0) => Kind::Whiteout,
         _ => Kind::Special,
     };
-    Ok(Stat { kind, mode: u32::from(stat.mode), size: stat.size })
+    // Access, birth, change, modification: each the seconds, then the nanoseconds in the lower half.
+    let [_, _, _, _, seconds, nanoseconds, ..] = stat.times;
+    let stamp = Stamp { changed: (seconds, nanoseconds & 0xffff_ffff), inode: stat.inode };
+    Ok(Stat { kind, mode: u32::from(stat.mode), size: stat.size, stamp })
 }
 
 /// The names in an open directory, sorted, at most `most`.

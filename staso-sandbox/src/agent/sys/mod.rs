@@ -3,6 +3,7 @@
 //! The helper has no dependencies, so the few C functions and numbers it needs are declared here.
 
 mod file;
+pub(crate) mod landlock;
 mod message;
 mod mount;
 mod privilege;
@@ -12,8 +13,9 @@ use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 
 pub(crate) use file::{
-    Kind, O_CREAT, O_DIRECTORY, O_EXCL, O_NONBLOCK, O_PATH, O_RDONLY, O_WRONLY, Stat, attribute, list_dir,
-    list_entries, make_dir, make_link, open_beneath, read_link, set_attribute, set_mode, set_umask, stat_at,
+    Kind, O_CREAT, O_DIRECTORY, O_EXCL, O_NONBLOCK, O_PATH, O_RDONLY, O_WRONLY, Stamp, Stat, attribute,
+    list_dir, list_entries, make_dir, make_link, open_beneath, read_link, set_attribute, set_mode, set_umask,
+    stat_at,
 };
 pub(crate) use message::{FDS_PER_MESSAGE, receive_with_fds, send_with_fds, socket_pair};
 pub(crate) use mount::{
@@ -22,7 +24,7 @@ pub(crate) use mount::{
 };
 pub(crate) use privilege::{
     adopt_orphans, become_user, die_with_parent, drop_bounding_set, drop_capabilities, drop_groups,
-    install_filter, new_keyring, no_new_privileges, set_dumpable, set_limit,
+    install_filter, keep_capabilities, keep_reading, new_keyring, no_new_privileges, set_dumpable, set_limit,
 };
 
 use file::Statx;
@@ -43,6 +45,9 @@ impl Errno {
     pub(crate) const ISDIR: Self = Self(21);
     pub(crate) const INVAL: Self = Self(22);
     pub(crate) const NXIO: Self = Self(6);
+    pub(crate) const FBIG: Self = Self(27);
+    pub(crate) const NAMETOOLONG: Self = Self(36);
+    pub(crate) const NOSYS: Self = Self(38);
     pub(crate) const LOOP: Self = Self(40);
 
     /// The error of the last failed call.
@@ -61,6 +66,7 @@ pub(crate) type Result<T> = std::result::Result<T, Errno>;
 
 // The numbers below are the same on every architecture (asm-generic table, at or above 424), or given per
 // architecture.
+const AT_FDCWD: c_int = -100;
 const SYS_PIDFD_OPEN: c_long = 434;
 const SYS_OPEN_TREE: c_long = 428;
 const SYS_MOVE_MOUNT: c_long = 429;
@@ -318,12 +324,19 @@ pub(crate) fn kill_now(pid: i32) {
     }
 }
 
-/// Kills every process of this process namespace but its process 1, which is the only one that may call this. A
-/// process that is just forking is killed with its child: the kernel does not complete a fork with a kill pending.
+/// Kills every process that this one may signal, but not itself. Only for process 1 of a process namespace, and for a
+/// process whose signals Landlock keeps to its own descendants. A process that is just forking is killed with its child:
+/// the kernel does not complete a fork with a kill pending.
 pub(crate) fn kill_all_others() {
     const SIGKILL: c_int = 9;
     // SAFETY: takes no pointers.
     unsafe { kill(-1, SIGKILL) };
+}
+
+/// Whether this process may signal another.
+pub(crate) fn may_signal(pid: i32) -> bool {
+    // SAFETY: takes no pointers; signal 0 only asks.
+    pid > 0 && unsafe { kill(pid, 0) } == 0
 }
 
 /// Leads a new session without a terminal.

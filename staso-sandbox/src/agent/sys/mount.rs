@@ -4,13 +4,12 @@ use std::ffi::{CStr, c_int, c_uint, c_ulong};
 use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 
 use super::{
-    Errno, Result, SYS_MOUNT_SETATTR, SYS_MOVE_MOUNT, SYS_OPEN_TREE, check, fd, mount, number, syscall,
-    umount2, unit,
+    AT_FDCWD, Errno, Result, SYS_MOUNT_SETATTR, SYS_MOVE_MOUNT, SYS_OPEN_TREE, check, fd, mount, number,
+    syscall, umount2, unit,
 };
 
 const OPEN_TREE_CLONE: c_uint = 1;
 const OPEN_TREE_CLOEXEC: c_uint = 0o2_000_000;
-const AT_FDCWD: c_int = -100;
 const AT_EMPTY_PATH: c_uint = 0x1000;
 const AT_RECURSIVE: c_uint = 0x8000;
 

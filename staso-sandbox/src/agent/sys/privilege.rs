@@ -5,9 +5,10 @@ use std::ffi::{c_int, c_long, c_uint, c_ulong};
 use super::{Errno, Result, check, number, prctl, syscall, unit};
 
 const PR_SET_PDEATHSIG: c_int = 1;
-const PR_SET_CHILD_SUBREAPER: c_int = 36;
 const PR_SET_DUMPABLE: c_int = 4;
+const PR_SET_KEEPCAPS: c_int = 8;
 const PR_CAPBSET_DROP: c_int = 24;
+const PR_SET_CHILD_SUBREAPER: c_int = 36;
 const PR_SET_NO_NEW_PRIVS: c_int = 38;
 const PR_CAP_AMBIENT: c_int = 47;
 
@@ -19,11 +20,6 @@ fn process_control(option: c_int, value: c_ulong) -> Result<()> {
 /// Dies with the parent.
 pub(crate) fn die_with_parent() -> Result<()> {
     process_control(PR_SET_PDEATHSIG, 9)
-}
-
-/// Becomes the parent of every orphan among the descendants.
-pub(crate) fn adopt_orphans() -> Result<()> {
-    process_control(PR_SET_CHILD_SUBREAPER, 1)
 }
 
 /// Whether others of the same user may look into this process.
@@ -49,11 +45,35 @@ pub(crate) fn drop_bounding_set() -> Result<()> {
     process_control(PR_CAP_AMBIENT, CLEAR_ALL)
 }
 
+/// Lets the processes that descendants leave behind become children of this one.
+pub(crate) fn adopt_orphans() -> Result<()> {
+    process_control(PR_SET_CHILD_SUBREAPER, 1)
+}
+
+/// Keeps the permitted capabilities when root becomes another user.
+pub(crate) fn keep_capabilities() -> Result<()> {
+    process_control(PR_SET_KEEPCAPS, 1)
+}
+
 /// Gives up every capability.
 pub(crate) fn drop_capabilities() -> Result<()> {
+    set_capabilities(0)
+}
+
+/// Gives up every capability but one to read what others own, if this process has such a one.
+pub(crate) fn keep_reading() -> Result<()> {
+    const DAC_OVERRIDE: u32 = 1 << 1;
+    const DAC_READ_SEARCH: u32 = 1 << 2;
+    set_capabilities(DAC_READ_SEARCH)
+        .or_else(|_| set_capabilities(DAC_OVERRIDE))
+        .or_else(|_| set_capabilities(0))
+}
+
+fn set_capabilities(kept: u32) -> Result<()> {
     const VERSION_3: u32 = 0x2008_0522;
     let header: [u32; 2] = [VERSION_3, 0];
-    let sets = [0u32; 6];
+    // Effective, permitted, inheritable; then the same for capabilities above 31.
+    let sets = [kept, kept, 0, 0, 0, 0];
     // SAFETY: header and sets have the layout of version 3 and live through the call.
     check(unsafe { syscall(number::CAPSET, header.as_ptr(), sets.as_ptr()) }).map(|_| ())
 }
@@ -64,12 +84,12 @@ pub(crate) fn drop_groups() -> Result<()> {
     check(unsafe { syscall(number::SETGROUPS, 0usize, 0usize) }).map(|_| ())
 }
 
-/// Becomes user and group `id`.
-pub(crate) fn become_user(id: u32) -> Result<()> {
+/// Becomes another user and group.
+pub(crate) fn become_user(user: u32, group: u32) -> Result<()> {
     // SAFETY: takes no pointers.
-    check(unsafe { syscall(number::SETRESGID, id, id, id) })?;
+    check(unsafe { syscall(number::SETRESGID, group, group, group) })?;
     // SAFETY: takes no pointers.
-    check(unsafe { syscall(number::SETRESUID, id, id, id) }).map(|_| ())
+    check(unsafe { syscall(number::SETRESUID, user, user, user) }).map(|_| ())
 }
 
 /// Leaves the host's session keyring for an empty one.
