@@ -17,7 +17,7 @@ use crate::keeper;
 use crate::launch::{Failure, SOCKET, Step as _, report};
 use crate::root::{Session, c_path, open_dir};
 use crate::rules::{self, ABI_WITH_SCOPES};
-use crate::serve;
+use crate::serve::{self, Files, Service};
 use crate::sys;
 use crate::wire::{Configuration, tier};
 
@@ -60,7 +60,13 @@ pub(crate) fn start(configuration: &Configuration, host: OwnedFd) -> Result<i32,
     let child = sys::clone(0).step("start the helper")?;
     if child == 0 {
         sys::exit(match confine(configuration, &place) {
-            Ok(()) => serve::serve(&session, &jail, host, &missing(configuration, &jail)),
+            Ok(()) => serve::serve(Service {
+                files: Files::Layers(&session),
+                jail: &jail,
+                replies: SOCKET,
+                host: Some(host),
+                missing: &missing(configuration, &jail),
+            }),
             Err(failure) => {
                 report(&failure);
                 1

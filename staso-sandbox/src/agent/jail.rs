@@ -12,6 +12,8 @@ use crate::wire::{Limits, tier};
 pub(crate) struct Jail {
     /// Whether each command gets a process namespace of its own.
     pub(crate) namespaces: bool,
+    /// Whether the helper is process 1 of a container, which no command outlives.
+    pub(crate) contained: bool,
     /// Where the checkout is, as commands see it.
     pub(crate) workspace: CString,
     /// Rules that each program puts on itself.
@@ -29,7 +31,8 @@ impl Jail {
         let namespaces = tier == tier::FULL;
         let abi = rules.as_ref().map_or(0, |rules| rules.abi);
         let scope = if namespaces { None } else { rules::signals_kept(abi) };
-        Self { namespaces, workspace, rules, scope, limits, filtered: tier != tier::NONE }
+        let contained = tier == tier::CONTAINER;
+        Self { namespaces, contained, workspace, rules, scope, limits, filtered: tier != tier::NONE }
     }
 
     /// The version of Landlock whose rules hold; 0 without.
@@ -39,7 +42,7 @@ impl Jail {
 
     /// The filter of commands; empty without one. `signals_kept` says what a keeper found to be so.
     pub(crate) fn filter(&self, signals_kept: bool) -> Vec<u64> {
-        match (self.filtered, self.namespaces) {
+        match (self.filtered, self.namespaces || self.contained) {
             (false, _) => Vec::new(),
             (true, true) => filter::program(Audience::Isolated),
             (true, false) => filter::program(Audience::Beside { signals_kept }),

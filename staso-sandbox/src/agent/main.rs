@@ -5,11 +5,16 @@
 //! ([`serve`]). As a keeper it starts the program of a command and makes sure that nothing of it is left ([`keeper`]).
 //! Where there are no namespaces, the first two lives are simpler ([`beside`]). Descriptor 0 is the socket to the host; 1
 //! and 2 lead nowhere.
+//!
+//! Started with an argument it is process 1 of a container instead, where an engine built what is built here otherwise
+//! ([`container`]).
 #![no_main]
 
 mod beside;
 mod changes;
 mod command;
+mod comparison;
+mod container;
 mod copy;
 mod files;
 mod filter;
@@ -17,6 +22,7 @@ mod jail;
 mod keeper;
 mod launch;
 mod output;
+mod received;
 mod root;
 mod rules;
 mod serve;
@@ -29,6 +35,9 @@ use std::ffi::{c_char, c_int};
 
 /// Started by the host only.
 #[unsafe(no_mangle)]
-pub extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
-    launch::launch()
+pub extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
+    if count < 2 {
+        return launch::launch();
+    }
+    container::run(sys::first_argument(arguments))
 }

@@ -3,6 +3,8 @@
 
 mod agent_fixer;
 mod conformance;
+#[cfg(feature = "container")]
+mod container;
 mod escape;
 mod host;
 mod lifecycle;
