@@ -34,10 +34,10 @@ pub fn advice(machine: &Machine, probes: &[Probe]) -> Vec<Advice> {
             State::Refused { reason, remedy } if probe.wanted == IsolationTier::Full => {
                 all.extend(about_refusal(machine, reason, remedy.as_deref()));
             }
-            State::Works { isolation } => {
+            State::Works { isolation } if isolation.tier == IsolationTier::Full => {
                 all.extend(isolation.missing.iter().map(|missing| about_missing(machine, missing)));
             }
-            State::Refused { .. } => {}
+            State::Works { .. } | State::Refused { .. } | State::NotTried { .. } => {}
         }
     }
     let mut merged: Vec<Advice> = Vec::new();
@@ -66,7 +66,9 @@ fn about_refusal(machine: &Machine, reason: &str, remedy: Option<&str>) -> Vec<A
         let problem = format!("sessions without an engine need Linux, and this is {}", machine.os);
         return vec![advice(
             &problem,
-            &["docker info  # with an engine at work, give the host the container backend"],
+            &[
+                "docker info  # with an engine at work, give the host `ContainerSandbox` (feature `container`)",
+            ],
         )];
     }
     if let Some(version) = machine.kernel_version().filter(|version| *version < MIN_KERNEL) {

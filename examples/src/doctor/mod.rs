@@ -3,6 +3,7 @@
 //! What works is found by running it. Settings of the machine are read only to explain a refusal.
 
 mod advice;
+mod backends;
 mod machine;
 mod probe;
 mod program;

@@ -35,6 +35,19 @@ pub enum State {
         /// What the backend advises.
         remedy: Option<String>,
     },
+    /// Nobody said enough to try it.
+    NotTried {
+        /// What to say.
+        how: String,
+    },
+}
+
+impl Probe {
+    /// A session that was not tried, and how it would be.
+    #[must_use]
+    pub fn not_tried(backend: &'static str, wanted: IsolationTier, how: &str) -> Self {
+        Self { backend, wanted, result: State::NotTried { how: how.to_owned() } }
+    }
 }
 
 /// Opens a session over `checkout` that accepts `wanted` at the weakest, runs `true` in it, and closes it.

@@ -5,14 +5,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use lexopt::{Arg, Parser};
+use lexopt::{Arg, Parser, ValueExt as _};
 use staso::heal::{RandomRunIds, SystemClock};
 use staso_core::heal::RunIds as _;
 use staso_core::run::RunContext;
-use staso_core::sandbox::IsolationTier;
-use staso_sandbox::LocalSandbox;
 
-use super::{Machine, Probe, Report, probe, text};
+use super::backends::{Engine, probes};
+use super::{Machine, Report, text};
 use crate::heal_program::{Failure, print};
 use crate::show::{complain, json};
 
@@ -22,9 +21,11 @@ const USAGE: u8 = 2;
 const HELP: &str = "\
 Says what sandboxes this machine can give, what is missing, and the command that mends it.
 
-sandbox_doctor [--json]
+sandbox_doctor [--json] [--image NAME [--socket PATH]]
 
---json   prints the report as one line of JSON
+--json    prints the report as one line of JSON
+--image   also tries a container engine, with this image, which must be there already; nothing is pulled
+--socket  the engine's socket; by default /var/run/docker.sock
 
 Exit code: 0 sessions with the default isolation open, 1 they do not, 2 bad usage.
 ";
@@ -33,7 +34,7 @@ Exit code: 0 sessions with the default isolation open, 1 they do not, 2 bad usag
 pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ended = match parse(arguments) {
         Ok(Asked::Help) => print(HELP),
-        Ok(Asked::Report { as_json }) => examine(as_json).await,
+        Ok(Asked::Report { as_json, engine }) => examine(as_json, &engine).await,
         Err(error) => Err((error.into(), USAGE)),
     };
     ended
@@ -46,36 +47,29 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 enum Asked {
     Help,
-    Report { as_json: bool },
+    Report { as_json: bool, engine: Engine },
 }
 
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Error> {
     let mut parser = Parser::from_args(arguments);
-    let mut as_json = false;
+    let (mut as_json, mut engine) = (false, Engine::default());
     while let Some(argument) = parser.next()? {
         match argument {
             Arg::Short('h') | Arg::Long("help") => return Ok(Asked::Help),
             Arg::Long("json") => as_json = true,
+            Arg::Long("image") => engine.image = Some(parser.value()?.string()?),
+            Arg::Long("socket") => engine.socket = Some(parser.value()?.into()),
             other => return Err(other.unexpected()),
         }
     }
-    Ok(Asked::Report { as_json })
+    Ok(Asked::Report { as_json, engine })
 }
 
-async fn examine(as_json: bool) -> Result<u8, Failure> {
+async fn examine(as_json: bool, engine: &Engine) -> Result<u8, Failure> {
     let failed = |error: std::io::Error| (error.into(), NOT_READY);
     let checkout = tempfile::Builder::new().prefix("staso-doctor-").tempdir().map_err(failed)?;
     let ctx = RunContext::new(RandomRunIds.next(), Arc::new(SystemClock::default()));
-    let report = Report::new(Machine::read(Path::new("/")), probes(checkout.path(), &ctx).await);
+    let report = Report::new(Machine::read(Path::new("/")), probes(engine, checkout.path(), &ctx).await);
     print(&if as_json { json(&report) + "\n" } else { text(&report) })?;
     Ok(if report.ready { 0 } else { NOT_READY })
-}
-
-async fn probes(checkout: &Path, ctx: &RunContext) -> Vec<Probe> {
-    let local = LocalSandbox::new();
-    let mut probes = Vec::new();
-    for tier in [IsolationTier::Full, IsolationTier::LandlockOnly] {
-        probes.push(probe("local", &local, tier, checkout, ctx).await);
-    }
-    probes
 }

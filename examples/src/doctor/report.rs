@@ -96,13 +96,8 @@ fn machine(machine: &Machine) -> String {
 fn session(probe: &Probe) -> String {
     let (name, backend) = (name(probe.wanted), probe.backend);
     match &probe.result {
-        State::Works { isolation } if isolation.tier != probe.wanted => {
-            format!(
-                "  {name:<14} {backend}: not tried, because sessions reach {}\n",
-                self::name(isolation.tier)
-            )
-        }
         State::Works { isolation } => format!("  {name:<14} {backend}: works{}", confinement(isolation)),
+        State::NotTried { how } => format!("  {name:<14} {backend}: not tried: {}\n", printable(how)),
         State::Refused { reason, .. } => format!("  {name:<14} {backend}: refused: {}\n", printable(reason)),
     }
 }

@@ -46,6 +46,11 @@ async fn the_program_says_of_this_machine_what_a_session_shows() {
         assert_eq!(full["isolation"]["missing"], serde_json::json!(found.missing));
         assert_eq!(full["isolation"]["limits"], serde_json::json!(SandboxLimits::default()));
     }
+    let weaker = &report["probes"][2]["result"];
+    if weaker["state"] == "works" {
+        assert_eq!(weaker["isolation"]["tier"], "landlock_only", "no other than the one that was tried");
+        assert!(weaker["isolation"]["landlock_abi"].as_u64().is_some_and(|abi| abi > 0));
+    }
     let ended = doctor_on(&[], &[]).await;
     for said in [
         "kernel",
@@ -85,6 +90,18 @@ async fn a_machine_without_control_groups_is_told_how_to_get_them() {
     let problems = report["advice"].to_string();
     assert!(problems.contains("control group"), "{report}");
     assert!(commands(&report).contains("cgroup"), "{report}");
+}
+
+#[tokio::test]
+async fn an_engine_is_tried_when_an_image_is_named() {
+    let report = json(&doctor_on(&[], &["--json"]).await);
+    let engine = &report["probes"][1];
+    assert_eq!((&engine["wanted"], &engine["result"]["state"]), (&"container".into(), &"not_tried".into()));
+    let socket = ["--image", "example", "--socket", "/nowhere/engine.sock"];
+    let ended = doctor_on(&[], &[&["--json"], &socket[..]].concat()).await;
+    let engine = &json(&ended)["probes"][1]["result"];
+    assert_eq!(engine["state"], "refused", "{engine}");
+    assert!(doctor_on(&[], &socket).await.stdout.contains("container      engine: refused: "));
 }
 
 #[tokio::test]
