@@ -9,6 +9,9 @@ use crate::testing::test_context;
 use crate::verify::{TestCommand, TestRunner};
 
 const LONG: Duration = Duration::from_secs(60);
+const SHORT: Duration = Duration::from_millis(300);
+/// Longest time that ending a run of the tests takes beyond its limit.
+const ENDED_WITHIN: Duration = Duration::from_secs(20);
 /// Longest time until a cancelled run of the tests returns.
 const CANCELLED_WITHIN: Duration = Duration::from_secs(2);
 
@@ -23,6 +26,8 @@ pub struct Fixture<'a> {
     pub passing: &'a TestCommand,
     /// A command that fails.
     pub failing: &'a TestCommand,
+    /// A command that never ends; without one it is not checked that time is limited.
+    pub endless: Option<&'a TestCommand>,
 }
 
 /// All checks.
@@ -32,6 +37,7 @@ pub struct Fixture<'a> {
 pub async fn all(runner: &dyn TestRunner, fixture: Fixture<'_>) {
     detects_the_same_twice(runner, fixture.code);
     reports_both_ways(runner, fixture, &test_context()).await;
+    ends_in_time(runner, fixture, &test_context()).await;
     stops_when_cancelled(runner, fixture).await;
 }
 
@@ -58,7 +64,23 @@ pub async fn reports_both_ways(runner: &dyn TestRunner, fixture: Fixture<'_>, ct
         let report = report.unwrap_or_else(|error| panic!("a test command that ends is a report: {error}"));
         assert_eq!(report.passed(), passes, "the report of `{}` says what it did", command.display());
         assert!(report.tail.len() <= 8 << 10, "the end of the output has at most 8 KiB");
+        assert!(report.runs >= 1, "a report is that of a run");
+        let flaky = |name: &str| report.flaky.contains(name);
+        assert!(!report.tests.keys().any(|name| flaky(name)), "a flaky test is nothing else");
     }
+}
+
+/// A command that does not end is a report.
+///
+/// # Panics
+/// When the time limit is not kept, or the report does not tell.
+pub async fn ends_in_time(runner: &dyn TestRunner, fixture: Fixture<'_>, ctx: &RunContext) {
+    let Some(endless) = fixture.endless else { return };
+    let started = ctx.elapsed();
+    let report = runner.run(fixture.session, endless, SHORT, ctx).await;
+    let report = report.unwrap_or_else(|error| panic!("a test command that is ended is a report: {error}"));
+    assert!(report.exit.timed_out && !report.passed(), "the report of `{}` says so", endless.display());
+    assert!(ctx.elapsed().saturating_sub(started) < SHORT + ENDED_WITHIN, "the time limit is kept");
 }
 
 /// Cancelling ends a run of the tests.

@@ -1,6 +1,6 @@
 //! Tests that pass or fail by what a file holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -51,6 +51,8 @@ impl TestRunner for ContentTests {
             counts: Some(TestCounts { passed: 3 - u64::from(fails), failed: u64::from(fails), skipped: 0 }),
             tests: BTreeMap::new(),
             tail: String::new(),
+            runs: 1,
+            flaky: BTreeSet::new(),
         })
     }
 }

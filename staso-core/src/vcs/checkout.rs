@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use crate::id::CommitId;
 
-/// A read-only directory with the files of one commit. It stays until the value is dropped.
+/// A directory with the files of one commit, which other runs may be reading. It stays until the value is dropped.
 #[derive(Debug)]
 pub struct Checkout {
-    /// The directory. Nobody writes into it.
+    /// The directory. Nobody writes into it, also where permissions would let them: sandboxes show it read-only.
     pub path: PathBuf,
     /// The commit.
     pub commit: CommitId,

@@ -60,7 +60,7 @@ pub trait VcsProvider: Debug + Send + Sync + 'static {
         ctx: &RunContext,
     ) -> Result<Tree, VcsError>;
 
-    /// Gives a read-only directory with the files of a commit, without `.git`.
+    /// Gives a directory with the files of a commit, without `.git`, to be read alone: other runs may share it.
     async fn checkout(
         &self,
         repository: &RepositoryRef,

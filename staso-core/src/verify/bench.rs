@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::call::{self, CallOutcome, CallVerdict};
-use super::{TestCommand, TestReport, TestRunner, VerifyLimits};
+use super::{TestCommand, TestReport, TestRunner, TestStatus, VerifyLimits};
 use crate::code::is_test_file;
 use crate::diagnosis::{FailureOracle, RecordedCall};
 use crate::fix::Patch;
@@ -153,11 +153,12 @@ impl<'a> TestBench<'a> {
         };
         let timeout = self.limits.trial_test_timeout(Duration::from_millis(before.duration_ms));
         let mut report = self.run_tests(runner, command, timeout, ctx).await?;
-        let mut passed = all_pass(before, &report);
+        // Most often tests that failed before fail for the very fault that is to be mended.
+        let mut passed = report.passes_like(before);
         if self.apply(patch, Part::Tests, ctx).await? && passed {
             let kept = report;
             report = self.run_tests(runner, command, timeout, ctx).await?;
-            passed = all_pass(&kept, &report);
+            passed = report.passes_like(&kept);
         }
         let record = self.tests_record(&report, true, passed);
         self.completed(&record, ctx);
@@ -294,24 +295,30 @@ fn describe(outcome: &CallOutcome, verdict: &CallVerdict) -> String {
 
 fn describe_tests(report: &TestReport) -> String {
     if report.exit.timed_out {
-        return format!("did not end within {} ms", report.duration_ms);
+        return format!("did not end within {} ms{}", report.duration_ms, until_then(report));
     }
     let Some(counts) = report.counts else {
         return report.exit.code.map_or_else(|| "was killed".to_owned(), |code| format!("exit code {code}"));
     };
     let mut text = format!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped);
-    let failing: Vec<_> = report.failing().take(3).collect();
-    if !failing.is_empty() {
+    if !report.flaky.is_empty() {
+        text.push_str(&format!(", {} flaky in {} runs", report.flaky.len(), report.runs));
+    }
+    let named: Vec<_> = report.failing().chain(report.flaky.iter().map(String::as_str)).take(3).collect();
+    if !named.is_empty() {
         text.push_str(": ");
-        text.push_str(&failing.join(", "));
+        text.push_str(&named.join(", "));
     }
     text
 }
 
-/// Whether all tests pass, and no fewer than before. Tests that failed before must pass too: most often they fail for the
-/// very fault that is to be mended, and a change that leaves them failing has not mended it.
-fn all_pass(before: &TestReport, after: &TestReport) -> bool {
-    after.passed() && after.counts.map(|c| c.passed) >= before.counts.map(|c| c.passed)
+/// What tests that did not end had done.
+fn until_then(report: &TestReport) -> String {
+    if report.tests.is_empty() {
+        return String::new();
+    }
+    let passed = report.tests.values().filter(|status| **status == TestStatus::Passed).count();
+    format!("; until then {passed} passed, {} failed", report.failing().count())
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -33,6 +33,12 @@ impl TestCommand {
         }
     }
 
+    /// A program named by the host application, with its arguments and the tool whose output it prints.
+    pub fn program<S: Into<String>>(argv: impl IntoIterator<Item = S>, framework: TestFramework) -> Self {
+        let argv = argv.into_iter().map(Into::into).collect();
+        Self { argv, framework, origin: "host".to_owned() }
+    }
+
     /// The command as a person would type it.
     #[must_use]
     pub fn display(&self) -> String {
@@ -56,6 +62,8 @@ pub enum TestFramework {
     NodeTest,
     /// `cargo test`.
     CargoTest,
+    /// `go test -v`.
+    GoTest,
     /// Anything else. Its output is read for the form of the tools above all the same.
     Unknown,
 }
@@ -64,7 +72,9 @@ pub enum TestFramework {
 ///
 /// # Contract
 /// Commands come from the host application or from the files of the repository, never from a trace or a model. A test
-/// command that fails is a report, not an error.
+/// command that fails is a report, not an error. So is one that does not end in time: what its output told until then is
+/// in the report, and [`ExecExit::timed_out`](crate::sandbox::ExecExit::timed_out) is set. A test that both passed and
+/// failed is [flaky](TestReport::flaky), and nothing else.
 ///
 /// # Cancellation
 /// [`run`](Self::run) returns within two seconds after the context is cancelled, with [`SandboxError::Cancelled`].
@@ -79,7 +89,7 @@ pub trait TestRunner: Debug + Send + Sync + 'static {
     /// Finds the project's test command.
     fn detect(&self, code: &CodeSnapshot) -> Option<TestCommand>;
 
-    /// Runs the tests once.
+    /// Runs the tests within `timeout`: once, or, by a runner that looks for flaky ones, several times in that time.
     async fn run(
         &self,
         session: &dyn SandboxSession,

@@ -112,6 +112,9 @@ mod tests {
     use super::*;
     use crate::blocking;
 
+    /// What is done to a directory, and how.
+    type Change = (&'static str, fn(&Path));
+
     fn tree() -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir_all(root.path().join("a/b")).unwrap();
@@ -158,7 +161,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_change_shows() {
-        let changes: [(&str, fn(&Path)); 10] = [
+        let changes: [Change; 10] = [
             ("other content of the same size, times put back", |root| {
                 let file = File::options().write(true).open(root.join("other")).unwrap();
                 let modified = file.metadata().unwrap().modified().unwrap();

@@ -45,7 +45,7 @@ fn python(code: &CodeSnapshot) -> Option<TestCommand> {
     let tests: Vec<&str> = paths.iter().copied().filter(|path| is_python_test(path)).collect();
     if let Some(origin) = pytest_sign(code, &paths, &tests) {
         let mut argv = python_path(&paths);
-        argv.extend(["python3", "-m", "pytest", "-v", "-rA", "--color=no", "-p", "no:cacheprovider"]);
+        argv.extend(["python3", "-m", "pytest", "-v", "-rfE", "--color=no", "-p", "no:cacheprovider"]);
         return Some(new(argv, TestFramework::Pytest, origin));
     }
     let origin = (*tests.first()?).to_owned();
@@ -165,7 +165,7 @@ fn others(code: &CodeSnapshot) -> Option<TestCommand> {
         return Some(new(["cargo", "test", "--offline"], TestFramework::CargoTest, "Cargo.toml"));
     }
     if has(code, "go.mod") {
-        return Some(new(["go", "test", "-v", "./..."], TestFramework::Unknown, "go.mod"));
+        return Some(new(["go", "test", "-v", "./..."], TestFramework::GoTest, "go.mod"));
     }
     let makefile = ["Makefile", "makefile", "GNUmakefile"].into_iter().find(|name| has(code, name))?;
     let tests =
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn pytest_is_known_by_configuration_imports_and_style() {
-        let pytest = "python3 -m pytest -v -rA --color=no -p no:cacheprovider";
+        let pytest = "python3 -m pytest -v -rfE --color=no -p no:cacheprovider";
         assert_eq!(found(&[("pytest.ini", ""), ("a.py", "")]), pytest);
         assert_eq!(found(&[("pyproject.toml", "[tool.pytest.ini_options]\n"), ("test_a.py", CASE)]), pytest);
         assert_eq!(found(&[("test_a.py", "import os\nfrom pytest import raises\n")]), pytest);

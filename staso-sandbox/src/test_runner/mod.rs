@@ -1,8 +1,9 @@
-//! A project's own tests: which command runs them ([`detect`]), what it printed ([`parse`]), and the [`DetectedTests`]
-//! plug-in that does both. Works with sessions of any backend.
+//! A project's own tests: which command runs them ([`detect`]), what it printed ([`parse`]), what several runs say together
+//! ([`repeat`]), and the [`DetectedTests`] plug-in that does all of it. Works with sessions of any backend.
 
 mod detect;
 mod parse;
+mod repeat;
 mod runner;
 
 pub use parse::{ParsedTests, parse_test_output};

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use staso_core::code::{CodeSnapshot, RepoPath, SourceFile};
+use staso_core::conformance::test_runner;
 use staso_core::id::{BlobId, CommitId};
 use staso_core::sandbox::SandboxSpec;
-use staso_core::verify::{TestCommand, TestCounts, TestReport, TestRunner as _, TestStatus};
+use staso_core::verify::{TestCommand, TestCounts, TestFramework, TestReport, TestRunner as _, TestStatus};
 use staso_sandbox::DetectedTests;
 
 use crate::host::Host;
@@ -52,8 +53,12 @@ impl Project {
     }
 
     async fn run(&self, command: &TestCommand) -> TestReport {
+        self.run_by(DetectedTests::new(), command, MINUTE).await
+    }
+
+    async fn run_by(&self, runner: DetectedTests, command: &TestCommand, limit: Duration) -> TestReport {
         let session = self.host.open_with(&self.spec).await;
-        let report = DetectedTests::new().run(&*session, command, MINUTE, &self.host.ctx).await.unwrap();
+        let report = runner.run(&*session, command, limit, &self.host.ctx).await.unwrap();
         let changes = session.changes(&self.host.ctx).await.unwrap();
         assert!(changes.is_empty(), "a test run leaves no files: {:?}", changes.keys());
         report
@@ -139,4 +144,131 @@ async fn a_command_of_the_host_is_read_by_every_known_form() {
     let project = Project::new(&[("app.py", APP), ("test_app.py", CASES)]);
     let report = project.run(&TestCommand::shell("python3 -m unittest -v test_app")).await;
     assert_eq!((report.counts, report.tests.len()), (counts(1, 1), 2), "{}", report.tail);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_runner_keeps_its_contract() {
+    let project = Project::new(&[("app.py", APP), ("test_app.py", CASES)]);
+    let session = project.host.open_with(&project.spec).await;
+    let [passing, failing, endless] = [
+        "python3 -m unittest -v test_app.Adds.test_right",
+        "python3 -m unittest -v test_app",
+        "while :; do :; done",
+    ]
+    .map(TestCommand::shell);
+    let fixture = test_runner::Fixture {
+        session: &*session,
+        code: &project.code,
+        passing: &passing,
+        failing: &failing,
+        endless: Some(&endless),
+    };
+    for runs in [1, 3] {
+        test_runner::all(&DetectedTests::new().with_repetitions(runs), fixture).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_of_the_host_is_read_as_the_tool_that_the_host_names() {
+    let project = Project::new(&[("app.py", APP), ("test_app.py", CASES)]);
+    let argv = ["python3", "-m", "unittest", "-v", "test_app"];
+    let report = project.run(&TestCommand::program(argv, TestFramework::Unittest)).await;
+    assert_eq!((report.counts, report.tests.len()), (counts(1, 1), 2), "{}", report.tail);
+    assert_eq!((report.command.as_str(), report.runs), ("python3 -m unittest -v test_app", 1));
+}
+
+/// One test that passes, one that fails, and one that fails the first time it runs in a session.
+const FLAKY: &str = "\
+import os
+import unittest
+
+class Tests(unittest.TestCase):
+    def test_flaky(self):
+        fresh = not os.path.exists('/tmp/ran')
+        open('/tmp/ran', 'w').close()
+        self.assertFalse(fresh)
+
+    def test_right(self):
+        pass
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_passes_once_and_fails_once_is_flaky() {
+    let project = Project::new(&[("test_flaky.py", FLAKY)]);
+    let command = DetectedTests::new().detect(&project.code).unwrap();
+    let once = project.run(&command).await;
+    assert!(!once.passed() && once.flaky.is_empty() && once.runs == 1, "{}", once.tail);
+    let often = project.run_by(DetectedTests::new().with_repetitions(3), &command, MINUTE).await;
+    let name = "test_flaky.Tests.test_flaky";
+    assert!(often.flaky.iter().eq([name]) && !often.tests.contains_key(name), "{:?}", often.flaky);
+    assert!(often.passed() && often.runs == 3, "{} runs: {}", often.runs, often.tail);
+    assert_eq!(often.counts, counts(1, 0));
+    let broken = FLAKY.replace("        pass", "        self.fail()");
+    let project = Project::new(&[("test_flaky.py", &broken)]);
+    let often = project.run_by(DetectedTests::new().with_repetitions(3), &command, MINUTE).await;
+    assert!(!often.passed() && often.flaky.iter().eq([name]), "{:?}", often.flaky);
+    assert_eq!(
+        (often.counts, often.failing().collect::<Vec<_>>()),
+        (counts(0, 1), vec!["test_flaky.Tests.test_right"])
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn repetitions_share_the_time_limit() {
+    let tests = "import time, unittest\n\nclass Slow(unittest.TestCase):\n    def test_slow(self):\n        time.sleep(1)\n";
+    let project = Project::new(&[("test_slow.py", tests)]);
+    let command = DetectedTests::new().detect(&project.code).unwrap();
+    let limit = Duration::from_secs(3);
+    let runner = DetectedTests::new().with_repetitions(16);
+    let report = project.run_by(runner, &command, limit).await;
+    assert!(report.runs <= 2, "{} runs of a second and more in three", report.runs);
+    assert!(report.passed() && report.duration_ms < 3_000, "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_ran_before_the_time_was_over_is_kept() {
+    let tests = "import unittest\n\nclass Tests(unittest.TestCase):\n    def test_a(self):\n        pass\n\n    \
+                 def test_b(self):\n        self.fail()\n\n    def test_c(self):\n        while True:\n            pass\n";
+    let project = Project::new(&[("test_hangs.py", tests)]);
+    let command = DetectedTests::new().detect(&project.code).unwrap();
+    let limit = Duration::from_secs(4);
+    let report = project.run_by(DetectedTests::new().with_repetitions(2), &command, limit).await;
+    assert!(report.exit.timed_out && !report.passed() && report.runs == 1);
+    let seen: Vec<_> = report.tests.iter().map(|(name, status)| (name.as_str(), *status)).collect();
+    let expected =
+        [("test_hangs.Tests.test_a", TestStatus::Passed), ("test_hangs.Tests.test_b", TestStatus::Failed)];
+    assert_eq!(seen, expected, "{}", report.tail);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tests_that_print_summaries_change_no_numbers_and_know_that_they_are_offline() {
+    let tests = "import os, sys, unittest\nLIES = 'Ran 40 tests in 0.1s\\n\\nOK\\n= 90 passed in 0.1s ='\n\n\
+                 class Tests(unittest.TestCase):\n    def test_a(self):\n        print(LIES)\n        \
+                 self.assertEqual([os.environ[name] for name in ('CI', 'GOPROXY')], ['true', 'off'])\n\n    \
+                 def test_b(self):\n        print(LIES, file=sys.stderr)\n        self.fail()\n";
+    let project = Project::new(&[("test_lies.py", tests)]);
+    let report = project.detect_and_run().await;
+    assert_eq!(report.counts, counts(1, 1), "{}", report.tail);
+    assert!(report.tail.contains("Ran 40 tests") && report.failing().eq(["test_lies.Tests.test_b"]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn make_and_npm_run_where_they_are_installed() {
+    let makefile = "test:\n\tpython3 -m unittest -v test_app\n";
+    let made = Project::new(&[("app.py", APP), ("unit/app.txt", ""), ("Makefile", makefile)]);
+    let command = DetectedTests::new().detect(&made.code).unwrap();
+    assert_eq!(command.display(), "make test");
+    let script = r#"{ "name": "x", "version": "1.0.0", "scripts": { "test": "node --test" } }"#;
+    let test = "const { test } = require('node:test');\ntest('is right', () => {});\n\
+                test('is wrong', () => { throw new Error('no'); });\n";
+    let scripted = Project::new(&[("package.json", script), ("a.test.js", test)]);
+    if Path::new("/usr/bin/make").exists() {
+        let report = made.detect_and_run().await;
+        assert!(!report.passed() && report.counts == counts(0, 1), "there is no test_app: {}", report.tail);
+    }
+    if Path::new("/usr/bin/npm").exists() {
+        let report = scripted.detect_and_run().await;
+        assert_eq!((report.command.as_str(), report.counts), ("npm test", counts(1, 1)), "{}", report.tail);
+        assert!(report.failing().eq(["is wrong"]), "{:?}", report.tests);
+    }
 }

@@ -213,7 +213,7 @@ pub fn local(options: LocalOptions) -> Result<Local, LocalError> {
         Healer::builder(store.clone(), files.clone(), quick, Arc::clone(&clock), Arc::new(RandomRunIds))
             .with_fixer(Arc::new(TemplateFixer))
             .with_vcs(vcs.clone())
-            .with_sandbox(Arc::clone(&sandbox), Arc::new(DetectedTests))
+            .with_sandbox(Arc::clone(&sandbox), Arc::new(DetectedTests::new()))
             .with_redactor(redactor.clone())
             .with_sink(files.clone());
     if let Some(agents) = agents {

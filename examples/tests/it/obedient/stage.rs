@@ -198,7 +198,7 @@ impl Stage {
             .with_fixer(Arc::new(Nothing))
             .with_fixer(Arc::new(fixer))
             .with_vcs(Arc::new(git))
-            .with_sandbox(sandbox, Arc::new(DetectedTests))
+            .with_sandbox(sandbox, Arc::new(DetectedTests::new()))
             .with_policy(policy)
             .with_redactor(redactor)
             .with_sink(self.files.clone())

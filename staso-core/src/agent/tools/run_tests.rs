@@ -116,6 +116,10 @@ fn filtered(command: &TestCommand, filter: &str) -> Result<TestCommand, ToolProb
             let at = position("--test").map_or(1, |at| at + 1);
             argv.insert(at, format!("--test-name-pattern={}", regex::escape(filter)));
         }
+        TestFramework::GoTest if command.argv.first().is_some_and(|program| program == "go") => {
+            let at = position("test").map_or(argv.len(), |at| at + 1);
+            argv.splice(at..at, ["-run".to_owned(), regex::escape(filter)]);
+        }
         _ => {
             let message = format!("a filter is not supported for `{}`", command.display());
             return Err(ToolProblem::new(ToolProblemCode::Denied, message).with_hint("run all tests"));
@@ -128,7 +132,7 @@ fn show(report: &TestReport, filter_ignored: bool) -> String {
     let name = |name: &str| name.chars().take(RunTests::MAX_NAME_CHARS).collect::<String>();
     let failing: Vec<String> = report.failing().take(RunTests::MAX_NAMES).map(name).collect();
     let counts = report.counts;
-    let summary = json!({
+    let mut summary = json!({
         "ok": report.passed(),
         "passed": counts.map(|counts| counts.passed),
         "failed": counts.map(|counts| counts.failed),
@@ -139,6 +143,13 @@ fn show(report: &TestReport, filter_ignored: bool) -> String {
         "exit_code": report.exit.code,
         "duration_ms": report.duration_ms,
     });
+    if !report.flaky.is_empty()
+        && let Some(summary) = summary.as_object_mut()
+    {
+        let flaky: Vec<String> =
+            report.flaky.iter().take(RunTests::MAX_NAMES).map(|flaky| name(flaky)).collect();
+        summary.insert("flaky".to_owned(), json!(flaky));
+    }
     let summary = canonical(&summary);
     let note = if filter_ignored { "\nThe filter was not used: all tests ran." } else { "" };
     let from = report.tail.len().saturating_sub(RunTests::TAIL_BYTES);
@@ -184,17 +195,11 @@ mod tests {
                 TestFramework::NodeTest,
                 "node --test --test-name-pattern=a b x.js",
             ),
+            (&["go", "test", "-v", "./..."], TestFramework::GoTest, "go test -run a b -v ./..."),
         ] {
             let found = argv(command, framework, "a b").unwrap();
-            assert_eq!(
-                found.len(),
-                command.len()
-                    + if framework == TestFramework::NodeTest || framework == TestFramework::CargoTest {
-                        1
-                    } else {
-                        2
-                    }
-            );
+            let one = matches!(framework, TestFramework::NodeTest | TestFramework::CargoTest);
+            assert_eq!(found.len(), command.len() + if one { 1 } else { 2 });
             assert_eq!(found.join(" "), expected);
         }
     }

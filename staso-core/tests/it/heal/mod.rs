@@ -350,8 +350,13 @@ async fn the_doubles_keep_the_contracts_they_stand_in_for() {
     let session = sandbox().open(&SandboxSpec::new("/"), &test_context()).await.unwrap();
     let code = world::code();
     let command = tests().detect(&code).unwrap();
-    let fixture =
-        test_runner::Fixture { session: &*session, code: &code, passing: &command, failing: &command };
+    let fixture = test_runner::Fixture {
+        session: &*session,
+        code: &code,
+        passing: &command,
+        failing: &command,
+        endless: None,
+    };
     test_runner::detects_the_same_twice(&*tests(), &code);
     test_runner::stops_when_cancelled(&*tests(), fixture).await;
     let failing = ContentTests::new(world::path("tools.py"), "'old'");

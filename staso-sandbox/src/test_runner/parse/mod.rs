@@ -1,7 +1,9 @@
 //! What test tools print, as counts and names. Pure functions over hostile text: they never fail and are bounded.
 //!
-//! A hostile project can print whatever it likes; a result read here is a claim of the code that ran, and gains weight
-//! only by comparison with a run of the code before the change.
+//! Of a known tool its last summary counts, and names where the tool itself writes them: tests that print something
+//! similar are not mistaken for it. A hostile project can still print whatever it likes, also after the last summary; a
+//! result read here is a claim of the code that ran, and gains weight only by comparison with a run of the code before
+//! the change.
 
 mod cargo;
 mod go;
@@ -18,6 +20,8 @@ use staso_core::verify::{TestCounts, TestFramework, TestStatus};
 
 /// Tests by name that are kept.
 const MAX_TESTS: usize = 50_000;
+/// Longest name that is kept, in bytes.
+const MAX_NAME_BYTES: usize = 512;
 /// Longest line that is looked at, in bytes.
 const MAX_LINE_BYTES: usize = 4_096;
 
@@ -30,11 +34,21 @@ pub struct ParsedTests {
     pub tests: BTreeMap<String, TestStatus>,
 }
 
+/// Which summaries of an output count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Summaries {
+    /// The last one: the tool ran once and says so at its end.
+    Last,
+    /// All of them together: nobody knows how many tools ran.
+    All,
+}
+
 impl ParsedTests {
     /// Notes a result.
     fn add(&mut self, name: impl Into<String>, status: TestStatus) {
         let name = name.into();
-        if self.tests.len() >= MAX_TESTS && !self.tests.contains_key(&name) {
+        let full = self.tests.len() >= MAX_TESTS && !self.tests.contains_key(&name);
+        if full || name.len() > MAX_NAME_BYTES {
             return;
         }
         let kept = self.tests.entry(name).or_insert(status);
@@ -43,8 +57,11 @@ impl ParsedTests {
         }
     }
 
-    /// Adds numbers to those of earlier summaries.
-    fn count(&mut self, more: TestCounts) {
+    /// Notes the numbers of a summary.
+    fn count(&mut self, more: TestCounts, summaries: Summaries) {
+        if summaries == Summaries::Last {
+            self.counts = None;
+        }
         let counts = self.counts.get_or_insert_default();
         counts.passed = counts.passed.saturating_add(more.passed);
         counts.failed = counts.failed.saturating_add(more.failed);
@@ -53,7 +70,7 @@ impl ParsedTests {
 
     fn merge(mut self, other: Self) -> Self {
         if let Some(counts) = other.counts {
-            self.count(counts);
+            self.count(counts, Summaries::All);
         }
         for (name, status) in other.tests {
             self.add(name, status);
@@ -69,15 +86,16 @@ pub fn parse_test_output(framework: TestFramework, output: &[u8]) -> ParsedTests
     let text = String::from_utf8_lossy(output);
     let text = without_colours(&text);
     let lines: Vec<&str> = text.lines().filter(|line| line.len() <= MAX_LINE_BYTES).collect();
+    let last = Summaries::Last;
     match framework {
-        TestFramework::Unittest => unittest::parse(&lines),
-        // A project may run the one by the other.
-        TestFramework::Pytest => pytest::parse(&lines).merge(unittest::parse(&lines)),
-        TestFramework::NodeTest => node::parse(&lines),
-        TestFramework::CargoTest => cargo::parse(&lines),
+        TestFramework::Unittest => unittest::parse(&lines, last),
+        TestFramework::Pytest => pytest::parse(&lines, last),
+        TestFramework::NodeTest => node::parse(&lines, last),
+        TestFramework::CargoTest => cargo::parse(&lines, last),
+        TestFramework::GoTest => go::parse(&lines, last),
         _ => [unittest::parse, pytest::parse, node::parse, cargo::parse, go::parse]
             .into_iter()
-            .fold(ParsedTests::default(), |all, parse| all.merge(parse(&lines))),
+            .fold(ParsedTests::default(), |all, parse| all.merge(parse(&lines, Summaries::All))),
     }
 }
 
@@ -196,15 +214,85 @@ mod tests {
 
     #[test]
     fn go_output_is_read() {
-        let output = "=== RUN   TestA\n--- PASS: TestA (0.00s)\n=== RUN   TestB\n    --- FAIL: TestB/x (0.00s)\n\
-                      --- FAIL: TestB (0.00s)\n--- SKIP: TestC (0.00s)\nFAIL\nFAIL\texample.com/x\t0.002s\n";
-        insta::assert_snapshot!(shown(TestFramework::Unknown, output), @r"
-        1 passed, 2 failed, 1 skipped
-        Passed TestA
-        Failed TestB
-        Failed TestB/x
-        Skipped TestC
+        insta::assert_snapshot!(shown(TestFramework::GoTest, recording!("go")), @r"
+        2 passed, 4 failed, 1 skipped
+        Passed TestAdds
+        Failed TestGroup
+        Failed TestGroup/bad
+        Passed TestGroup/ok
+        Skipped TestSkipped
+        Failed TestWrong
+        Failed example.com/rec/broken
         ");
+    }
+
+    #[test]
+    fn npm_and_make_print_what_their_tools_print() {
+        insta::assert_snapshot!(shown(TestFramework::NodeTest, recording!("npm")), @r"
+        1 passed, 1 failed, 0 skipped
+        Failed fails
+        Passed passes
+        ");
+        insta::assert_snapshot!(shown(TestFramework::Unknown, recording!("make")), @r"
+        2 passed, 1 failed, 0 skipped
+        Passed test_a.A.test_one
+        Failed test_b.B.test_three
+        Passed test_b.B.test_two
+        ");
+    }
+
+    #[test]
+    fn pytest_in_several_processes_is_read() {
+        insta::assert_snapshot!(shown(TestFramework::Pytest, recording!("pytest_parallel")), @r"
+        1 passed, 1 failed, 0 skipped
+        Failed tests/test_lies.py::test_fails
+        Passed tests/test_lies.py::test_passes
+        ");
+    }
+
+    /// The tests of these recordings print summaries and results of tests that are none.
+    #[test]
+    fn what_tests_print_is_not_taken_for_the_word_of_the_tool() {
+        insta::assert_snapshot!(shown(TestFramework::Pytest, recording!("pytest_lies")), @r"
+        1 passed, 1 failed, 0 skipped
+        Failed tests/test_lies.py::test_fails
+        Passed tests/test_lies.py::test_passes
+        ");
+        insta::assert_snapshot!(shown(TestFramework::NodeTest, recording!("node_lies_tap")), @r"
+        1 passed, 1 failed, 0 skipped
+        Failed fails
+        Passed passes
+        ");
+        insta::assert_snapshot!(shown(TestFramework::NodeTest, recording!("node_lies_spec")), @r"
+        1 passed, 1 failed, 0 skipped
+        Failed fails
+        Passed passes
+        ");
+        insta::assert_snapshot!(shown(TestFramework::CargoTest, recording!("cargo_lies")), @r"
+        3 passed, 1 failed, 0 skipped
+        Passed passes
+        Passed src/lib.rs - (line 1)
+        Failed tests::lies
+        Passed tests::passes
+        ");
+    }
+
+    /// A test of `unittest` that writes to the stream of the tool can invent names, but no numbers, and hides no failure.
+    #[test]
+    fn what_tests_print_among_the_words_of_the_tool_changes_no_numbers() {
+        insta::assert_snapshot!(shown(TestFramework::Unittest, recording!("unittest_lies")), @r"
+        1 passed, 1 failed, 0 skipped
+        Failed test_lies.Lies.test_fails
+        Passed test_lies.Lies.test_invented
+        ");
+    }
+
+    #[test]
+    fn names_and_their_number_are_bounded() {
+        let long = format!("test {} ... ok\ntest short ... ok\n", "x".repeat(MAX_NAME_BYTES + 1));
+        assert_eq!(parse_test_output(TestFramework::CargoTest, long.as_bytes()).tests.len(), 1);
+        let many: String = (0..MAX_TESTS + 9).map(|number| format!("test t{number} ... ok\n")).collect();
+        assert_eq!(parse_test_output(TestFramework::CargoTest, many.as_bytes()).tests.len(), MAX_TESTS);
     }
 
     #[test]
@@ -228,29 +316,40 @@ mod tests {
         );
     }
 
-    const FRAMEWORKS: [TestFramework; 5] = [
+    const FRAMEWORKS: [TestFramework; 6] = [
         TestFramework::Unittest,
         TestFramework::Pytest,
         TestFramework::NodeTest,
         TestFramework::CargoTest,
+        TestFramework::GoTest,
         TestFramework::Unknown,
     ];
+
+    /// What holds for every output.
+    fn check(framework: TestFramework, output: &[u8]) {
+        let parsed = parse_test_output(framework, output);
+        assert_eq!(parsed, parse_test_output(framework, output), "the same each time");
+        let lines = output.split(|byte| *byte == b'\n').count();
+        assert!(parsed.tests.len() <= lines, "a line names one test");
+        assert!(parsed.tests.keys().all(|name| name.len() <= MAX_NAME_BYTES));
+    }
 
     proptest! {
         #[test]
         fn bytes_of_any_kind_do_no_harm(bytes in proptest::collection::vec(any::<u8>(), 0..2_000)) {
             for framework in FRAMEWORKS {
-                drop(parse_test_output(framework, &bytes));
+                check(framework, &bytes);
             }
         }
 
         #[test]
         fn pieces_of_real_output_in_any_order_do_no_harm(
-            pieces in proptest::collection::vec((0usize..5, 0usize..200, "[ -~\u{e9}\u{2714}]{0,8}"), 0..40)
+            pieces in proptest::collection::vec((0usize..9, 0usize..200, "[ -~\u{e9}\u{2714}]{0,8}"), 0..40)
         ) {
             let recordings = [
                 recording!("unittest"), recording!("pytest"), recording!("node_tap"), recording!("node_spec"),
-                recording!("cargo"),
+                recording!("cargo"), recording!("cargo_lies"), recording!("go"), recording!("pytest_lies"),
+                recording!("pytest_parallel"),
             ];
             let mut text = String::new();
             for (which, line, noise) in pieces {
@@ -259,7 +358,7 @@ mod tests {
                 text.push('\n');
             }
             for framework in FRAMEWORKS {
-                drop(parse_test_output(framework, text.as_bytes()));
+                check(framework, text.as_bytes());
             }
         }
     }

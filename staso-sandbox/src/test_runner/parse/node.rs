@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use staso_core::verify::{TestCounts, TestStatus};
 
-use super::{ParsedTests, number};
+use super::{ParsedTests, Summaries, number};
 
 /// `not ok 2 - name # SKIP why`.
 static TAP: LazyLock<Option<Regex>> =
@@ -46,11 +46,14 @@ impl Groups {
     }
 }
 
-pub(super) fn parse(lines: &[&str]) -> ParsedTests {
+pub(super) fn parse(lines: &[&str], summaries: Summaries) -> ParsedTests {
     const TAP_INDENT: usize = 4;
     const SPEC_INDENT: usize = 2;
     let mut parsed = ParsedTests::default();
     let (Some(tap), Some(spec), Some(count)) = (&*TAP, &*SPEC, &*COUNT) else { return parsed };
+    // A run prints one of the two forms; what looks like the other one is a test's own output.
+    let both = summaries == Summaries::All;
+    let is_tap = lines.contains(&"TAP version 13");
     let mut groups = Groups::default();
     let mut counts = TestCounts::default();
     let mut counted = false;
@@ -59,13 +62,18 @@ pub(super) fn parse(lines: &[&str]) -> ParsedTests {
         let indent = line.len() - bare.len();
         if let Some(found) = count.captures(line) {
             let value = found.get(2).map_or(0, |value| number(value.as_str()));
-            counted |= add(&mut counts, found.get(1).map_or("", |word| word.as_str()), value);
+            let word = found.get(1).map_or("", |word| word.as_str());
+            // The first line of a summary.
+            if word == "tests" && summaries == Summaries::Last {
+                counts = TestCounts::default();
+            }
+            counted |= add(&mut counts, word, value);
         } else if bare == "✖ failing tests:" {
             // Everything after was said before.
             break;
         } else if let Some(name) = bare.strip_prefix("# Subtest: ") {
             groups.open(indent / TAP_INDENT, name);
-        } else if let Some(found) = tap.captures(line) {
+        } else if let Some(found) = tap.captures(line).filter(|_| both || is_tap) {
             let group = |at| found.get(at).map(|text| text.as_str());
             let status = match (group(4), group(2)) {
                 (Some(_), _) => TestStatus::Skipped,
@@ -73,7 +81,7 @@ pub(super) fn parse(lines: &[&str]) -> ParsedTests {
                 (None, None) => TestStatus::Passed,
             };
             result(&mut parsed, &mut groups, indent / TAP_INDENT, group(3).unwrap_or_default(), status);
-        } else if let Some(found) = spec.captures(line) {
+        } else if let Some(found) = spec.captures(line).filter(|_| both || !is_tap) {
             let group = |at| found.get(at).map_or("", |text| text.as_str());
             let status = match group(2) {
                 _ if group(4).starts_with("TODO") => TestStatus::Skipped,
@@ -87,7 +95,7 @@ pub(super) fn parse(lines: &[&str]) -> ParsedTests {
         }
     }
     if counted {
-        parsed.count(counts);
+        parsed.count(counts, summaries);
     }
     parsed
 }

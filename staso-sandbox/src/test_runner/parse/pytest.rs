@@ -1,11 +1,14 @@
-//! pytest, best with `-v` or `-rA`.
+//! pytest, best with `-v` and `-rfE`.
+//!
+//! Names are read where pytest itself writes them: while it runs, and after the last heading of the short summary. What
+//! tests printed is shown in sections between the two, and is not looked at.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 use staso_core::verify::{TestCounts, TestStatus};
 
-use super::{ParsedTests, number};
+use super::{ParsedTests, Summaries, number};
 
 /// `tests/test_a.py::test_a[x y] PASSED   [ 50%]`.
 static PROGRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -13,6 +16,11 @@ static PROGRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"^([^\s:]+\.py::.+?) (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)(?: \(.*\))?(?:\s+\[\s*\d+%\])?\s*$",
     )
     .ok()
+});
+/// `[gw0] [ 50%] PASSED tests/test_a.py::test_a`, of several processes.
+static PARALLEL: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"^\[gw\d{1,4}\] \[\s*\d+%\] (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS) ([^\s:]+\.py::.+?)\s*$")
+        .ok()
 });
 /// `FAILED tests/test_a.py::test_a - assert 1 == 2`, `ERROR tests/test_a.py - ImportError`.
 static SUMMARY: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -22,22 +30,56 @@ static SUMMARY: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static TOTAL: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"^=* ?((?:\d{1,9} [a-z ]+(?:, )?)+|no tests ran) in [\d.]+s(?: \([\d:]+\))? ?=*$").ok()
 });
+/// `===== FAILURES =====`.
+static HEADING: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^={3,} (\S.*?) ={3,}$").ok());
 
-pub(super) fn parse(lines: &[&str]) -> ParsedTests {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Section {
+    Progress,
+    Details,
+    Summary,
+}
+
+pub(super) fn parse(lines: &[&str], summaries: Summaries) -> ParsedTests {
     let mut parsed = ParsedTests::default();
-    let (Some(progress), Some(summary), Some(total)) = (&*PROGRESS, &*SUMMARY, &*TOTAL) else {
+    let (Some(progress), Some(parallel), Some(summary)) = (&*PROGRESS, &*PARALLEL, &*SUMMARY) else {
         return parsed;
     };
+    let (Some(total), Some(heading)) = (&*TOTAL, &*HEADING) else { return parsed };
+    let mut section = Section::Progress;
+    // Those of the last short summary.
+    let mut summed = Vec::new();
     for line in lines {
-        if let Some(found) = progress.captures(line) {
+        if let Some(found) = total.captures(line) {
+            parsed.count(counts(found.get(1).map_or("", |text| text.as_str())), summaries);
+        } else if let Some(found) = heading.captures(line) {
+            section = match found.get(1).map_or("", |title| title.as_str()) {
+                // Once: a test may run pytest itself, or print this.
+                "test session starts" if summaries == Summaries::All => Section::Progress,
+                "test session starts" if section == Section::Progress => Section::Progress,
+                "short test summary info" => Section::Summary,
+                _ => Section::Details,
+            };
+            if section == Section::Summary && summaries == Summaries::Last {
+                summed.clear();
+            }
+        } else if section == Section::Progress {
+            if let Some(found) = progress.captures(line) {
+                let group = |at| found.get(at).map_or("", |text| text.as_str());
+                parsed.add(group(1), status(group(2)));
+            } else if let Some(found) = parallel.captures(line) {
+                let group = |at| found.get(at).map_or("", |text| text.as_str());
+                parsed.add(group(2), status(group(1)));
+            }
+        } else if section == Section::Summary
+            && let Some(found) = summary.captures(line)
+        {
             let group = |at| found.get(at).map_or("", |text| text.as_str());
-            parsed.add(group(1), status(group(2)));
-        } else if let Some(found) = summary.captures(line) {
-            let group = |at| found.get(at).map_or("", |text| text.as_str());
-            parsed.add(group(2), status(group(1)));
-        } else if let Some(found) = total.captures(line) {
-            parsed.count(counts(found.get(1).map_or("", |text| text.as_str())));
+            summed.push((group(2).to_owned(), status(group(1))));
         }
+    }
+    for (name, status) in summed {
+        parsed.add(name, status);
     }
     parsed
 }

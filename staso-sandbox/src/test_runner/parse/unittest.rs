@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use staso_core::verify::{TestCounts, TestStatus};
 
-use super::{ParsedTests, number};
+use super::{ParsedTests, Summaries, number};
 
 /// `test_a (module.Class.test_a)`, before 3.11 `test_a (module.Class)`; in summaries after `FAIL: ` or `ERROR: `.
 static NAME: LazyLock<Option<Regex>> =
@@ -15,7 +15,7 @@ static RAN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^Ran (\d{1,9
 /// `failures=2`, `expected failures=1`.
 static PART: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"([a-z ]+)=(\d{1,9})").ok());
 
-pub(super) fn parse(lines: &[&str]) -> ParsedTests {
+pub(super) fn parse(lines: &[&str], summaries: Summaries) -> ParsedTests {
     let mut parsed = ParsedTests::default();
     let (Some(name), Some(ran), Some(part)) = (&*NAME, &*RAN, &*PART) else { return parsed };
     // A test whose result has not been seen: a description or its own output comes between.
@@ -27,7 +27,7 @@ pub(super) fn parse(lines: &[&str]) -> ParsedTests {
             continue;
         }
         if let Some(outcome) = total.filter(|_| is_outcome(line)) {
-            parsed.count(counts(part, line, outcome));
+            parsed.count(counts(part, line, outcome), summaries);
             total = None;
             open = None;
             continue;
