@@ -50,7 +50,6 @@ pub(super) fn container(
         attach_stdout: Some(true),
         attach_stderr: Some(true),
         tty: Some(false),
-        network_disabled: Some(true),
         healthcheck: Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..HealthConfig::default() }),
         host_config: Some(host(options, limits, image, checkout)),
         ..ContainerCreateBody::default()
