@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use staso::heal::LocalOptions;
 use staso::ingest::{IngestLimits, parse_any};
-use staso_core::heal::HealPolicy;
+use staso_core::heal::{HealPolicy, SandboxSwitch};
 use staso_core::id::Digest;
 use staso_core::verify::VerifyLimits;
 use tokio_util::sync::CancellationToken;
@@ -178,7 +178,11 @@ impl Program<'_> {
 
 fn policy(options: &Options) -> HealPolicy {
     let limits = VerifyLimits::default();
-    HealPolicy::default().with_verify(match options.test_timeout {
+    let sandboxes = match options.no_sandbox {
+        true => SandboxSwitch::off().with_place("this command: leave out --no-sandbox"),
+        false => SandboxSwitch::on(),
+    };
+    HealPolicy::default().with_sandboxes(sandboxes).with_verify(match options.test_timeout {
         Some(timeout) => limits.with_test_timeout(timeout),
         None => limits,
     })

@@ -4,6 +4,7 @@ pub mod agent_process;
 pub mod agent_repository;
 pub mod demo;
 pub mod diagnose_program;
+pub mod doctor;
 pub mod environment;
 pub mod follow;
 pub mod forge;

@@ -36,6 +36,8 @@ pub struct Options {
     pub test_timeout: Option<Duration>,
     /// Whether requests to a model are shown instead of sent.
     pub preview_model: bool,
+    /// Whether sandboxes are switched off, so that no code is investigated, changed or run.
+    pub no_sandbox: bool,
 }
 
 /// What to heal.
@@ -125,6 +127,7 @@ struct Given {
     data: Option<PathBuf>,
     test_timeout: Option<Duration>,
     preview_model: bool,
+    no_sandbox: bool,
 }
 
 /// Reads the arguments, without the program's name.
@@ -146,16 +149,17 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, U
             Arg::Long("test") => given.test_command = Some(parser.value()?.string()?),
             Arg::Long("test-timeout") => given.test_timeout = Some(seconds(&parser.value()?.string()?)?),
             Arg::Long("preview-model") => given.preview_model = true,
+            Arg::Long("no-sandbox") => given.no_sandbox = true,
             Arg::Long("data") => given.data = Some(parser.value()?.into()),
             other => return Err(other.unexpected().into()),
         }
     }
     let work = work(&mut given)?;
-    let Given { json, data, test_timeout, preview_model, .. } = given;
+    let Given { json, data, test_timeout, preview_model, no_sandbox, .. } = given;
     if json && preview_model {
         return Err(UsageError::Combination("--json and --preview-model exclude each other"));
     }
-    Ok(Command::Heal(Options { work, json, data, test_timeout, preview_model }))
+    Ok(Command::Heal(Options { work, json, data, test_timeout, preview_model, no_sandbox }))
 }
 
 fn work(given: &mut Given) -> Result<Work, UsageError> {
@@ -218,10 +222,10 @@ pub fn usage() -> String {
         "\
 Turns failed runs of an agent into proven fixes.
 
-heal [--scenario NAME]... [--json] [--data DIR] [--test-timeout SECONDS] [--preview-model]
+heal [--scenario NAME]... [--json] [--data DIR] [--test-timeout SECONDS] [--preview-model] [--no-sandbox]
     Plants faults in a support agent, runs it, and heals what fails. All default scenarios when none is named.
 heal --trace FILE [--repo PATH-or-URL] [--until diagnose|propose|verify|publish] [--test CMD] [--json] [--data DIR]
-     [--test-timeout SECONDS] [--preview-model]
+     [--test-timeout SECONDS] [--preview-model] [--no-sandbox]
     Heals the failed runs in FILE (staso ingest format or OTLP JSON; - is standard input) at the repository's commit.
     examples/record.py FILE COMMAND... writes such a file of a program that records with a staso SDK.
     Goes as far as `publish` by default: a new branch fix/staso-... and nothing else; --until verify writes nothing.
@@ -234,6 +238,7 @@ A model is asked when STASO_MODEL names one (e.g. anthropic/claude-sonnet-4-5, w
 not sure; without one nothing leaves this machine.
 
 --preview-model shows what a model would be sent, and sends nothing
+--no-sandbox    names causes only: no code is investigated, changed or run
 --json          prints artifacts alone, one a line
 --test          the project's test command, for sh; by default it is found in the repository
 --test-timeout  longest time for one run of the project's tests; by default 120

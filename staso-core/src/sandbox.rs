@@ -336,11 +336,15 @@ pub enum SandboxError {
         /// What the user can do about it.
         remedy: String,
     },
-    /// Sandboxes are switched off for this workspace.
+    /// Sandboxes are switched off for this workspace. Nothing was run.
     #[error(
-        "sandboxes are switched off for this workspace; switch them on in the workspace's settings to run or prove fixes"
+        "sandboxes are switched off for this workspace, so its code is not investigated, changed or run; \
+         switch them on in {place}"
     )]
-    Disabled,
+    Disabled {
+        /// Where a person switches them on.
+        place: String,
+    },
     /// The request cannot be carried out as written.
     #[error("cannot {operation}: {reason}")]
     InvalidRequest {

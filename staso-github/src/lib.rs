@@ -20,6 +20,7 @@ mod local;
 #[path = "../tests/it/peer/mod.rs"]
 #[expect(dead_code, reason = "some of it is for the integration tests, which include it too")]
 mod peer;
+mod platform;
 mod publish;
 mod remote;
 mod shell;

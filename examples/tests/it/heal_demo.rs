@@ -230,3 +230,17 @@ async fn a_recorded_run_of_the_agent_is_healed_from_its_file() {
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
     assert_eq!(ended.artifacts()[0].outcome.code, "fix_published");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_without_sandboxes_names_the_cause_and_says_how_to_go_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().to_str().unwrap();
+    let ended = heal(&["--scenario", "code", "--no-sandbox", "--json", "--data", data]).await;
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let artifacts = ended.artifacts();
+    let [artifact] = artifacts.as_slice() else { panic!("one run, one artifact: {artifacts:?}") };
+    assert_eq!(artifact.outcome.code, "sandbox_disabled");
+    assert!(artifact.outcome.reason.ends_with("leave out --no-sandbox"), "{}", artifact.outcome.reason);
+    assert!(artifact.diagnosis.as_ref().is_some_and(|found| found.root_cause.is_some()));
+    assert!(artifact.fix.is_none() && artifact.isolation.is_none());
+}

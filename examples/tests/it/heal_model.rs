@@ -8,7 +8,7 @@ use serde_json::json;
 use staso::heal::AgentOptions;
 use staso_core::agent::ModelReply;
 use staso_core::diagnosis::{Depth, ReceiptKind};
-use staso_core::heal::HealPolicy;
+use staso_core::heal::{HealPolicy, SandboxSwitch};
 use staso_core::run::{EventKind, OutcomeState, RunArtifact, RunEvent, verify_transcript};
 use staso_core::testing::{ScriptedModel, SeenRequest, tool_call};
 use staso_core::verify::VerifyLimits;
@@ -96,11 +96,18 @@ fn script() -> ScriptedModel {
 }
 
 async fn run(model: &ScriptedModel) -> (RunArtifact, Vec<RunEvent>, tempfile::TempDir) {
+    run_with(model, HealPolicy::default()).await
+}
+
+async fn run_with(
+    model: &ScriptedModel,
+    policy: HealPolicy,
+) -> (RunArtifact, Vec<RunEvent>, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let agents = AgentOptions::new(Arc::new(model.clone()));
     // The templates have nothing for this fault; their share of the time is not what this is about.
     let limits = VerifyLimits::default().with_trials_timeout(Duration::from_secs(12));
-    let policy = HealPolicy::default().with_verify(limits);
+    let policy = policy.with_verify(limits);
     let options = options(directory.path(), None, policy).with_agents(agents);
     let station = Station::with_options(directory.path(), options).await.unwrap();
     let (environment, cancel) = (Environment::read(), CancellationToken::new());
@@ -173,4 +180,23 @@ async fn a_model_that_does_not_answer_leaves_what_the_rules_found() {
     assert!(diagnosis.missing.iter().any(|missing| missing.how_to_get.contains("credentials")));
     assert!(artifact.proposal.is_none());
     assert!(events.iter().any(|event| matches!(&event.event, EventKind::Warning { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_sandboxes_the_model_is_asked_for_nothing_that_needs_one() {
+    let model = script();
+    let off = SandboxSwitch::off().with_place("Settings › Sandbox");
+    let (artifact, events, _directory) = run_with(&model, HealPolicy::default().with_sandboxes(off)).await;
+    assert_eq!((model.requests().len(), artifact.budget.used.turns), (1, 1), "triage, and nobody after it");
+    let refusal = artifact.sandbox_disabled.unwrap();
+    assert!(refusal.contains("switch them on in Settings › Sandbox"), "{refusal}");
+    let diagnosis = artifact.diagnosis.unwrap();
+    assert!(
+        diagnosis.depth == Depth::Quick && diagnosis.root_cause.is_some(),
+        "who needs no sandbox answers"
+    );
+    assert!(diagnosis.missing.iter().any(|missing| missing.how_to_get == refusal));
+    assert!(artifact.fix.is_none() && artifact.isolation.is_none() && artifact.proposal.is_none());
+    let said = |event: &RunEvent| matches!(&event.event, EventKind::Warning { message } if message.contains(&refusal));
+    assert!(events.iter().any(said));
 }

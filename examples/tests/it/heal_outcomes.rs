@@ -1,11 +1,14 @@
 //! What bad input gets: each case its own outcome, with a sentence that says what to do.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use serde_json::{Value, json};
-use staso_core::heal::StoppingPoint;
+use staso_core::heal::{SandboxSwitch, StoppingPoint};
 use staso_core::run::OutcomeState::{Completed, Failed, FixRejected, NoCodeFix, NotReproduced};
 use staso_core::trace::RepositoryUrl;
+use staso_examples::show::conclusion;
+use staso_examples::terminal::Look;
 
 use crate::heal_project::{Ask, Failing, Project, SHOP, SHOP_TESTS, assert_outcome, trace};
 
@@ -28,6 +31,26 @@ async fn a_good_trace_of_a_good_repository_is_healed() {
     assert_outcome(&ended, Completed, "fix_published", &["fix/staso-", "was created"]);
     assert_eq!(project.fixes().await.len(), 1);
     assert!(ended.artifact.fix.unwrap().diff.contains("+    return order[\"price\"] * order[\"count\"]"));
+}
+
+#[tokio::test]
+async fn with_sandboxes_off_the_cause_is_named_and_no_code_is_written() {
+    let project = Project::shop().await;
+    let trace = project.trace(&Failing::shop()).await;
+    let off = SandboxSwitch::off().with_place("the settings of this workspace");
+    for until in [StoppingPoint::Propose, StoppingPoint::Publish] {
+        let mut ask = Ask { until, ..Ask::default() };
+        ask.policy = ask.policy.with_sandboxes(off.clone());
+        let ended = project.heal(&trace, ask).await;
+        let words = ["switched off", "switch them on in the settings of this workspace"];
+        assert_outcome(&ended, FixRejected, "sandbox_disabled", &words);
+        let shown = conclusion(&ended.artifact, Path::new("run.json"), Look::plain());
+        let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(shown.contains(words[1]) && shown.contains("sandboxes are off; nothing was run"), "{shown}");
+        assert!(ended.artifact.fix.is_none() && ended.artifact.isolation.is_none());
+        let diagnosis = ended.artifact.diagnosis.unwrap();
+        assert!(diagnosis.summary.as_str().contains("prise"), "rules answer: {}", diagnosis.summary);
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::process::{ExitCode, Stdio};
 
 use staso_core::run::RunArtifact;
 use staso_examples::environment::Environment;
-use staso_examples::{diagnose_program, heal_program};
+use staso_examples::{diagnose_program, doctor, heal_program};
 use tokio::process::Command;
 
 /// Names the program and its arguments, as a JSON list.
@@ -38,12 +38,24 @@ pub(crate) async fn diagnose(arguments: &[&str]) -> Ended {
     finish(command("diagnose", arguments)).await
 }
 
+/// The program of sandboxes, started by another that changes the machine it sees, such as `unshare`.
+pub(crate) async fn doctor_on(machine: &[&str], arguments: &[&str]) -> Ended {
+    finish(command_on(machine, "sandbox_doctor", arguments)).await
+}
+
 /// The program, with its output piped and killed with its handle.
 pub(crate) fn command(program: &str, arguments: &[&str]) -> Command {
+    command_on(&[], program, arguments)
+}
+
+fn command_on(machine: &[&str], program: &str, arguments: &[&str]) -> Command {
     let mut all = vec![program];
     all.extend(arguments);
-    let mut command = Command::new(std::env::current_exe().unwrap());
+    let own = std::env::current_exe().unwrap();
+    let mut words = machine.iter().map(OsString::from).chain([own.into_os_string()]);
+    let mut command = Command::new(words.next().unwrap());
     command
+        .args(words)
         .args(["--exact", TEST, "--nocapture", "--quiet"])
         .env(PROGRAM, serde_json::to_string(&all).unwrap())
         .stdin(Stdio::null())
@@ -81,6 +93,7 @@ async fn becomes_a_program_when_asked() {
     let environment = Environment::read();
     let code = match program.as_str() {
         "heal" => heal_program::run(arguments, &environment).await,
+        "sandbox_doctor" => doctor::run(arguments).await,
         _ => diagnose_program::run(arguments, &environment).await,
     };
     let code = (0..=u8::MAX).find(|number| ExitCode::from(*number) == code).unwrap();

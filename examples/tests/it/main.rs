@@ -18,4 +18,5 @@ mod peer;
 mod processes;
 mod pull_requests;
 mod recording_server;
+mod sandbox_doctor;
 mod wire_rules;

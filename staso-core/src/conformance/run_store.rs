@@ -100,6 +100,7 @@ pub fn artifact(run: u8, subject: Subject, started: i64) -> RunArtifact {
         verification: None,
         proposal: None,
         isolation: None,
+        sandbox_disabled: None,
         budget: BudgetReport { used: BudgetUse::default(), wall_ms: 1, limits: Budget::default() },
         timings_ms: BTreeMap::from([("load".to_owned(), 1)]),
         context: ContextSummary::default(),

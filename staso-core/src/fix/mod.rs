@@ -8,6 +8,7 @@ mod candidate;
 #[cfg(feature = "agent-tools")]
 pub(crate) mod edit;
 mod fixer;
+pub(crate) mod kind;
 mod patch;
 mod policy;
 #[cfg(feature = "template-repair")]

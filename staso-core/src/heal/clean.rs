@@ -53,6 +53,7 @@ pub(super) fn artifact(artifact: &mut RunArtifact, redactor: &Redactor) {
         diagnosis(found, redactor);
     }
     clean(&mut artifact.outcome.reason);
+    artifact.sandbox_disabled.iter_mut().for_each(clean);
     artifact.source.notes.iter_mut().for_each(clean);
     artifact.context.files_skipped.iter_mut().for_each(clean);
     artifact.context.suppressed.iter_mut().for_each(clean);

@@ -26,6 +26,8 @@ pub(super) struct Draft {
     pub(super) verification: Option<VerificationRecord>,
     pub(super) proposal: Option<ProposalRecord>,
     pub(super) isolation: Option<Isolation>,
+    /// The refusal of the switch, when it is off.
+    pub(super) sandbox_disabled: Option<String>,
     pub(super) context: ContextSummary,
     redactor: Redactor,
     started_at: crate::trace::Timestamp,
@@ -44,6 +46,7 @@ impl Draft {
             verification: None,
             proposal: None,
             isolation: None,
+            sandbox_disabled: None,
             context: ContextSummary::default(),
             redactor,
             started_at: ctx.now(),
@@ -152,6 +155,7 @@ impl Draft {
             verification: self.verification.clone(),
             proposal: self.proposal.clone(),
             isolation: self.isolation.clone().or(notes.isolation),
+            sandbox_disabled: self.sandbox_disabled.clone(),
             budget: BudgetReport {
                 used: ctx.budget().used(),
                 wall_ms: millis(ctx.elapsed()),

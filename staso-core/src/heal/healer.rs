@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::handle::HandleSink;
 use super::run::HealRun;
-use super::{HealPolicy, HealRequest, RunHandle};
+use super::{HealPolicy, HealRequest, RunHandle, SandboxSwitch};
 use crate::diagnosis::Diagnoser;
 use crate::fix::Fixer;
 use crate::id::RunId;
@@ -29,7 +29,7 @@ pub struct Healer {
     pub(super) parts: Arc<Parts>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Parts {
     pub(super) traces: Arc<dyn TraceStore>,
     pub(super) runs: Arc<dyn RunStore>,
@@ -87,6 +87,15 @@ impl Healer {
     #[must_use]
     pub fn policy(&self) -> &HealPolicy {
         &self.parts.policy
+    }
+
+    /// The same plug-ins with other switches, for runs that are started from now on: what a host does when a person turns
+    /// one. Runs in progress keep theirs.
+    #[must_use]
+    pub fn with_sandboxes(&self, switch: SandboxSwitch) -> Self {
+        let mut parts = Parts::clone(&self.parts);
+        parts.policy.sandboxes = switch;
+        Self { parts: Arc::new(parts) }
     }
 
     /// Starts a run in the background.

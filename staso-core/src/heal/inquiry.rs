@@ -38,6 +38,8 @@ pub(super) struct Finding {
     pub(super) diagnosis: Diagnosis,
     /// The limit that ended a deeper look before it had an answer.
     pub(super) cut_short: Option<String>,
+    /// Why nobody took a deeper look that was needed, when the switch of sandboxes is off.
+    pub(super) refused: Option<String>,
 }
 
 /// A deeper look, and what it may use.
@@ -51,7 +53,7 @@ impl<'r> Inquiry<'r> {
     pub(super) async fn run(&self, draft: &mut Draft) -> Flow<Finding> {
         draft.enter(Phase::Quick, self.ctx);
         let diagnosis = self.ask(&*self.parts.quick, None, None).await?;
-        let mut finding = Finding { diagnosis, cut_short: None };
+        let mut finding = Finding { diagnosis, cut_short: None, refused: None };
         draft.diagnosis = Some(finding.diagnosis.clone());
         if let (Some(triage), true) = (&self.parts.triage, self.is_unsure(&finding)) {
             let step = Step { diagnoser: &**triage, checkout: None };
@@ -59,15 +61,7 @@ impl<'r> Inquiry<'r> {
         }
         let allowed = self.request.until >= self.parts.policy.deep_from;
         if let (Some(deep), true, true) = (&self.parts.deep, allowed, self.is_unsure(&finding)) {
-            draft.enter(Phase::Deep, self.ctx);
-            match self.checkout().await {
-                Ok(checkout) => {
-                    let step = Step { diagnoser: &**deep, checkout };
-                    self.look_deeper(step, &mut finding, draft).await?;
-                }
-                Err(VcsError::Cancelled) => return Err(Stop::cancelled()),
-                Err(error) => self.went_without(&mut finding, deep.name(), &error),
-            }
+            self.read_the_code(&**deep, &mut finding, draft).await?;
         }
         if let Err(Stop(outcome)) = self.source {
             finding.diagnosis.missing.push(MissingEvidence {
@@ -87,6 +81,38 @@ impl<'r> Inquiry<'r> {
         finding.diagnosis.confidence.value() < self.parts.policy.escalate_below
     }
 
+    /// Asks the diagnoser that works in a sandbox, unless the workspace has none.
+    async fn read_the_code(
+        &self,
+        deep: &dyn Diagnoser,
+        finding: &mut Finding,
+        draft: &mut Draft,
+    ) -> Flow<()> {
+        if let Err(refused) = self.parts.policy.sandboxes.check(&self.request.workspace) {
+            finding.diagnosis.escalated_because = Some(self.because(&finding.diagnosis));
+            finding.refused = Some(refused.to_string());
+            self.went_without(finding, deep.name(), &refused);
+            return Ok(());
+        }
+        draft.enter(Phase::Deep, self.ctx);
+        match self.checkout().await {
+            Ok(checkout) => self.look_deeper(Step { diagnoser: deep, checkout }, finding, draft).await,
+            Err(VcsError::Cancelled) => Err(Stop::cancelled()),
+            Err(error) => {
+                self.went_without(finding, deep.name(), &error);
+                Ok(())
+            }
+        }
+    }
+
+    /// Why a deeper look is needed.
+    fn because(&self, prior: &Diagnosis) -> String {
+        prior.escalated_because.clone().unwrap_or_else(|| {
+            let limit = self.parts.policy.escalate_below;
+            format!("the confidence of {} is below {limit:.2}", prior.confidence)
+        })
+    }
+
     async fn checkout(&self) -> Result<Option<Checkout>, VcsError> {
         let (Some(vcs), Ok(source)) = (&self.parts.vcs, self.source) else { return Ok(None) };
         let resolved = &source.resolved;
@@ -96,10 +122,7 @@ impl<'r> Inquiry<'r> {
     /// Asks a deeper diagnoser. When it has no answer, what was found before stands.
     async fn look_deeper(&self, step: Step<'_>, finding: &mut Finding, draft: &mut Draft) -> Flow<()> {
         let prior = &finding.diagnosis;
-        let because = prior.escalated_because.clone().unwrap_or_else(|| {
-            let limit = self.parts.policy.escalate_below;
-            format!("the confidence of {} is below {limit:.2}", prior.confidence)
-        });
+        let because = self.because(prior);
         match self.ask(step.diagnoser, step.checkout.as_ref(), Some(prior)).await {
             Ok(mut deeper) => {
                 if answers(&deeper, prior) {

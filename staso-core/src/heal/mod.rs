@@ -18,8 +18,10 @@ mod rivals;
 mod run;
 mod search;
 mod stop;
+mod switch;
 
 pub use handle::RunHandle;
 pub use healer::{Healer, HealerBuilder, RunIds};
 pub use policy::{HealPolicy, PreloadLimits};
 pub use request::{HealRequest, StoppingPoint, UnknownStoppingPoint};
+pub use switch::SandboxSwitch;

@@ -1,6 +1,6 @@
 //! What the host allows a run to do by itself.
 
-use super::StoppingPoint;
+use super::{SandboxSwitch, StoppingPoint};
 use crate::fix::PathPolicy;
 use crate::sandbox::{IsolationTier, SandboxLimits};
 use crate::verify::VerifyLimits;
@@ -21,6 +21,8 @@ pub struct HealPolicy {
     pub verify: VerifyLimits,
     /// How much code is read before rules run.
     pub preload: PreloadLimits,
+    /// Which workspaces may run code. Default all.
+    pub sandboxes: SandboxSwitch,
     /// The weakest isolation that code may run under. Default [`IsolationTier::Full`].
     pub min_tier: IsolationTier,
     /// Bounds of each session.
@@ -41,6 +43,7 @@ impl Default for HealPolicy {
             paths: PathPolicy::default(),
             verify: VerifyLimits::default(),
             preload: PreloadLimits::default(),
+            sandboxes: SandboxSwitch::default(),
             min_tier: IsolationTier::Full,
             sandbox: SandboxLimits::default(),
             trace_url_base: None,
@@ -82,6 +85,13 @@ impl HealPolicy {
     #[must_use]
     pub fn with_forge_host(mut self, host: impl Into<String>) -> Self {
         self.forge_hosts.push(host.into());
+        self
+    }
+
+    /// Sets which workspaces may run code.
+    #[must_use]
+    pub fn with_sandboxes(mut self, switch: SandboxSwitch) -> Self {
+        self.sandboxes = switch;
         self
     }
 

@@ -111,6 +111,7 @@ impl<'p> Proof<'p> {
     }
 
     fn ground(&self) -> Flow<Ground<'p>> {
+        self.parts.policy.sandboxes.check(&self.request.workspace)?;
         let (Some(sandbox), Some(vcs)) = (&self.parts.sandbox, &self.parts.vcs) else {
             let reason = "no sandbox is configured, so the change is only a suggestion; give the healer a sandbox to prove fixes";
             return Err(Stop::rejected("no_sandbox", reason));

@@ -8,7 +8,8 @@ use super::proof::{Bed, Proof, ProvenFix};
 use super::run::Source;
 use super::stop::{Flow, Stop};
 use super::{HealRequest, StoppingPoint};
-use crate::diagnosis::Diagnosis;
+use crate::diagnosis::{Diagnosis, FixKind};
+use crate::fix::kind::kind_of;
 use crate::fix::{FixCandidate, FixError, FixRequest, Fixer};
 use crate::run::{EventKind, FixRecord, OutcomeState, Phase, RunContext};
 
@@ -40,6 +41,9 @@ enum Rank {
 
 impl<'r> Repair<'r> {
     pub(super) async fn run(&self, draft: &mut Draft) -> Flow<ProvenFix> {
+        if self.diagnosis.suggested_fix.as_ref().is_some_and(|fix| fix.kind == FixKind::Code) {
+            self.code_may_be_changed()?;
+        }
         let proof = Proof::new(self.parts, self.request, self.source, self.diagnosis, self.ctx);
         let mut bed = None;
         let mut best = Best::default();
@@ -85,6 +89,24 @@ impl<'r> Repair<'r> {
         Err(best.into_stop(draft))
     }
 
+    /// Without a sandbox nothing could ever show that a changed program works.
+    fn code_may_be_changed(&self) -> Flow<()> {
+        Ok(self.parts.policy.sandboxes.check(&self.request.workspace)?)
+    }
+
+    /// Whether the host allows the change.
+    fn is_allowed(&self, candidate: &FixCandidate) -> Flow<()> {
+        let policy = &self.parts.policy.paths;
+        policy
+            .check_with(&candidate.patch, &self.parts.redactor)
+            .map_err(|violation| Stop::rejected("policy_denied", violation.to_string()))?;
+        // By its files: a fixer may call it what it likes.
+        if candidate.kind == FixKind::Code || kind_of(&candidate.patch) == FixKind::Code {
+            self.code_may_be_changed()?;
+        }
+        Ok(())
+    }
+
     /// Whether a fixer had nothing to offer that may have something in a sandbox.
     fn may_want_a_checkout(&self, offered: &Flow<Vec<FixCandidate>>) -> bool {
         let nothing = matches!(offered, Err(stop) if Rank::of(stop) == Rank::NoChange);
@@ -124,18 +146,16 @@ impl<'r> Repair<'r> {
             Err(error) => return Err(error.into()),
         };
         let mut refused = None;
-        candidates.retain(|candidate: &FixCandidate| {
-            match self.parts.policy.paths.check_with(&candidate.patch, &self.parts.redactor) {
-                Ok(()) => true,
-                Err(violation) => {
-                    refused = refused.take().or(Some(violation));
-                    false
-                }
+        candidates.retain(|candidate| match self.is_allowed(candidate) {
+            Ok(()) => true,
+            Err(stop) => {
+                refused = refused.take().or(Some(stop));
+                false
             }
         });
         match (candidates.is_empty(), refused) {
             (false, _) => Ok(candidates),
-            (true, Some(violation)) => Err(Stop::rejected("policy_denied", violation.to_string())),
+            (true, Some(stop)) => Err(stop),
             (true, None) => Err(Stop::rejected(
                 "no_candidate",
                 "no fixer has a change to offer for this cause; the diagnosis says what to do by hand",
@@ -149,7 +169,9 @@ impl Rank {
         match (stop.0.state, stop.0.code.as_str()) {
             (OutcomeState::NotReproduced, _) => Self::Untried,
             (_, "no_candidate" | "nothing_made" | "unsupported_language" | "fixer_failed") => Self::NoChange,
-            (_, "policy_denied" | "no_candidate_passed" | "trials_timed_out") => Self::Refused,
+            (_, "policy_denied" | "sandbox_disabled" | "no_candidate_passed" | "trials_timed_out") => {
+                Self::Refused
+            }
             _ => Self::Silences,
         }
     }

@@ -40,6 +40,8 @@ impl<'r> HealRun<'r> {
         let ctx = &self.ctx;
         ctx.emit(EventKind::RunStarted { subject: self.request.trace_id.to_string() });
         let mut draft = Draft::new(self.parts.redactor.clone(), ctx);
+        let switch = self.parts.policy.sandboxes.check(&self.request.workspace);
+        draft.sandbox_disabled = switch.err().map(|refused| refused.to_string());
         let stop = match ctx.bounded(ctx.remaining(), self.steps(&mut draft)).await {
             Ok(Ok(ready)) => publish(self.parts, &ready, self.subject(), &mut draft, ctx).await,
             Ok(Err(stop)) => stop,
@@ -126,12 +128,13 @@ impl<'r> HealRun<'r> {
     }
 
     /// Whether the diagnosis carries a fix.
-    fn settle_diagnosis(&self, Finding { diagnosis, cut_short }: &Finding) -> Flow<()> {
+    fn settle_diagnosis(&self, Finding { diagnosis, cut_short, refused }: &Finding) -> Flow<()> {
         let stop = |state, code, reason: String| {
             let too_little = state == OutcomeState::NotEnoughEvidence;
-            Err(match cut_short.as_ref().filter(|_| too_little) {
-                Some(why) => exhausted(why),
-                None => Stop::new(state, code, reason),
+            Err(match (cut_short, refused) {
+                (Some(why), _) if too_little => exhausted(why),
+                (None, Some(why)) if too_little => Stop::new(state, code, format!("{reason}; {why}")),
+                _ => Stop::new(state, code, reason),
             })
         };
         let unsupported = diagnosis.root_cause.is_none() || diagnosis.verified_receipts().0 == 0;

@@ -118,7 +118,7 @@ impl From<SandboxError> for Stop {
         match error {
             SandboxError::Cancelled => Self::cancelled(),
             SandboxError::Unavailable { .. } => Self::rejected("sandbox_unavailable", with_causes(&error)),
-            SandboxError::Disabled => Self::rejected("sandbox_disabled", with_causes(&error)),
+            SandboxError::Disabled { .. } => Self::rejected("sandbox_disabled", with_causes(&error)),
             _ => Self::failed("sandbox_failed", &error),
         }
     }

@@ -233,7 +233,7 @@ impl Card<'_> {
         for warning in self.run.proposal.iter().flat_map(|proposal| &proposal.warnings).take(MAX_LISTED) {
             out.push_str(&style.labelled("", &format!("but {}", entry(warning))));
         }
-        out.push_str(&style.labelled("Isolation", &wording::isolation(self.run.isolation.as_ref())));
+        out.push_str(&style.labelled("Isolation", &wording::isolation(self.run)));
         out.push_str(&style.labelled("Next", &self.next_step()));
         out.push_str(&style.labelled("Cost", &wording::cost(&self.run.budget)));
         out

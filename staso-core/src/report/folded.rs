@@ -122,7 +122,7 @@ fn versions(writer: &Writer<'_>) -> String {
         format!("fix by {}", writer.fix.author),
         format!("failing commit {}", commit(run.source.commit.as_ref())),
         format!("base tip {}", commit(run.source.base_tip.as_ref())),
-        format!("isolation {}", wording::isolation(run.isolation.as_ref())),
+        format!("isolation {}", wording::isolation(run)),
         format!("cost {}", wording::cost(&run.budget)),
         format!(
             "allowed {} turns, {} tokens read, {} written, {}",

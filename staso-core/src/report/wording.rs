@@ -3,7 +3,7 @@
 use super::proof;
 use crate::diagnosis::{Causality, Diagnosis, FixKind, Hypothesis, HypothesisState, Propagation};
 use crate::run::{BudgetReport, CheckSubject, RunArtifact, Subject};
-use crate::sandbox::{Isolation, IsolationTier};
+use crate::sandbox::IsolationTier;
 use crate::trace::Timestamp;
 
 /// How many labelled cases stand behind a confidence.
@@ -77,8 +77,11 @@ pub(super) const fn at(subject: CheckSubject, patched: bool) -> &'static str {
     }
 }
 
-pub(super) fn isolation(isolation: Option<&Isolation>) -> String {
-    let Some(isolation) = isolation else { return "nothing was run".to_owned() };
+pub(super) fn isolation(artifact: &RunArtifact) -> String {
+    let Some(isolation) = &artifact.isolation else {
+        let off = artifact.sandbox_disabled.is_some();
+        return if off { "sandboxes are off; nothing was run" } else { "nothing was run" }.to_owned();
+    };
     let tier = match isolation.tier {
         IsolationTier::Full => "full (own namespaces, no network)",
         IsolationTier::Container => "container without network",

@@ -48,6 +48,9 @@ pub struct RunArtifact {
     pub proposal: Option<ProposalRecord>,
     /// What confined the code that ran; `None` when nothing was run.
     pub isolation: Option<Isolation>,
+    /// Why the run could open no sandbox, when the switch of its workspace was off, and where it is turned on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox_disabled: Option<String>,
     /// What the run was allowed to use and has used.
     pub budget: BudgetReport,
     /// Time spent in each phase, in milliseconds.

@@ -252,6 +252,7 @@ pub(crate) fn verified() -> RunArtifact {
             warnings: Vec::new(),
         }),
         isolation: Some(Isolation::new(IsolationTier::Full, SandboxLimits::default())),
+        sandbox_disabled: None,
         budget: budget(),
         timings_ms: BTreeMap::from([("quick".to_owned(), 3), ("verify".to_owned(), 2_100)]),
         context: ContextSummary {

@@ -1,14 +1,10 @@
 //! Whether a proposal can be written into a repository, found out before any work is spent.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
-
-use rustix::fs::{Access, access};
 use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::VcsError;
 
 use super::repository::GitRepository;
+use crate::platform;
 
 /// Checks that this process may and should write objects and references.
 ///
@@ -22,18 +18,15 @@ pub(crate) fn check_writable(repository: &GitRepository) -> Result<(), VcsError>
     };
     let common = repository.git().commondir();
     for directory in [common.to_owned(), common.join("objects"), common.join("refs")] {
-        if !is_writable(&directory) {
+        if !platform::is_writable(&directory) {
             return Err(denied(format!("make {} writable for this user", directory.display())));
         }
     }
-    if rustix::process::geteuid().is_root() {
-        let owner = fs::metadata(common).map_or(0, |found| found.uid());
-        if owner != 0 {
-            return Err(denied(format!(
-                "{} belongs to user {owner}; run as that user, or give a clone of your own",
-                common.display()
-            )));
-        }
+    if let Some(owner) = platform::foreign_owner(common) {
+        return Err(denied(format!(
+            "{} belongs to user {owner}; run as that user, or give a clone of your own",
+            common.display()
+        )));
     }
     if repository.git().find_reference("refs/heads/fix").is_ok() {
         return Err(name_in_the_way(repository.url()));
@@ -48,9 +41,4 @@ pub(crate) fn name_in_the_way(url: &RepositoryUrl) -> VcsError {
         url: url.clone(),
         remedy: "rename the branch `fix`: it stands in the way of branches below `fix/`".to_owned(),
     }
-}
-
-fn is_writable(directory: &Path) -> bool {
-    let bits = fs::metadata(directory).map_or(0, |found| found.mode());
-    bits & 0o222 != 0 && access(directory, Access::WRITE_OK | Access::EXEC_OK).is_ok()
 }

@@ -4,10 +4,8 @@
 //! every directory is made new, every file is created exclusively, so no entry of a crafted tree can lead a later one
 //! out of the directory.
 
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use git2::Oid;
@@ -18,8 +16,8 @@ use super::read::blob_size;
 use super::repository::GitRepository;
 use super::walk::{Met, Next, walk};
 use crate::blocking::Stop;
-use crate::error;
 use crate::limits::GitLimits;
+use crate::{error, platform};
 
 /// As in a clone, whatever the umask of the host says. Readable by everyone: a sandbox may run as another user.
 const DIRECTORY_MODE: u32 = 0o755;
@@ -88,7 +86,7 @@ impl<'a> Writer<'a> {
     }
 
     fn directory(&mut self, path: PathBuf) -> Result<(), VcsError> {
-        fs::DirBuilder::new().mode(0o700).create(&path).map_err(|error| self.fail(&path, error))?;
+        platform::make_directory(&path, 0o700).map_err(|error| self.fail(&path, error))?;
         self.directories.push(path);
         self.takes(0);
         Ok(())
@@ -98,9 +96,10 @@ impl<'a> Writer<'a> {
         let content = self.content(path, oid, self.limits.file_bytes)?;
         let path = self.root.join(path.as_str());
         let write = || {
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path)?;
+            let mut options = OpenOptions::new();
+            let mut file = platform::with_mode(options.write(true).create_new(true), mode).open(&path)?;
             file.write_all(content.content())?;
-            file.set_permissions(Permissions::from_mode(mode))
+            platform::set_file_mode(&file, mode)
         };
         write().map_err(|error| self.fail(&path, error))
     }
@@ -113,7 +112,7 @@ impl<'a> Writer<'a> {
             return Ok(());
         }
         let path = self.root.join(path.as_str());
-        symlink(std::ffi::OsStr::from_bytes(target), &path).map_err(|error| self.fail(&path, error))
+        platform::link(target, &path).map_err(|error| self.fail(&path, error))
     }
 
     /// Sizes are checked before anything is unpacked: a few bytes can claim gigabytes.
@@ -138,8 +137,7 @@ impl<'a> Writer<'a> {
 
     fn seal(&self) -> Result<(), VcsError> {
         for directory in self.directories.iter().rev() {
-            fs::set_permissions(directory, Permissions::from_mode(DIRECTORY_MODE))
-                .map_err(|error| self.fail(directory, error))?;
+            platform::set_mode(directory, DIRECTORY_MODE).map_err(|error| self.fail(directory, error))?;
         }
         Ok(())
     }
@@ -169,7 +167,7 @@ pub(crate) fn remove_tree(root: &Path) -> io::Result<()> {
 fn make_writable(root: &Path) -> io::Result<()> {
     let mut pending = vec![root.to_owned()];
     while let Some(directory) = pending.pop() {
-        fs::set_permissions(&directory, Permissions::from_mode(0o700))?;
+        platform::set_mode(&directory, 0o700)?;
         for entry in fs::read_dir(&directory)? {
             let entry = entry?;
             if entry.file_type()?.is_dir() {

@@ -1,8 +1,7 @@
 //! Directories and locks below the provider's data directory.
 
-use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use staso_core::run::RunContext;
 use staso_core::vcs::VcsError;
 
 use crate::blocking::{self, Stop};
-use crate::error;
+use crate::{error, platform};
 
 /// Traversable by the sandbox's user, but not listable.
 pub(crate) const PASSABLE: u32 = 0o711;
@@ -44,7 +43,7 @@ fn make_whole(directory: &Path, mode: u32) -> io::Result<()> {
     name.push(".new");
     let new = directory.with_file_name(name);
     let made = fs::create_dir_all(&new)
-        .and_then(|()| fs::set_permissions(&new, Permissions::from_mode(mode)))
+        .and_then(|()| platform::set_mode(&new, mode))
         .and_then(|()| fs::rename(&new, directory));
     match made {
         // Someone else was faster with one of the steps.
@@ -58,7 +57,9 @@ fn make_whole(directory: &Path, mode: u32) -> io::Result<()> {
 
 /// Takes the lock, if it is free. The kernel releases it when the value is dropped or the process dies.
 pub(crate) fn try_lock(path: &Path, hold: Hold) -> io::Result<Option<File>> {
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    let file = platform::with_mode(&mut options, 0o600).open(path)?;
     let taken = match hold {
         Hold::Shared => file.try_lock_shared(),
         Hold::Alone => file.try_lock(),

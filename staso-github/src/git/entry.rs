@@ -1,8 +1,7 @@
 //! One kept checkout: its directory, who uses it, and whether it is whole and unaltered.
 
-use std::fs::{self, File, FileTimes, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, File, FileTimes, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -15,6 +14,7 @@ use super::checkout::Written;
 use super::data;
 use super::fingerprint::Fingerprint;
 use crate::blocking::Stop;
+use crate::platform;
 
 /// Version of an entry's layout. Entries of another version are made anew.
 const LAYOUT: u32 = 2;
@@ -92,8 +92,7 @@ impl Entry {
         lock.try_lock_shared().ok()?;
         // Between opening and locking the entry may have been removed and made anew.
         let (held, there) = (lock.metadata().ok()?, fs::symlink_metadata(&path).ok()?);
-        let same = held.dev() == there.dev() && held.ino() == there.ino();
-        Some((lock, self.complete()?)).filter(|_| same)
+        Some((lock, self.complete()?)).filter(|_| platform::is_same_file(&held, &there))
     }
 
     /// Keeps everyone else from using the entry; `None` while someone does. The caller holds the stripe's lock, so that
@@ -119,13 +118,15 @@ impl Entry {
         complete: &Complete,
         now: SystemTime,
     ) -> io::Result<Lease> {
-        let new =
-            |name| OpenOptions::new().create_new(true).write(true).mode(0o600).open(temporary.join(name));
+        let new = |name| {
+            let mut options = OpenOptions::new();
+            platform::with_mode(options.create_new(true).write(true), 0o600).open(temporary.join(name))
+        };
         let lock = new("lease")?;
         lock.lock_shared()?;
         lock.set_times(FileTimes::new().set_modified(now))?;
         new("complete")?.write_all(&serde_json::to_vec(complete)?)?;
-        fs::set_permissions(temporary, Permissions::from_mode(data::PASSABLE))?;
+        platform::set_mode(temporary, data::PASSABLE)?;
         fs::rename(temporary, &self.path)?;
         Ok(Lease { _lock: lock })
     }

@@ -8,8 +8,6 @@
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +15,7 @@ use staso_core::id::Digest;
 use staso_core::vcs::VcsError;
 
 use crate::blocking::Stop;
-use crate::error;
+use crate::{error, platform};
 
 /// What was seen of a directory and everything in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,7 +76,7 @@ impl Seen {
         found.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         let mut records = Vec::new();
         for (name, metadata) in &found {
-            records.extend_from_slice(&record(name.as_bytes(), metadata));
+            records.extend_from_slice(&record(name.as_encoded_bytes(), metadata));
             if metadata.is_dir() {
                 self.pending.push(directory.join(name));
             }
@@ -99,20 +97,14 @@ fn record(name: &[u8], found: &Metadata) -> Vec<u8> {
     let mut record = Vec::with_capacity(name.len() + 64);
     record.extend_from_slice(name);
     record.push(0);
-    record.extend_from_slice(&found.mode().to_le_bytes());
-    record.extend_from_slice(&found.uid().to_le_bytes());
-    record.extend_from_slice(&found.ino().to_le_bytes());
-    record.extend_from_slice(&found.size().to_le_bytes());
-    for time in [found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec()] {
-        record.extend_from_slice(&time.to_le_bytes());
-    }
+    record.extend(platform::signs_of_change(found).into_iter().flat_map(i128::to_le_bytes));
     record
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs::{File, FileTimes, Permissions};
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
     use std::time::Duration;
 
     use staso_core::testing::test_context;

@@ -15,7 +15,7 @@ mod process;
 mod remedy;
 #[cfg(target_os = "linux")]
 mod session;
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(test, not(target_os = "linux")))]
 mod unsupported;
 
 #[cfg(all(target_os = "linux", feature = "container"))]

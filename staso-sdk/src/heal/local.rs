@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use staso_core::diagnosis::Calibrator;
 use staso_core::fix::TemplateFixer;
-use staso_core::heal::{HealPolicy, HealRequest, Healer, RunHandle, RunIds as _};
+use staso_core::heal::{HealPolicy, HealRequest, Healer, RunHandle, RunIds as _, SandboxSwitch};
 use staso_core::id::RunId;
 use staso_core::quick::QuickDiagnoser;
 use staso_core::redaction::Redactor;
@@ -42,7 +42,7 @@ pub struct LocalOptions {
     /// Credentials of the host, with a word for each: no text, artifact or branch of a run will hold one. Those that have
     /// the form of a common credential need not be named. Default none.
     pub secrets: Vec<(String, Secret)>,
-    /// What runs may do by themselves.
+    /// What runs may do by themselves. Whether they may run code is [`HealPolicy::sandboxes`].
     pub policy: HealPolicy,
     /// The model that reads what rules cannot settle, and writes the changes that templates cannot. Default none: then
     /// nothing leaves the process, and runs end where the rules end.
@@ -231,6 +231,13 @@ impl Local {
     #[must_use]
     pub fn start(&self, request: HealRequest) -> RunHandle {
         self.healer.start(request)
+    }
+
+    /// The same healing with other switches, for runs that are started from now on: see [`SandboxSwitch`]. Runs in progress
+    /// keep theirs.
+    #[must_use]
+    pub fn with_sandboxes(&self, switch: SandboxSwitch) -> Self {
+        Self { healer: self.healer.with_sandboxes(switch), ..self.clone() }
     }
 
     /// The healer.

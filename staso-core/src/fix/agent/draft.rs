@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::kind::changes_only_tests;
 use crate::agent::tools::WrittenFiles;
 use crate::code::{CodeSnapshot, RepoPath, SourceFile};
 use crate::fix::edit::new_syntax_error;
+use crate::fix::kind::changes_only_tests;
 use crate::fix::{Patch, PatchError, PathPolicy, PolicyViolation};
 use crate::redaction::Redactor;
 use crate::run::RunContext;

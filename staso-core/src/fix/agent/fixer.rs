@@ -6,10 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::attempt::{Attempt, NAME, Workshop};
-use super::kind::kind_of;
 use super::opening::{note_prompts, opening};
 use super::words;
 use crate::agent::{AgentLimits, LanguageModel, PriceTable, Tool};
+use crate::fix::kind::kind_of;
 use crate::fix::{FixCandidate, FixError, FixRequest, Fixer, PathPolicy};
 use crate::redaction::Redactor;
 use crate::run::{EventKind, RunContext};

@@ -6,7 +6,6 @@
 mod attempt;
 mod draft;
 mod fixer;
-mod kind;
 mod opening;
 mod ranking;
 mod words;

@@ -135,7 +135,7 @@ struct Nowhere;
 #[async_trait::async_trait]
 impl Sandbox for Nowhere {
     async fn capabilities(&self, _ctx: &RunContext) -> Result<SandboxCapabilities, SandboxError> {
-        Err(SandboxError::Disabled)
+        Err(SandboxError::Closed)
     }
 
     async fn open(
@@ -143,7 +143,7 @@ impl Sandbox for Nowhere {
         _spec: &SandboxSpec,
         _ctx: &RunContext,
     ) -> Result<Box<dyn SandboxSession>, SandboxError> {
-        Err(SandboxError::Disabled)
+        Err(SandboxError::Closed)
     }
 }
 

@@ -3,6 +3,7 @@
 mod escalation;
 mod kept;
 mod published;
+mod switch;
 mod world;
 
 use std::sync::Arc;
@@ -317,7 +318,7 @@ async fn a_sandbox_that_cannot_isolate_runs_nothing() {
             &self,
             _: &staso_core::run::RunContext,
         ) -> Result<staso_core::sandbox::SandboxCapabilities, SandboxError> {
-            Err(SandboxError::Disabled)
+            Err(SandboxError::Closed)
         }
         async fn open(
             &self,

@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rustix::process::{Pid, Signal, kill_process_group};
 use secrecy::ExposeSecret as _;
 use staso_core::run::{Interrupted, RunContext};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
@@ -20,7 +19,7 @@ use tokio::process::{Child, Command};
 
 use super::complaint::{Complaint, Scrubber};
 use super::{Remote, TransportError};
-use crate::environment;
+use crate::{environment, platform};
 
 /// Output that is read of one call, in bytes: the names of about half a million branches.
 const OUTPUT_BYTES: usize = 32 << 20;
@@ -180,7 +179,8 @@ fn command(call: &GitCall<'_>, directory: Option<&Path>) -> Command {
     // Naming a directory that is none keeps git from looking for a repository around it.
     command.arg("--git-dir").arg(directory.unwrap_or(Path::new("/dev/null"))).args(&call.arguments);
     command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.process_group(0).kill_on_drop(true);
+    command.kill_on_drop(true);
+    platform::lead_tree(&mut command);
     command
 }
 
@@ -210,12 +210,8 @@ impl ProcessGroup {
         }
     }
 
-    fn kill(&self) {
-        // A child that was waited for has no id any more, so the number cannot belong to a stranger.
-        let leader = self.0.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        if let Some(leader) = leader
-            && let Err(error) = kill_process_group(leader, Signal::KILL)
-        {
+    fn kill(&mut self) {
+        if let Err(error) = platform::kill_tree(&mut self.0) {
             tracing::debug!(%error, "git was gone before it could be stopped");
         }
     }

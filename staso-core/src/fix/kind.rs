@@ -6,7 +6,7 @@ use crate::fix::Patch;
 
 /// Code when program text changes, else a prompt when one changes, else configuration. Tests count when nothing else
 /// changes.
-pub(super) fn kind_of(patch: &Patch) -> FixKind {
+pub(crate) fn kind_of(patch: &Patch) -> FixKind {
     let kinds = |tests: bool| {
         let files = patch.files().map(|(path, _)| path).filter(move |path| is_test_file(path) == tests);
         files.map(kind_of_file)
@@ -20,7 +20,8 @@ pub(super) fn kind_of(patch: &Patch) -> FixKind {
 }
 
 /// Whether nothing but tests changes.
-pub(super) fn changes_only_tests(patch: &Patch) -> bool {
+#[cfg(feature = "agent-tools")]
+pub(crate) fn changes_only_tests(patch: &Patch) -> bool {
     patch.files().all(|(path, _)| is_test_file(path))
 }
 
