@@ -21,10 +21,9 @@ const LOOK_LIMIT: Duration = Duration::from_secs(20);
 /// Most runs for one report.
 const MAX_REPETITIONS: u32 = 16;
 /// What every test command gets beyond the session's own environment.
-const ENVIRONMENT: [(&str, &str); 13] = [
+const ENVIRONMENT: [(&str, &str); 12] = [
     // Compiled files of a test run are no change of the project.
     ("PYTHONDONTWRITEBYTECODE", "1"),
-    ("CARGO_TARGET_DIR", "/tmp/target"),
     ("CARGO_INCREMENTAL", "0"),
     // What was printed before the time was over is not lost.
     ("PYTHONUNBUFFERED", "1"),
@@ -41,6 +40,9 @@ const ENVIRONMENT: [(&str, &str); 13] = [
     ("CI", "true"),
 ];
 
+/// Runs its arguments where what Cargo builds is no change of the project. Only the session knows its temporary directory.
+const BUILD_ASIDE: &str = r#"export CARGO_TARGET_DIR="${TMPDIR:-/tmp}/target"; exec "$@""#;
+
 /// Finds a project's tests by its files and reads the output of the common tools.
 ///
 /// Knows pytest, `unittest`, `node --test`, npm scripts, Cargo, Go and make, in this order. Where pytest is wanted but
@@ -49,7 +51,7 @@ const ENVIRONMENT: [(&str, &str); 13] = [
 ///
 /// # Environment
 /// Commands run offline: package managers are told so by their variables. Python writes no compiled files, Cargo builds
-/// below `/tmp`, `CI` is set.
+/// below the session's temporary directory, `CI` is set.
 ///
 /// # What a report is worth
 /// Of a tool that is known, only what it prints on its own stream, in its own sections and in its last summary counts, so
@@ -142,7 +144,10 @@ async fn run_once(
     ctx: &RunContext,
 ) -> Result<TestReport, SandboxError> {
     let started = ctx.clock().monotonic();
-    let request = ExecRequest::new(command.argv.iter().cloned()).with_timeout(timeout);
+    let may_build = matches!(command.framework, TestFramework::CargoTest | TestFramework::Unknown);
+    let aside: &[&str] = if may_build { &["sh", "-c", BUILD_ASIDE, "tests"] } else { &[] };
+    let argv = aside.iter().copied().chain(command.argv.iter().map(String::as_str));
+    let request = ExecRequest::new(argv).with_timeout(timeout);
     let request = ENVIRONMENT.iter().fold(request, |request, (name, value)| request.with_env(*name, *value));
     let output = session.run(&request, ctx).await?;
     let duration = ctx.clock().monotonic().saturating_sub(started);

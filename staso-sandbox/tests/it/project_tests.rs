@@ -253,6 +253,17 @@ async fn tests_that_print_summaries_change_no_numbers_and_know_that_they_are_off
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_built_stays_out_of_the_checkout() {
+    let project = Project::new(&[("app.py", APP)]);
+    let build = r#"mkdir -p "$CARGO_TARGET_DIR/debug" && echo "$TMPDIR $CARGO_TARGET_DIR" && exit 3"#;
+    let report = project.run(&TestCommand::shell(build)).await;
+    let places = report.tail.trim().split_once(' ').unwrap();
+    assert_eq!((format!("{}/target", places.0).as_str(), report.exit.code), (places.1, Some(3)));
+    let absent = TestCommand::program(["no-such-tool", "test"], TestFramework::Unknown);
+    assert_eq!(project.run(&absent).await.exit.code, Some(127));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn make_and_npm_run_where_they_are_installed() {
     let makefile = "test:\n\tpython3 -m unittest -v test_app\n";
     let made = Project::new(&[("app.py", APP), ("unit/app.txt", ""), ("Makefile", makefile)]);
