@@ -9,12 +9,13 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::jail::Jail;
 use crate::launch::{Failure, Step as _, report_on};
 use crate::received::{Copying, Received};
 use crate::serve::{self, Files, Service};
-use crate::sys::{self, Errno};
+use crate::sys::{self, Errno, POLLIN, PollFd};
 use crate::wire::{self, Configuration, Decoder, Encoder, Frame, reply, request, tier};
 use crate::{root, rules};
 
@@ -22,6 +23,9 @@ const REQUESTS: i32 = 0;
 const REPLIES: i32 = 1;
 const HOME: &str = "/tmp/home";
 const READ_BYTES: usize = 256 << 10;
+/// How long the host may be silent. It says something every ten seconds; should an engine not tell that it went, the
+/// session ends all the same.
+pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 /// Where a container may have mounts that can be written: its own memory, and what the kernel makes up. Anything else would
 /// be a directory of the host.
 const WRITABLE: [&str; 5] = ["/workspace", "/tmp", "/proc", "/dev", "/sys"];
@@ -114,6 +118,11 @@ impl Incoming {
             }
             self.buffer.drain(..self.done);
             self.done = 0;
+            let mut fds = [PollFd { fd: REQUESTS, events: POLLIN, revents: 0 }];
+            sys::wait_fds(&mut fds, i32::try_from(SILENCE_LIMIT.as_millis()).unwrap_or(i32::MAX));
+            if fds.iter().all(|entry| entry.revents == 0) {
+                return Err(Errno::AGAIN).step(STEP);
+            }
             match sys::read_fd(REQUESTS, &mut chunk) {
                 Ok(0) => return Err(Errno::NOENT).step(STEP),
                 Ok(count) => self.buffer.extend_from_slice(chunk.get(..count).unwrap_or_default()),

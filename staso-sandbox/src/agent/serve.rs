@@ -111,6 +111,8 @@ struct Server<'a> {
     walks: Vec<Walk>,
     /// Where no file system of its own bounds what the session writes.
     disk: Option<Disk>,
+    /// When a host that is not heard of is taken for gone; only where nothing else tells.
+    silence_ends: Option<Instant>,
     host_gone: bool,
 }
 
@@ -139,8 +141,10 @@ pub(crate) fn serve(service: Service<'_>) -> i32 {
         idle: Vec::new(),
         walks: Vec::new(),
         disk: if jail.beside() { Disk::new(&jail.directory, jail.disk_bytes()) } else { None },
+        silence_ends: None,
         host_gone: false,
     };
+    server.hear();
     if jail.namespaces {
         // The host need not wait for the control groups and the namespace of its first command; the command must.
         server.send();
@@ -242,7 +246,8 @@ impl Server<'_> {
     fn next_deadline(&self) -> i32 {
         let pending = self.running.iter().filter(|command| !command.timed_out);
         let deadlines = pending.map(|command| command.deadline);
-        let first = deadlines.chain(self.running.iter().filter_map(|command| command.impatient)).min();
+        let impatient = self.running.iter().filter_map(|command| command.impatient);
+        let first = deadlines.chain(impatient).chain(self.silence_ends).min();
         let Some(first) = first else { return -1 };
         let first = self.disk.as_ref().map_or(first, |disk| first.min(disk.next()));
         let left = first.saturating_duration_since(Instant::now()).as_millis().saturating_add(1);
@@ -251,6 +256,7 @@ impl Server<'_> {
 
     fn enforce_deadlines(&mut self) {
         let now = Instant::now();
+        self.host_gone |= self.silence_ends.is_some_and(|end| end <= now);
         for command in self.running.iter_mut().filter(|command| !command.timed_out) {
             if command.deadline <= now {
                 command.timed_out = true;
@@ -292,7 +298,14 @@ impl Server<'_> {
         }
     }
 
+    fn hear(&mut self) {
+        if self.jail.contained {
+            self.silence_ends = Instant::now().checked_add(container::SILENCE_LIMIT);
+        }
+    }
+
     fn receive(&mut self) {
+        self.hear();
         let mut chunk = [0u8; 64 << 10];
         match sys::read_fd(SOCKET, &mut chunk) {
             Ok(0) => self.host_gone = true,
@@ -328,6 +341,7 @@ impl Server<'_> {
             request::WRITE => self.write(id, body),
             request::CHANGES => self.changes(id, body),
             request::TREE => self.tree(id, body),
+            request::PING => Ok(()),
             _ => Err(malformed()),
         };
         if let Err(refused) = outcome {

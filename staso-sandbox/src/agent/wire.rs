@@ -31,6 +31,8 @@ pub(crate) mod request {
     pub(crate) const PUT: u8 = 8;
     /// The checkout is complete; commands may come.
     pub(crate) const START: u8 = 9;
+    /// The host is there; says so where nothing else does.
+    pub(crate) const PING: u8 = 10;
 }
 
 /// What is copied into a container.

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bollard::Docker;
 use staso_core::sandbox::{Isolation, IsolationTier, SandboxError, SandboxSpec};
@@ -22,6 +23,9 @@ use crate::session::{AgentSession, Connection, NoOomWatch, TreeCache, backend, e
 
 /// Pieces of the checkout that were read and wait to be sent.
 const PIECES_AHEAD: usize = 16;
+
+/// How often the host says that it is there. The agent ends when it hears nothing for a minute.
+const PING_EVERY: Duration = Duration::from_secs(10);
 
 type Input = Pin<Box<dyn AsyncWrite + Send>>;
 
@@ -55,7 +59,7 @@ pub(super) async fn open(
         .with_missing(warnings.chain(ready.missing).collect())
         .with_landlock_abi((ready.landlock_abi > 0).then_some(ready.landlock_abi));
     let (gone, stop) = (container.gone(), CancellationToken::new());
-    let connection = Connection::start(output, input, container, stop.clone());
+    let connection = Connection::start(output, input, container, Some(PING_EVERY), stop.clone());
     Ok(AgentSession {
         provider: PROVIDER,
         isolation,

@@ -36,8 +36,8 @@ const OPEN_LIMIT: Duration = Duration::from_secs(60);
 /// which is more than the Full tier has.
 ///
 /// Images are never pulled: one that is missing is an error that names the command. Containers are removed when their
-/// session ends, by the engine itself when the host was killed; those that were never started are removed when the next
-/// session is opened.
+/// session ends, by the engine itself when the host was killed; at the latest a minute after the host was last heard of.
+/// Those that were never started are removed when the next session is opened.
 ///
 /// ```no_run
 /// # async fn example(ctx: &staso_core::run::RunContext) -> Result<(), staso_core::sandbox::SandboxError> {

@@ -68,6 +68,20 @@ impl Engine {
     }
 }
 
+/// For processes that a test starts when there is an engine.
+#[cfg(feature = "escape-suite")]
+pub(crate) fn sandbox_of_a_process() -> Box<dyn staso_core::sandbox::Sandbox> {
+    Box::new(Engine::found().unwrap().sandbox())
+}
+
+#[cfg(feature = "escape-suite")]
+#[test]
+fn nothing_escapes_from_a_container() {
+    if variable(SOCKET).is_some() {
+        crate::escape::assert_clean(&crate::escape::run_as("container", None));
+    }
+}
+
 /// A variable of this process.
 pub(crate) fn variable(name: &str) -> Option<String> {
     let environment = fs::read("/proc/self/environ").unwrap();
