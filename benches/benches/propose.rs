@@ -9,12 +9,11 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
+use staso_benches::process_context;
 use staso_core::code::RepoPath;
-use staso_core::id::{BranchName, CommitId, RunId};
-use staso_core::run::{Clock, RunContext, Sleep};
-use staso_core::trace::{RepositoryUrl, SourceRevision, Timestamp};
+use staso_core::id::{BranchName, CommitId};
+use staso_core::trace::{RepositoryUrl, SourceRevision};
 use staso_core::vcs::{ChangeSet, FileContent, FileEdit, NewContent, ProposeRequest, VcsProvider as _};
 use staso_github::{GitCredentials, GitRemote, SecretString};
 use tempfile::TempDir;
@@ -53,24 +52,6 @@ fn main() {
         ("resolve, checkout, propose", run(staso)),
         ("git commands", run(bare_git)),
     );
-}
-
-/// The clock of the process.
-#[derive(Debug)]
-struct ProcessClock(Instant);
-
-impl Clock for ProcessClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_nanos(1_767_225_600_000_000_000)
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.0.elapsed()
-    }
-
-    fn sleep(&self, duration: Duration) -> Sleep {
-        Box::pin(tokio::time::sleep(duration))
-    }
 }
 
 struct Remote {
@@ -139,8 +120,7 @@ fn staso(remote: &Remote, directory: &Path) -> Result<(), Failure> {
     let provider =
         GitRemote::new(directory.join("data"), recorded.clone(), remote.http.url("acme/support").parse()?)
             .with_credentials(Arc::new(credentials));
-    let clock = Arc::new(ProcessClock(Instant::now()));
-    let ctx = RunContext::new(RunId::from_bytes([1; 16]), clock);
+    let ctx = process_context();
     let commit = CommitId::new(&remote.commit)?;
     let source =
         SourceRevision { repository_url: Some(recorded), branch: None, commit: Some(commit), dirty: None };

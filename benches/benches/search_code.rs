@@ -9,17 +9,16 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant};
+use std::sync::LazyLock;
+use std::time::Duration;
 
 use divan::counter::BytesCount;
 use serde_json::json;
+use staso_benches::process_context;
 use staso_core::agent::tools::SearchCode;
 use staso_core::agent::{Shown, Tool as _, ToolReply, ToolScope};
-use staso_core::id::RunId;
-use staso_core::run::{Clock, RunContext, Sleep};
+use staso_core::run::RunContext;
 use staso_core::sandbox::{Sandbox as _, SandboxSession, SandboxSpec, TreeLimits};
-use staso_core::trace::Timestamp;
 use staso_sandbox::LocalSandbox;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -33,24 +32,6 @@ type Failure = Box<dyn std::error::Error>;
 
 fn main() {
     divan::main();
-}
-
-/// The clock of the process.
-#[derive(Debug)]
-struct ProcessClock(Instant);
-
-impl Clock for ProcessClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_nanos(1_767_225_600_000_000_000)
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.0.elapsed()
-    }
-
-    fn sleep(&self, duration: Duration) -> Sleep {
-        Box::pin(tokio::time::sleep(duration))
-    }
 }
 
 struct Tree {
@@ -105,8 +86,7 @@ struct Bench {
 impl Bench {
     fn new() -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let clock = Arc::new(ProcessClock(Instant::now()));
-        let ctx = RunContext::new(RunId::from_bytes([7; 16]), clock);
+        let ctx = process_context();
         Ok(Self { runtime, ctx, shown: Shown::default() })
     }
 

@@ -1,5 +1,9 @@
-//! Benchmarks live in `benches/`, one file a claim; here is what they share.
+//! What the benchmarks in `benches/`, one file a claim, share.
 
+mod clock;
 mod pairs;
+mod turns;
 
+pub use clock::process_context;
 pub use pairs::pairs;
+pub use turns::{Failure, Times, Way, turns};

@@ -13,9 +13,8 @@ use staso_core::vcs::{Access, VcsError, VcsProvider};
 
 use crate::environment::Environment;
 use crate::github_options::{self, Command, Options};
-use crate::heal_program::{Failure, UNHEALED, USAGE, directory, print, work};
+use crate::heal_program::{Failure, UNHEALED, USAGE, directory, exit_code, print, work};
 use crate::options::{OwnWork, Place, Work};
-use crate::show::complain;
 use crate::station;
 
 /// Runs the program. `arguments` come without its name.
@@ -25,12 +24,7 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>, environment: &En
         Ok(Command::Work(options)) => serve(&options, environment).await,
         Err(error) => Err((error.into(), USAGE)),
     };
-    ended
-        .unwrap_or_else(|(error, code)| {
-            complain(&*error);
-            code
-        })
-        .into()
+    exit_code(ended)
 }
 
 async fn serve(options: &Options, environment: &Environment) -> Result<u8, Failure> {

@@ -40,6 +40,11 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>, environment: &En
         Ok(Command::Heal(options)) => heal(&options, environment).await,
         Err(error) => Err((error.into(), USAGE)),
     };
+    exit_code(ended)
+}
+
+/// Says what went wrong.
+pub(crate) fn exit_code(ended: Result<u8, Failure>) -> ExitCode {
     ended
         .unwrap_or_else(|(error, code)| {
             complain(&*error);

@@ -143,7 +143,7 @@ impl LocalSandboxOptions {
 /// For machines without user namespaces, such as the inside of a default container. The checkout is copied into a
 /// private directory. Commands can open the system, the toolchains and that directory, and write the last alone; they
 /// have no sockets but connected pairs, no `/proc`, no signals to others (Landlock 6, Linux 6.12), and the limits. What
-/// is missing, beginning with names, sizes and times of the host's files, is said one sentence each. When the host is
+/// is missing, beginning with what can be learned of the host's files without opening them, is said one sentence each. When the host is
 /// root, sessions run as [`LocalSandboxOptions::session_user`].
 ///
 /// # None

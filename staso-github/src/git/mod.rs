@@ -33,7 +33,7 @@ pub(crate) use data::{PRIVATE, make_directory};
 pub(crate) use mirror::{Mirror, MirrorLock};
 pub(crate) use proposal::{propose, status};
 #[cfg(feature = "github")]
-pub(crate) use read::{FoundFile, LFS_MAX_BYTES, blob_id, is_lfs_pointer};
+pub(crate) use read::{FoundFile, LFS_MAX_BYTES, blob_id, holds_lfs_pointer, is_lfs_pointer};
 pub(crate) use read::{list_tree, read_file};
 pub(crate) use record::ProposalRecord;
 pub(crate) use repository::GitRepository;

@@ -122,7 +122,8 @@ impl GitFixture {
     /// With a branch `odd` of files that are not plain text.
     pub(crate) fn with_odd_files(mut self) -> Self {
         let at = self.clone_of("main");
-        let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
+        let oid = "0".repeat(64);
+        let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize 1\n");
         for (path, bytes) in [
             ("model.bin", pointer.as_bytes()),
             ("nul", b"a\0b"),

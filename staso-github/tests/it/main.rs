@@ -29,6 +29,9 @@ mod script;
 mod speed;
 #[cfg(feature = "github")]
 mod webhook;
+#[cfg(feature = "github")]
 mod with_emulate;
+#[cfg(feature = "github")]
 mod with_emulate_proposals;
+#[cfg(feature = "github")]
 mod with_prism;

@@ -2,12 +2,10 @@
 //! refuses, so that the number of pull requests is only looked at where runs come one after the other.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use serde_json::Value;
-use staso_core::id::RunId;
-use staso_core::run::{Clock, RunContext, Sleep};
-use staso_core::trace::{SourceRevision, Timestamp};
+use staso_core::trace::SourceRevision;
 use staso_core::vcs::{
     ChangeSet, FileEdit, NewContent, Proposal, ProposalAction, ProposalState, ProposeRequest, RepositoryRef,
     VcsError, VcsProvider as _,
@@ -17,33 +15,10 @@ use staso_github::{
 };
 
 use crate::fixture::{GitFixture, branch, path};
+use crate::peer::clock::wall_context;
 use crate::peer::emulate::{APP_ID, Emulate};
 use crate::peer::environment::say;
 use crate::peer::fault::FaultProxy;
-
-/// The time of day: emulate looks at the dates of signed requests.
-#[derive(Debug)]
-struct WallClock(Instant);
-
-impl Clock for WallClock {
-    fn now(&self) -> Timestamp {
-        #[expect(clippy::disallowed_methods, reason = "the server has the time of this machine")]
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap())
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.0.elapsed()
-    }
-
-    fn sleep(&self, duration: Duration) -> Sleep {
-        Box::pin(tokio::time::sleep(duration))
-    }
-}
-
-fn context() -> RunContext {
-    RunContext::new(RunId::from_bytes([7; 16]), Arc::new(WallClock(Instant::now())))
-}
 
 struct Bench {
     emulate: Emulate,
@@ -65,7 +40,7 @@ impl Bench {
             commit: Some(fixture.tip.clone()),
             dirty: None,
         };
-        let repository = provider.resolve(&source, &context()).await.unwrap().repository;
+        let repository = provider.resolve(&source, &wall_context()).await.unwrap().repository;
         Some(Self { emulate, fixture, provider, repository })
     }
 
@@ -84,7 +59,7 @@ impl Bench {
     }
 
     async fn propose(&self, provider: &GitHub, key: &str, changes: &ChangeSet) -> Result<Proposal, VcsError> {
-        let ctx = context();
+        let ctx = wall_context();
         let (base, prefix) = (branch("main"), branch(&format!("fix/staso-{key}")));
         let request = ProposeRequest::new(&self.repository, &base, &prefix, changes, key, ctx.run_id());
         provider.propose(&request, &ctx).await
@@ -140,7 +115,8 @@ async fn case_38_case_46_a_proposal_by_api_keeps_bytes_and_modes_and_is_found_ag
         ["adding labels was refused with status 403: Forbidden"],
         "and it is made all the same"
     );
-    let found = bench.provider.proposal_status(&bench.repository, &made.branch, &context()).await.unwrap();
+    let found =
+        bench.provider.proposal_status(&bench.repository, &made.branch, &wall_context()).await.unwrap();
     assert_eq!((found.state, found.head), (ProposalState::Draft, made.head));
     let mut other = changes;
     other.body = "What users saw, and more.".to_owned();

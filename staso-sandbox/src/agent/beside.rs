@@ -25,13 +25,16 @@ use crate::wire::{Configuration, tier};
 const CHASE: Duration = Duration::from_secs(1);
 
 const WITHOUT_NAMESPACES: [&str; 6] = [
-    "names, sizes and times of the host's files can be seen, but not their content",
+    "whether a file of the host is there, its size and its times can be asked for, but not its content",
     "commands have no network at all: no loopback interface and no sockets but connected pairs",
     "commands cannot read /proc, and cannot write /tmp or /dev/shm: TMPDIR is the session's own",
-    "disk is bounded for each file; all together are counted now and then, and commands that wrote more are killed",
+    "disk is bounded for each file; all together are counted now and then, without what was deleted while it \
+     was open, and commands that wrote more are killed",
     "the checkout is not at /workspace, and each session copies it",
     "message queues, semaphores and shared memory of System V and POSIX are denied",
 ];
+const WITHOUT_COUNT: &str = "the kernel counts all processes of the session's user: each command may have its number beside those \
+                             that are there when it starts";
 const WITHOUT_SCOPES: &str = "commands can signal other processes of their user, and a daemon that forks quickly may \
                               outlive its command: this kernel's Landlock has no scopes (version 6, Linux 6.12)";
 const WITHOUT_MOVES: &str =
@@ -40,7 +43,8 @@ const WITHOUT_TRUNCATE: &str = "files of the session's user can be emptied: this
 const WITHOUT_DEVICE_CONTROL: &str = "device control of open devices is not denied (version 5, Linux 6.10)";
 const PLAIN: [&str; 3] = [
     "nothing of the host is out of reach: files, network and processes are those of the session's user",
-    "disk is bounded for each file; all together are counted now and then, and commands that wrote more are killed",
+    "disk is bounded for each file; all together are counted now and then, without what was deleted while it \
+     was open, and commands that wrote more are killed",
     "a daemon that forks quickly may outlive its command",
 ];
 
@@ -66,6 +70,7 @@ pub(crate) fn start(configuration: &Configuration, host: OwnedFd) -> Result<i32,
                 replies: SOCKET,
                 host: Some(host),
                 missing: &missing(configuration, &jail),
+                gate: None,
             }),
             Err(failure) => {
                 report(&failure);
@@ -129,33 +134,14 @@ fn jail(configuration: &Configuration, place: &Place) -> Result<Jail, Failure> {
     } else {
         None
     };
-    let mut limits = configuration.limits.clone();
-    if limits.pids > 0 {
-        // The kernel counts all processes of the user, whoever started them.
-        limits.pids = limits.pids.saturating_add(tasks_of(configuration.host_uid));
-    }
-    Ok(Jail::new(configuration.tier, path(&place.workspace)?, rules, limits))
-}
-
-/// Processes and threads of a user, as far as they can be seen.
-fn tasks_of(user: u32) -> u64 {
-    use std::os::unix::fs::MetadataExt as _;
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let own = processes.filter(|entry| {
-        entry.file_name().as_bytes().first().is_some_and(u8::is_ascii_digit)
-            && entry.metadata().is_ok_and(|found| found.uid() == user)
-    });
-    // The number of links of the directory of a process's threads is two more than there are threads.
-    own.map(|entry| {
-        fs::metadata(entry.path().join("task")).map_or(1, |found| found.nlink().saturating_sub(2))
-    })
-    .sum()
+    Ok(Jail::new(configuration, path(&place.workspace)?, rules))
 }
 
 /// The second life: gives up what commands must not inherit.
 fn confine(configuration: &Configuration, place: &Place) -> Result<(), Failure> {
     const STEP: &str = "become the session's user";
     if configuration.privileged {
+        sys::drop_bounding_set().step("drop the bounding set")?;
         // A checkout that only root can read is compared with the copy later.
         sys::keep_capabilities().step(STEP)?;
         sys::become_user(configuration.host_uid, configuration.host_gid).step(STEP)?;
@@ -184,6 +170,9 @@ fn missing(configuration: &Configuration, jail: &Jail) -> Vec<Vec<u8>> {
         missing.extend(lacking.into_iter().filter(|(needed, _)| abi < *needed).map(|(_, text)| text));
     } else {
         missing.extend(PLAIN);
+    }
+    if configuration.limits.pids > 0 {
+        missing.push(WITHOUT_COUNT);
     }
     missing.into_iter().map(|text| text.as_bytes().to_vec()).collect()
 }

@@ -1,14 +1,15 @@
 //! The program of a command: from a process of the helper to the program itself.
 
 use std::ffi::{CString, c_char};
-use std::os::fd::AsFd as _;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, RawFd};
 
 use crate::sys::{self, Errno};
 use crate::wire::{Command, Limits};
 
-/// The descriptor through which a program that cannot be started is reported.
+/// The descriptor through which a program that cannot be started is reported: four bytes of an error number.
 pub(crate) const FAILURE: RawFd = 3;
+/// Sent before that with the descriptor at which the filter's questions arrive.
+pub(crate) const LISTENS: u8 = 1;
 /// The descriptor of the rules that it puts on itself, if there are some.
 const RULES: RawFd = 4;
 
@@ -25,11 +26,13 @@ pub(crate) struct Program {
     argv: Vec<CString>,
     env: Vec<CString>,
     cwd: CString,
+    /// A filter that hands some calls to the keeper; empty without one.
+    filter: Vec<u64>,
 }
 
 impl Program {
     /// What a command asks for, in a checkout at `workspace`.
-    pub(crate) fn new(command: &Command, workspace: &CString) -> Result<Self, Errno> {
+    pub(crate) fn new(command: &Command, workspace: &CString, filter: Vec<u64>) -> Result<Self, Errno> {
         let text = |bytes: &Vec<u8>| CString::new(bytes.as_slice()).map_err(|_| Errno::INVAL);
         let all = |list: &[Vec<u8>]| list.iter().map(text).collect::<Result<Vec<_>, _>>();
         let name = command.argv.first().filter(|name| !name.is_empty()).ok_or(Errno::INVAL)?;
@@ -45,6 +48,7 @@ impl Program {
             argv: all(&command.argv)?,
             env: all(&command.env)?,
             cwd: text(&cwd)?,
+            filter,
         })
     }
 
@@ -77,6 +81,10 @@ impl Program {
             let rules = unsafe { BorrowedFd::borrow_raw(RULES) };
             sys::landlock::restrict(rules.as_fd())?;
         }
+        if !self.filter.is_empty() {
+            let listener = sys::notify::install(&self.filter)?;
+            sys::send_with_fds(FAILURE, &[LISTENS], [listener.as_raw_fd()])?;
+        }
         Ok(())
     }
 
@@ -85,7 +93,9 @@ impl Program {
             (RLIMIT_CPU, limits.cpu_seconds),
             (RLIMIT_FSIZE, limits.disk_bytes),
             (RLIMIT_DATA, limits.data_bytes),
-            (RLIMIT_CORE, 0),
+            // With 0 the kernel would still start the host's program for crashes, as the host's root; 1 means neither
+            // that nor a file.
+            (RLIMIT_CORE, 1),
             (RLIMIT_NOFILE, limits.open_files),
         ] {
             sys::set_limit(resource, value)?;

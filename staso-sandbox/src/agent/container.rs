@@ -38,13 +38,14 @@ pub(crate) fn run(program: Option<&std::ffi::CStr>) -> i32 {
         Ok((copy, configuration, mut missing)) => {
             let rules = rules::behind_mounts(configuration.landlock_most, &mut missing);
             let workspace = root::WORKSPACE.to_owned();
-            let jail = Jail::new(tier::CONTAINER, workspace, rules, configuration.limits);
+            let jail = Jail::new(&configuration, workspace, rules);
             serve::serve(Service {
                 files: Files::Received(&copy),
                 jail: &jail,
                 replies: REPLIES,
                 host: None,
                 missing: &missing,
+                gate: None,
             })
         }
         Err(failure) => {
@@ -79,7 +80,10 @@ fn prepare() -> Result<(Received, Configuration, Vec<Vec<u8>>), Failure> {
             break;
         }
     }
-    let configuration = configuration.ok_or(Errno::INVAL).step("understand the host")?;
+    let configuration: Configuration = configuration.ok_or(Errno::INVAL).step("understand the host")?;
+    if configuration.tier != tier::CONTAINER {
+        return Err(Errno::INVAL).step("understand the host");
+    }
     Ok((copying.finish(), configuration, missing))
 }
 

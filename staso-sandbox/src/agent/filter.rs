@@ -48,6 +48,14 @@ mod number {
     /// sched_setattr.
     pub(super) const ABOUT_A_PROCESS: &[u32] = &[142, 144, 203, 314];
     pub(super) const IOPRIO_SET: u32 = 251;
+    /// In this order: chmod, fchmod, fchmodat, utimensat.
+    pub(super) const ATTRIBUTES: &[u32] = &[90, 91, 268, 280];
+    /// In this order: chown, fchown, lchown, fchownat.
+    pub(super) const OWNERS: &[u32] = &[92, 93, 94, 260];
+    /// In this order: setxattr, lsetxattr, fsetxattr, removexattr, lremovexattr, fremovexattr.
+    pub(super) const EXTENDED: &[u32] = &[188, 189, 190, 197, 198, 199];
+    /// Older forms of utimensat: utime, utimes, futimesat.
+    pub(super) const OLD_TIMES: &[u32] = &[132, 235, 261];
 }
 
 #[cfg(target_arch = "aarch64")]
@@ -71,6 +79,10 @@ mod number {
         &[203, 202, 200, 201, 242, 194, 196, 195, 190, 193, 191, 192, 186, 189, 188, 187, 180, 181, 27];
     pub(super) const ABOUT_A_PROCESS: &[u32] = &[118, 119, 122, 274];
     pub(super) const IOPRIO_SET: u32 = 30;
+    pub(super) const ATTRIBUTES: &[u32] = &[52, 53, 88];
+    pub(super) const OWNERS: &[u32] = &[54, 55];
+    pub(super) const EXTENDED: &[u32] = &[5, 6, 7, 14, 15, 16];
+    pub(super) const OLD_TIMES: &[u32] = &[];
 }
 
 /// The same numbers everywhere, in this order: io_uring_setup, _enter, _register; open_tree, move_mount, fsopen,
@@ -81,6 +93,9 @@ const DENIED_EVERYWHERE: [u32; 22] = [
     470,
 ];
 const CLONE3: u32 = 435;
+const FCHMODAT2: u32 = 452;
+/// setxattrat and removexattrat, file_setattr.
+const EXTENDED_EVERYWHERE: [u32; 3] = [463, 466, 469];
 const AF_UNIX: u32 = 1;
 const AF_INET: u32 = 2;
 const AF_INET6: u32 = 10;
@@ -106,9 +121,11 @@ const JUMP_AT_LEAST: u16 = 0x35;
 const JUMP_ANY_BIT: u16 = 0x45;
 const RETURN: u16 = 0x06;
 const ALLOW: u32 = 0x7fff_0000;
+const ASK: u32 = 0x7fc0_0000;
 const KILL: u32 = 0x8000_0000;
 const EPERM: u32 = 0x0005_0001;
 const ENOSYS: u32 = 0x0005_0026;
+const ENOTSUP: u32 = 0x0005_005f;
 const EAFNOSUPPORT: u32 = 0x0005_0061;
 
 const OFFSET_NUMBER: u32 = 0;
@@ -186,10 +203,21 @@ pub(crate) fn program(audience: Audience) -> Vec<u64> {
     program
 }
 
-/// What commands may not do that share their namespaces with the host.
+/// What commands may not do that share their namespaces with the host. Some of it the keeper does for them: see
+/// `attributes`.
 fn beside(program: &mut Vec<u64>, signals_kept: bool) {
-    for denied in number::DENIED_BESIDE {
+    for denied in number::DENIED_BESIDE.iter().chain(number::OWNERS) {
         program.extend(verdict_if(*denied, EPERM));
+    }
+    // Landlock looks at none of these.
+    for asked in number::ATTRIBUTES.iter().chain([&FCHMODAT2]) {
+        program.extend(verdict_if(*asked, ASK));
+    }
+    for denied in number::EXTENDED.iter().chain(&EXTENDED_EVERYWHERE) {
+        program.extend(verdict_if(*denied, ENOTSUP));
+    }
+    for old in number::OLD_TIMES {
+        program.extend(verdict_if(*old, ENOSYS));
     }
     // A socket in the file system belongs to a service of the host, and Landlock does not look at connecting to it. Ends
     // of a pair are connected already; only datagrams could still be sent elsewhere.

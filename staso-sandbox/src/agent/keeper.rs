@@ -15,6 +15,7 @@
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
+use crate::attributes;
 use crate::command::{FAILURE, Program};
 use crate::filter;
 use crate::jail::Jail;
@@ -41,6 +42,8 @@ const CHASE: Duration = Duration::from_secs(1);
 /// The descriptor of the socket to the helper in a keeper.
 const CONTROL: i32 = 0;
 const READ_BYTES: usize = 64 << 10;
+/// Input, output, errors, notes.
+const STREAMS: usize = 4;
 
 /// A process that waits for a command, or keeps one.
 #[derive(Debug)]
@@ -144,7 +147,9 @@ fn keep(control: &OwnedFd, jail: &Jail) -> Result<(), Errno> {
     // Should the kernel not keep its word, a signal to everyone would reach everything that this user runs.
     let signals_kept = jail.namespaces || (jail.scope.is_some() && !sys::may_signal(sys::parent()));
     sys::drop_capabilities()?;
-    filter::install(&jail.filter(signals_kept))?;
+    if !jail.beside() {
+        filter::install(&jail.filter(signals_kept))?;
+    }
     let children = if jail.namespaces { None } else { Some(sys::child_signal_fd()?) };
     let keep = Keep { jail, rules: rules.map(|_| 1), signals_kept, children };
     sys::write_fd(CONTROL, &[1])?;
@@ -157,7 +162,7 @@ fn keep(control: &OwnedFd, jail: &Jail) -> Result<(), Errno> {
 }
 
 /// The next command with its standard streams and the pipe for notes.
-fn receive() -> Result<Option<(Command, [OwnedFd; sys::FDS_PER_MESSAGE])>, Errno> {
+fn receive() -> Result<Option<(Command, [OwnedFd; STREAMS])>, Errno> {
     let mut buffer = Vec::new();
     let mut fds = None;
     let mut chunk = [0u8; READ_BYTES];
@@ -185,31 +190,40 @@ fn tell(notes: &OwnedFd, kind: u32, value: i32) {
 
 impl Keep<'_> {
     /// Runs one program and leaves nothing of it; whether the helper did not end it before.
-    fn oversee(&self, command: &Command, fds: [OwnedFd; sys::FDS_PER_MESSAGE]) -> Result<bool, Errno> {
+    fn oversee(&self, command: &Command, fds: [OwnedFd; STREAMS]) -> Result<bool, Errno> {
         let [stdin, stdout, stderr, notes] = fds;
-        let program = match Program::new(command, &self.jail.workspace) {
+        // Where a filter asks the keeper, the keeper itself must be free to do what it is asked for.
+        let filter = if self.jail.beside() { self.jail.filter(self.signals_kept) } else { Vec::new() };
+        let asks = !filter.is_empty();
+        let program = match Program::new(command, &self.jail.workspace, filter) {
             Ok(program) => program,
             Err(error) => {
                 tell(&notes, note::NO_PROGRAM, error.0);
                 return Ok(true);
             }
         };
-        let (failure, failure_writer) = sys::pipe()?;
+        let limits = self.jail.limits();
+        let (failure, failure_writer) = if asks { sys::socket_pair()? } else { sys::pipe()? };
         let child = sys::clone(0)?;
         if child == 0 {
             let own = [&stdin, &stdout, &stderr, &failure_writer].map(|fd| fd.as_raw_fd());
             let fds: Vec<RawFd> = own.into_iter().chain(self.rules).collect();
-            let error = program.run(&fds, &self.jail.limits);
+            let error = program.run(&fds, &limits);
             let _ = sys::write_fd(FAILURE, &error.0.to_le_bytes());
             sys::exit(127);
         }
         drop((stdin, stdout, stderr, failure_writer));
         let mut error = [0u8; 4];
-        let failed = sys::read_fd(failure.as_raw_fd(), &mut error) == Ok(error.len());
+        let listener = if asks { receive_listener(&failure, &mut error)? } else { None };
+        let failed = if asks && listener.is_none() {
+            true
+        } else {
+            sys::read_fd(failure.as_raw_fd(), &mut error) == Ok(error.len())
+        };
         if !failed {
             tell(&notes, note::STARTED, 0);
         }
-        let status = self.wait_for(child)?;
+        let status = self.wait_for(child, listener.as_ref())?;
         self.end_others(if status.is_some() { GRACE } else { Duration::ZERO })?;
         let Some(status) = status else { return Ok(false) };
         match failed {
@@ -220,19 +234,12 @@ impl Keep<'_> {
     }
 
     /// The status of the program; `None` when the helper wants it to end.
-    fn wait_for(&self, child: i32) -> Result<Option<i32>, Errno> {
+    fn wait_for(&self, child: i32, listener: Option<&OwnedFd>) -> Result<Option<i32>, Errno> {
         loop {
-            if let Some(children) = &self.children {
-                let fd = |fd| PollFd { fd, events: POLLIN, revents: 0 };
-                let mut fds = [fd(CONTROL), fd(children.as_raw_fd())];
-                sys::wait_fds(&mut fds, -1);
-                let [control, ended] = fds;
-                if control.revents != 0 {
-                    return Ok(None);
-                }
-                if ended.revents != 0 {
-                    let _ = sys::read_fd(children.as_raw_fd(), &mut [0u8; 1024]);
-                }
+            if let Some(children) = &self.children
+                && !self.attend(children, listener)
+            {
+                return Ok(None);
             }
             while let Some((ended, status)) = sys::reap(-1, self.children.is_none())? {
                 if ended == child {
@@ -240,6 +247,25 @@ impl Keep<'_> {
                 }
             }
         }
+    }
+
+    /// Waits for something to happen and deals with it; whether the helper does not want the command to end.
+    fn attend(&self, children: &OwnedFd, listener: Option<&OwnedFd>) -> bool {
+        let fd = |fd| PollFd { fd, events: POLLIN, revents: 0 };
+        // A negative descriptor is not waited for.
+        let mut fds =
+            [fd(CONTROL), fd(children.as_raw_fd()), fd(listener.map_or(-1, |listener| listener.as_raw_fd()))];
+        sys::wait_fds(&mut fds, -1);
+        let [control, ended, asked] = fds;
+        if ended.revents != 0 {
+            let _ = sys::read_fd(children.as_raw_fd(), &mut [0u8; 1024]);
+        }
+        if let Some(listener) = listener
+            && asked.revents & POLLIN != 0
+        {
+            attributes::answer(listener.as_fd(), &self.jail.directory);
+        }
+        control.revents == 0
     }
 
     /// Lets background processes finish for a moment, then kills them. All that is left of a command becomes a child of
@@ -261,6 +287,12 @@ impl Keep<'_> {
         }
         if end_children(CHASE) { Ok(()) } else { Err(Errno::AGAIN) }
     }
+}
+
+/// The descriptor at which the filter of a program asks; `None` with an error number when there is no program.
+fn receive_listener(from: &OwnedFd, error: &mut [u8; 4]) -> Result<Option<OwnedFd>, Errno> {
+    let (_, fds) = sys::receive_with_fds::<1>(from.as_raw_fd(), error)?;
+    Ok(fds.map(|[listener]| listener))
 }
 
 /// Kills children as they are found, and those that they leave behind; whether none is left.

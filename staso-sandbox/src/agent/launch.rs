@@ -85,24 +85,25 @@ fn read_configuration() -> Option<Configuration> {
 }
 
 /// Makes the session; gives the number of the process that serves it.
+///
+/// Process 1 begins to build while this process still does what takes a while: it stops at a [`Gate`] where it needs it.
 fn start(configuration: &Configuration) -> Result<i32, Failure> {
     let host = sys::pidfd_open(configuration.host_pid).step("watch the host process")?;
     if u32::try_from(sys::parent()) != Ok(configuration.host_pid) {
         return Err(Failure { step: "watch the host process", errno: Errno::CHILD });
     }
     sys::new_keyring();
+    sys::ignore_broken_pipes(true);
     if configuration.privileged {
         sys::drop_groups().step("drop the supplementary groups")?;
     }
-    for cgroup in &configuration.cgroups {
-        let path = std::ffi::OsString::from(String::from_utf8_lossy(cgroup).into_owned());
-        std::fs::write(path, "0").step("join the control group")?;
-    }
     if configuration.tier != tier::FULL {
+        join_groups(configuration, "0")?;
         return beside::start(configuration, host);
     }
     let checkout = if configuration.privileged && !configuration.checkout.is_empty() {
-        Some(mapped_checkout(configuration)?)
+        let path = CString::new(configuration.checkout.clone()).map_err(|_| Errno::INVAL);
+        Some(sys::open_tree(&path.step("open the checkout")?, false).step("open the checkout")?)
     } else {
         None
     };
@@ -110,27 +111,69 @@ fn start(configuration: &Configuration) -> Result<i32, Failure> {
     let namespaces = sys::CLONE_NEWUSER
         | sys::CLONE_NEWNS
         | sys::CLONE_NEWPID
-        | sys::CLONE_NEWNET
         | sys::CLONE_NEWIPC
         | sys::CLONE_NEWUTS
         | sys::CLONE_NEWCGROUP;
     let session = sys::clone(namespaces).step("make the namespaces")?;
     if session == 0 {
         drop(go);
-        sys::exit(become_session(configuration, checkout, host, &wait));
+        sys::exit(become_session(configuration, checkout, host, &Gate(wait)));
     }
-    drop((wait, checkout, host));
-    let mapped =
-        map_users(session, (SESSION_ID, configuration.host_uid), (SESSION_ID, configuration.host_gid));
-    if let Err(failure) = mapped {
+    drop((wait, host));
+    if let Err(failure) = open_gates(configuration, session, checkout.as_ref(), &go) {
         sys::kill_now(session);
         let _ = sys::reap(session, true);
         return Err(failure);
     }
     // From here on the session holds the only ends of the socket that matter.
-    sys::write_fd(go.as_raw_fd(), &[1]).step("start process 1")?;
     sys::close_raw(SOCKET);
     Ok(session)
+}
+
+/// Where process 1 waits for its parent.
+#[derive(Debug)]
+pub(crate) struct Gate(OwnedFd);
+
+impl Gate {
+    /// Waits until the parent has done one thing more. Without that the parent is gone or could not do it.
+    pub(crate) fn pass(&self) -> Result<(), Errno> {
+        match sys::read_fd(self.0.as_raw_fd(), &mut [0]) {
+            Ok(1) => Ok(()),
+            _ => Err(Errno::CHILD),
+        }
+    }
+}
+
+/// Does what process 1 cannot do for itself, in the order in which it needs it.
+fn open_gates(
+    configuration: &Configuration,
+    session: i32,
+    checkout: Option<&OwnedFd>,
+    go: &OwnedFd,
+) -> Result<(), Failure> {
+    // A session that has ended says itself why.
+    let open = || {
+        let _ = sys::write_fd(go.as_raw_fd(), &[1]);
+    };
+    map_users(session, (SESSION_ID, configuration.host_uid), (SESSION_ID, configuration.host_gid))?;
+    open();
+    let holder = checkout.map(|checkout| map_owner(configuration, checkout)).transpose()?;
+    open();
+    join_groups(configuration, &session.to_string())?;
+    open();
+    if let Some(holder) = holder {
+        let _ = sys::reap(holder, true);
+    }
+    Ok(())
+}
+
+/// Puts a process into the control groups of the session; `0` is this one.
+fn join_groups(configuration: &Configuration, process: &str) -> Result<(), Failure> {
+    for cgroup in &configuration.cgroups {
+        let path = std::ffi::OsString::from(String::from_utf8_lossy(cgroup).into_owned());
+        std::fs::write(path, process).step("join the control group")?;
+    }
+    Ok(())
 }
 
 /// Lets `inside` of a child's user namespace be `outside` here.
@@ -141,12 +184,10 @@ fn map_users(child: i32, users: (u32, u32), groups: (u32, u32)) -> Result<(), Fa
     write("gid_map", format!("{} {} 1", groups.0, groups.1)).step("map the group")
 }
 
-/// The checkout as a detached read-only mount on which its owner's files belong to the session's user: root's own
-/// identity stays out of the session, and the session can change what it was given.
-fn mapped_checkout(configuration: &Configuration) -> Result<OwnedFd, Failure> {
+/// Makes the detached mount of the checkout read-only and its owner's files the session's user's: root's own identity
+/// stays out of the session, and the session can change what it was given. Gives a process that ends, to be reaped.
+fn map_owner(configuration: &Configuration, checkout: &OwnedFd) -> Result<i32, Failure> {
     const STEP: &str = "map the owner of the checkout";
-    let path = CString::new(configuration.checkout.clone()).map_err(|_| Errno::INVAL).step(STEP)?;
-    let tree = sys::open_tree(&path, false).step("open the checkout")?;
     let owner = owner(&configuration.checkout).step("open the checkout")?;
     let (wait, go) = sys::pipe().step("make a pipe")?;
     let holder = sys::clone(sys::CLONE_NEWUSER).step("make the namespaces")?;
@@ -159,11 +200,9 @@ fn mapped_checkout(configuration: &Configuration) -> Result<OwnedFd, Failure> {
         .and_then(|()| {
             let users = std::fs::File::open(format!("/proc/{holder}/ns/user")).step(STEP)?;
             let set = sys::MOUNT_IDMAP | sys::MOUNT_RDONLY | sys::MOUNT_NOSUID | sys::MOUNT_NODEV;
-            sys::mount_setattr(tree.as_fd(), set, false, Some(users.as_fd())).step(STEP)
+            sys::mount_setattr(checkout.as_fd(), set, false, Some(users.as_fd())).step(STEP)
         });
-    drop(go);
-    let _ = sys::reap(holder, true);
-    mapped.map(|()| tree)
+    mapped.map(|()| holder)
 }
 
 fn owner(path: &[u8]) -> Result<(u32, u32), Errno> {
@@ -178,19 +217,19 @@ fn become_session(
     configuration: &Configuration,
     checkout: Option<OwnedFd>,
     host: OwnedFd,
-    wait: &OwnedFd,
+    gate: &Gate,
 ) -> i32 {
-    // Without the byte the parent is gone or could not map the user.
-    if sys::read_fd(wait.as_raw_fd(), &mut [0]) != Ok(1) {
+    if gate.pass().is_err() {
         return 1;
     }
-    match confine(configuration, checkout) {
+    match confine(configuration, checkout, gate) {
         Ok((session, jail, missing)) => serve::serve(Service {
             files: Files::Layers(&session),
             jail: &jail,
             replies: SOCKET,
             host: Some(host),
             missing: &missing,
+            gate: Some(gate),
         }),
         Err(failure) => {
             report(&failure);
@@ -202,18 +241,41 @@ fn become_session(
 fn confine(
     configuration: &Configuration,
     checkout: Option<OwnedFd>,
+    gate: &Gate,
 ) -> Result<(root::Session, Jail, Vec<Vec<u8>>), Failure> {
     sys::become_user(SESSION_ID, SESSION_ID).step("become the session's user")?;
     sys::set_dumpable(false).step("close process 1 to others")?;
     sys::die_with_parent().step("tie process 1 to its parent")?;
+    let network = Network::begin()?;
     sys::set_host_name(c"sandbox").step("name the machine")?;
-    sys::loopback_up().step("bring up the loopback interface")?;
     let mut missing = Vec::new();
-    let session = root::build(configuration, checkout, &mut missing)?;
+    let session = root::build(configuration, checkout, gate, &mut missing)?;
+    network.enter()?;
     sys::drop_bounding_set().step("drop the bounding set")?;
     sys::no_new_privileges().step("forbid new privileges")?;
-    sys::ignore_broken_pipes(true);
     let rules = rules::behind_mounts(configuration.landlock_most, &mut missing);
-    let jail = Jail::new(tier::FULL, root::WORKSPACE.to_owned(), rules, configuration.limits.clone());
+    let jail = Jail::new(configuration, root::WORKSPACE.to_owned(), rules);
     Ok((session, jail, missing))
+}
+
+/// A network namespace in the making. The kernel takes about as long for it as for everything else together, so a thread
+/// makes it meanwhile; there is no other thread before or after.
+struct Network(std::thread::JoinHandle<Result<OwnedFd, Failure>>);
+
+impl Network {
+    fn begin() -> Result<Self, Failure> {
+        const STACK_BYTES: usize = 64 << 10;
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(|| {
+            sys::new_network().step("make the network")?;
+            sys::loopback_up().step("bring up the loopback interface")
+        });
+        Ok(Self(thread.step("make the network")?))
+    }
+
+    /// Leaves the host's network for the new one.
+    fn enter(self) -> Result<(), Failure> {
+        const STEP: &str = "enter the network";
+        let made = self.0.join().map_err(|_| Errno::CHILD).step(STEP)??;
+        sys::enter_network(made.as_fd()).step(STEP)
+    }
 }

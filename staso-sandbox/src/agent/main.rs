@@ -10,12 +10,14 @@
 //! ([`container`]).
 #![no_main]
 
+mod attributes;
 mod beside;
 mod changes;
 mod command;
 mod comparison;
 mod container;
 mod copy;
+mod disk;
 mod files;
 mod filter;
 mod jail;

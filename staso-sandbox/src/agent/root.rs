@@ -8,7 +8,7 @@ use std::os::unix::fs::{OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use crate::copy::Copied;
-use crate::launch::{Failure, SESSION_ID, Step as _};
+use crate::launch::{Failure, Gate, SESSION_ID, Step as _};
 use crate::sys::{self, Errno};
 use crate::wire::Configuration;
 
@@ -40,10 +40,12 @@ const STAGES: [&str; 3] = ["/tmp", "/mnt", "/var"];
 const READ_ONLY: u64 = sys::MOUNT_RDONLY | sys::MOUNT_NOSUID | sys::MOUNT_NODEV;
 const PLAIN: std::ffi::c_ulong = sys::MS_NOSUID | sys::MS_NODEV;
 
-/// Builds the root and enters it. `missing` takes the protections that this kernel does not offer.
+/// Builds the root and enters it; the checkout is usable behind the gate. `missing` takes the protections that this kernel
+/// does not offer.
 pub(crate) fn build(
     configuration: &Configuration,
     checkout: Option<OwnedFd>,
+    gate: &Gate,
     missing: &mut Vec<Vec<u8>>,
 ) -> Result<Session, Failure> {
     sys::make_private().step("separate the mounts")?;
@@ -68,6 +70,7 @@ pub(crate) fn build(
         attach(tree, &target).step("mount a toolchain")?;
     }
     scratch(&root, configuration)?;
+    gate.pass().step("map the owner of the checkout")?;
     let session = workspace(&stage, &root, checkout, configuration, missing)?;
     forbid_nested_users(missing);
     enter(&root)?;

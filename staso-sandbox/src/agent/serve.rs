@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use crate::changes::{self, Bounds};
 use crate::comparison::Comparison;
 use crate::container;
+use crate::disk::Disk;
 use crate::files::{self, Refusal};
 use crate::filter;
 use crate::jail::Jail;
 use crate::keeper::{self, Keeper, Started, note};
-use crate::launch::{Failure, SOCKET, Step as _, report_on};
+use crate::launch::{Failure, Gate, SOCKET, Step as _, report_on};
 use crate::output::Stream;
 use crate::received::Received;
 use crate::root::Session;
@@ -86,6 +87,8 @@ pub(crate) struct Service<'a> {
     pub(crate) host: Option<OwnedFd>,
     /// Protections that are not there.
     pub(crate) missing: &'a [Vec<u8>],
+    /// What commands have to wait for.
+    pub(crate) gate: Option<&'a Gate>,
 }
 
 /// Something that is read in steps.
@@ -106,12 +109,14 @@ struct Server<'a> {
     running: Vec<Running>,
     idle: Vec<Keeper>,
     walks: Vec<Walk>,
+    /// Where no file system of its own bounds what the session writes.
+    disk: Option<Disk>,
     host_gone: bool,
 }
 
 /// Serves until the host closes the socket or ends; then this process ends, and with it everything in the session.
 pub(crate) fn serve(service: Service<'_>) -> i32 {
-    let Service { files, jail, replies, host, missing } = service;
+    let Service { files, jail, replies, host, missing, gate } = service;
     let report = |failure: &Failure| report_on(replies, failure);
     let children = match prepare(jail, replies).step("confine the helper") {
         Ok(children) => children,
@@ -133,11 +138,15 @@ pub(crate) fn serve(service: Service<'_>) -> i32 {
         running: Vec::new(),
         idle: Vec::new(),
         walks: Vec::new(),
+        disk: if jail.beside() { Disk::new(&jail.directory, jail.disk_bytes()) } else { None },
         host_gone: false,
     };
     if jail.namespaces {
-        // The host need not wait for the namespace of its first command.
+        // The host need not wait for the control groups and the namespace of its first command; the command must.
         server.send();
+    }
+    if gate.is_some_and(|gate| gate.pass().is_err()) {
+        return 1;
     }
     match Keeper::new(jail) {
         Ok(keeper) => server.idle.push(keeper),
@@ -229,12 +238,13 @@ impl Server<'_> {
         fds
     }
 
-    /// Milliseconds until the first command's time is over; -1 without one.
+    /// Milliseconds until the first command's time is over, or the disk is to be looked at; -1 without a command.
     fn next_deadline(&self) -> i32 {
         let pending = self.running.iter().filter(|command| !command.timed_out);
         let deadlines = pending.map(|command| command.deadline);
         let first = deadlines.chain(self.running.iter().filter_map(|command| command.impatient)).min();
         let Some(first) = first else { return -1 };
+        let first = self.disk.as_ref().map_or(first, |disk| first.min(disk.next()));
         let left = first.saturating_duration_since(Instant::now()).as_millis().saturating_add(1);
         i32::try_from(left).unwrap_or(i32::MAX)
     }
@@ -251,6 +261,10 @@ impl Server<'_> {
         {
             command.impatient = None;
             sys::kill_now(command.keeper.pid);
+        }
+        let writing = !self.running.is_empty();
+        if writing && self.disk.as_mut().is_some_and(Disk::grew_too_large) {
+            self.running.iter_mut().for_each(Running::kill);
         }
     }
 
@@ -480,7 +494,7 @@ impl Walk {
 impl Server<'_> {
     /// Ends everything, where the kernel does not when this process ends.
     fn end(self) {
-        if self.jail.namespaces || self.jail.contained {
+        if !self.jail.beside() {
             return;
         }
         let Self { running, idle, .. } = self;

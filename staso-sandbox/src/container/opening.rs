@@ -215,7 +215,7 @@ fn configuration(options: &ContainerOptions, spec: &SandboxSpec) -> Configuratio
     let limits = &spec.limits;
     Configuration {
         tier: tier::CONTAINER,
-        landlock_most: u32::MAX,
+        landlock_most: options.landlock_most.unwrap_or(u32::MAX),
         limits: Limits {
             data_bytes: limits.memory_bytes,
             // The engine bounds the container.

@@ -25,6 +25,9 @@ pub struct ContainerOptions {
     /// Processor time that all processes of a session together may use, in thousandths of one processor. Default no bound
     /// but that of [`SandboxLimits::cpu_seconds`](staso_core::sandbox::SandboxLimits::cpu_seconds).
     pub cpu_millis: Option<u32>,
+    /// The latest version of Landlock's interface that is used; 0 is none. Setting it is for tests of what an older
+    /// kernel would give. Default is all that the kernel has.
+    pub landlock_most: Option<u32>,
     /// Largest checkout, in bytes. It is copied into the memory of every session. Default 1 GiB.
     pub checkout_bytes: u64,
 }
@@ -40,6 +43,7 @@ impl ContainerOptions {
             tmp_bytes: 256 << 20,
             open_files: 4_096,
             cpu_millis: None,
+            landlock_most: None,
             checkout_bytes: 1 << 30,
         }
     }
@@ -76,6 +80,13 @@ impl ContainerOptions {
     #[must_use]
     pub const fn with_cpu_millis(mut self, millis: u32) -> Self {
         self.cpu_millis = Some(millis);
+        self
+    }
+
+    /// Sets the latest version of Landlock's interface that is used; 0 is none.
+    #[must_use]
+    pub const fn with_landlock_at_most(mut self, abi: u32) -> Self {
+        self.landlock_most = Some(abi);
         self
     }
 

@@ -43,6 +43,15 @@ enum Controller {
     Pids,
 }
 
+impl Controller {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Pids => "pids",
+        }
+    }
+}
+
 impl Cgroups {
     /// Makes the groups of a session. `in_memory` are the bytes that its file systems may take. Bounds that cannot be set
     /// are named in `missing`.
@@ -70,6 +79,7 @@ impl Cgroups {
             remove_abandoned(&parent.path);
             let path = parent.path.join(name);
             let known = self.groups.iter().any(|group| group.path == path);
+            enable(&parent, controller);
             if !known && fs::create_dir(&path).is_err() {
                 continue;
             }
@@ -155,18 +165,32 @@ impl Drop for Cgroups {
 struct Parent {
     path: PathBuf,
     version: u8,
+    /// Whether it is the host's own group or just above it, and so what a service manager may have handed to the host.
+    delegated: bool,
+}
+
+/// Lets groups below bound what the controller counts. A service manager hands a group over without doing so; where the
+/// host may not, or the group has processes of its own, the limits cannot be set later.
+fn enable(parent: &Parent, controller: Controller) {
+    if parent.version < 2 || !parent.delegated {
+        return;
+    }
+    let name = controller.name();
+    let control = parent.path.join("cgroup.subtree_control");
+    let enabled = fs::read_to_string(&control).unwrap_or_default();
+    if !enabled.split_whitespace().any(|on| on == name) {
+        let file = fs::OpenOptions::new().write(true).open(control);
+        drop(file.and_then(|mut file| io::Write::write_all(&mut file, format!("+{name}").as_bytes())));
+    }
 }
 
 /// Where a group for the controller may be made, best first.
 fn parents(controller: Controller) -> Vec<Parent> {
-    let name = match controller {
-        Controller::Memory => "memory",
-        Controller::Pids => "pids",
-    };
+    let name = controller.name();
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     if let (Some(mount), Some(path)) = (mount_point(&mounts, "cgroup", Some(name)), own_path(&own, name)) {
-        return vec![Parent { path: mount.join(path), version: 1 }];
+        return vec![Parent { path: mount.join(path), version: 1, delegated: true }];
     }
     let (Some(mount), Some(path)) = (mount_point(&mounts, "cgroup2", None), own_path(&own, "")) else {
         return Vec::new();
@@ -174,7 +198,9 @@ fn parents(controller: Controller) -> Vec<Parent> {
     // A group with processes of its own cannot bound its children: one of the groups above may.
     let own = mount.join(path);
     let above = own.ancestors().take_while(|path| path.starts_with(&mount));
-    above.map(|path| Parent { path: path.to_path_buf(), version: 2 }).collect()
+    let parent =
+        |(steps, path): (usize, &Path)| Parent { path: path.to_path_buf(), version: 2, delegated: steps < 2 };
+    above.enumerate().map(parent).collect()
 }
 
 /// Where a control-group file system is mounted: the fifth field; its kind and options follow the dash.
@@ -234,8 +260,11 @@ fn end_processes(group: &Path) {
 /// Removes the groups of hosts that are no more.
 fn remove_abandoned(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
+    // To look for this process once for each of its sessions would make opening many of them slow.
+    let own = owner::own_prefix();
+    let abandoned = |name: &str| !name.starts_with(&own) && owner::is_abandoned(name);
     for entry in entries.flatten() {
-        if entry.file_name().to_str().is_some_and(owner::is_abandoned) {
+        if entry.file_name().to_str().is_some_and(abandoned) {
             end_processes(&entry.path());
             drop(fs::remove_dir(entry.path()));
         }

@@ -1,16 +1,17 @@
 //! The helper program as something that can be executed.
 #![expect(
     unsafe_code,
-    reason = "the standard library has no sealed memory files, no effective user and no signals"
+    reason = "the standard library has no sealed memory files, no effective user, no signals and no wait with a limit"
 )]
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::fd::{AsRawFd as _, FromRawFd as _};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::program::PROGRAM;
 
@@ -117,6 +118,34 @@ pub(super) fn kill(pid: i32) {
     }
 }
 
+/// Waits until a child has ended, which leaves it to be reaped; whether it has.
+pub(super) fn ended_within(child: u32, limit: Duration) -> io::Result<bool> {
+    let no_flags: libc::c_uint = 0;
+    // SAFETY: takes no pointers.
+    let raw = unsafe { libc::syscall(libc::SYS_pidfd_open, child, no_flags) };
+    let raw = RawFd::try_from(raw).map_err(io::Error::other)?;
+    if raw < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel just made this descriptor for us.
+    let process = unsafe { OwnedFd::from_raw_fd(raw) };
+    let deadline = Instant::now() + limit;
+    loop {
+        // Rounded up: what is left of a millisecond is waited for as well.
+        let left = deadline.saturating_duration_since(Instant::now()).as_micros().div_ceil(1000);
+        let mut entry = libc::pollfd { fd: process.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: there is one entry, and it lives through the call.
+        match unsafe { libc::poll(&raw mut entry, 1, i32::try_from(left).unwrap_or(i32::MAX)) } {
+            0 => return Ok(false),
+            1 => return Ok(true),
+            _ => match io::Error::last_os_error() {
+                error if error.kind() == io::ErrorKind::Interrupted => {}
+                error => return Err(error),
+            },
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,6 +167,20 @@ mod tests {
         assert_eq!((file.is_on_disk(), answer(&file)), (true, Some(2)));
         drop(file);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn waiting_ends_with_the_child_or_with_the_time() {
+        let limit = Duration::from_millis(20);
+        let mut child = Command::new("sleep").arg("600").spawn().unwrap();
+        let start = Instant::now();
+        let early = ended_within(child.id(), limit).unwrap();
+        let waited = start.elapsed();
+        child.kill().unwrap();
+        assert!(!early && waited >= limit, "{waited:?}");
+        assert!(ended_within(child.id(), Duration::from_secs(60)).unwrap());
+        child.wait().unwrap();
+        assert!(ended_within(child.id(), limit).is_err(), "nobody waits for a process that is not there");
     }
 
     #[test]

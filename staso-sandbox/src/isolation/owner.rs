@@ -5,12 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 const PREFIX: &str = "staso-sandbox-";
 
-/// A name that no other session has: with the start time of this process, because process numbers come again.
+/// A name that no other session has.
 pub(super) fn new_name() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
+    format!("{}{}", own_prefix(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// How all names of this host begin: with the start time of this process, because process numbers come again.
+pub(super) fn own_prefix() -> String {
     let pid = std::process::id();
-    let started = start_time(pid).unwrap_or(0);
-    format!("{PREFIX}{pid}-{started}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
+    format!("{PREFIX}{pid}-{}-", start_time(pid).unwrap_or(0))
 }
 
 /// Whether the name is one of a host that is no more.

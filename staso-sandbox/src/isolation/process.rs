@@ -5,18 +5,16 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::cgroup::Cgroups;
 use super::directory::SessionDirectory;
-use super::helper::Executable;
+use super::helper::{Executable, ended_within};
 
 /// How long the helper may take to end by itself after its socket was closed.
 const PATIENCE: Duration = Duration::from_secs(1);
-const FIRST_PAUSE: Duration = Duration::from_micros(100);
-const LONGEST_PAUSE: Duration = Duration::from_millis(5);
 
 /// A running helper. Dropping it waits for its end on a thread of its own, kills it if need be, and removes its control
 /// groups and its directory. Close the socket first: that is what tells the helper to end.
@@ -33,10 +31,7 @@ impl HelperProcess {
     ///
     /// Nothing runs between fork and exec, so that the standard library can start the process without copying the host's
     /// page tables: the time does not grow with the host's memory.
-    pub(super) fn start(
-        cgroups: Cgroups,
-        directory: Option<SessionDirectory>,
-    ) -> io::Result<(Self, UnixStream)> {
+    pub(super) fn start(directory: Option<SessionDirectory>) -> io::Result<(Self, UnixStream)> {
         let executable = Executable::new()?;
         let (helper, host) = match spawn(&executable) {
             // Memory that may not be executed shows only here.
@@ -47,7 +42,12 @@ impl HelperProcess {
         };
         host.set_nonblocking(true)?;
         let (gone, _) = watch::channel(false);
-        Ok((Self { child: Some(helper), cgroups: Some(cgroups), directory, gone }, host))
+        Ok((Self { child: Some(helper), cgroups: None, directory, gone }, host))
+    }
+
+    /// Removes the control groups after the helper's end.
+    pub(super) fn outlive(&mut self, cgroups: Cgroups) {
+        self.cgroups = Some(cgroups);
     }
 
     /// Turns true when nothing of the helper is left.
@@ -88,15 +88,8 @@ struct End {
 
 impl End {
     fn wait(&mut self) {
-        let deadline = Instant::now() + PATIENCE;
-        let mut pause = FIRST_PAUSE;
-        while let Ok(None) = self.child.try_wait() {
-            if Instant::now() >= deadline {
-                break;
-            }
-            thread::sleep(pause);
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
+        // A host without a free descriptor cannot wait with a limit: it kills at once.
+        drop(ended_within(self.child.id(), PATIENCE));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Opening a session on this machine.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -78,12 +79,14 @@ const fn tier_name(tier: IsolationTier) -> &'static str {
     }
 }
 
-/// A helper that was started and not yet told what to build.
+/// A helper that was started and told what to build.
 struct Started {
     helper: HelperProcess,
     socket: std::os::unix::net::UnixStream,
     oom: OomWatch,
     configuration: Configuration,
+    /// What the helper was not told yet.
+    untold: Vec<u8>,
     missing: Vec<String>,
 }
 
@@ -96,9 +99,9 @@ async fn build(
     let (own_options, own_spec) = (options.clone(), spec.clone());
     let started = tokio::task::spawn_blocking(move || start(&own_options, &own_spec, tier)).await;
     let started = started.map_err(|error| backend("starting the helper", error))??;
-    let Started { helper, socket, oom, configuration, missing } = started;
+    let Started { helper, socket, oom, configuration, untold, missing } = started;
     let mut socket = UnixStream::from_std(socket).map_err(|error| backend("starting the helper", error))?;
-    let ready = handshake(&mut socket, &configuration, spec.min_tier).await?;
+    let ready = handshake(&mut socket, &untold, spec.min_tier).await?;
     let (gone, stop) = (helper.gone(), CancellationToken::new());
     let (reading, writing) = socket.into_split();
     let connection = Arc::new(Connection::start(reading, writing, helper, stop.clone()));
@@ -136,15 +139,23 @@ fn start(
         Some(_) => 0,
         None => spec.limits.disk_bytes.saturating_add(options.tmp_bytes.saturating_mul(5) / 4),
     };
-    let mut missing = Vec::new();
-    let cgroups = Cgroups::create(&spec.limits, in_memory, &mut missing);
-    let oom = cgroups.oom_watch();
-    let configuration = configuration(options, spec, tier, &cgroups, directory.as_ref());
-    let (helper, socket) = HelperProcess::start(cgroups, directory).map_err(|error| match error.kind() {
+    let place = directory.as_ref().map(|directory| directory.path().to_owned());
+    let (mut helper, socket) = HelperProcess::start(directory).map_err(|error| match error.kind() {
         std::io::ErrorKind::Unsupported => unavailable(spec.min_tier, &error.to_string(), None),
         _ => backend("starting the helper", error),
     })?;
-    Ok(Started { helper, socket, oom, configuration, missing })
+    // The kernel loads the helper meanwhile.
+    let mut missing = Vec::new();
+    let cgroups = Cgroups::create(&spec.limits, in_memory, &mut missing);
+    let oom = cgroups.oom_watch();
+    let configuration = configuration(options, spec, tier, &cgroups, place.as_deref());
+    helper.outlive(cgroups);
+    // What fits into the socket, which is nearly always all of it, need not wait for another thread.
+    let mut untold = configuration.encode();
+    if let Ok(told) = (&socket).write(&untold) {
+        untold.drain(..told);
+    }
+    Ok(Started { helper, socket, oom, configuration, untold, missing })
 }
 
 fn session_directory(
@@ -161,7 +172,7 @@ fn configuration(
     spec: &SandboxSpec,
     tier: IsolationTier,
     cgroups: &Cgroups,
-    directory: Option<&SessionDirectory>,
+    directory: Option<&Path>,
 ) -> Configuration {
     let bytes = |path: &Path| path.as_os_str().as_bytes().to_vec();
     let (uid, gid) = effective_ids();
@@ -177,7 +188,7 @@ fn configuration(
             IsolationTier::None => tier::NONE,
         },
         landlock_most: options.landlock_most.unwrap_or(u32::MAX),
-        directory: directory.map(|directory| bytes(directory.path())).unwrap_or_default(),
+        directory: directory.map(bytes).unwrap_or_default(),
         host_pid: std::process::id(),
         privileged,
         host_uid,
@@ -224,14 +235,14 @@ struct Ready {
     landlock_abi: u32,
 }
 
-/// Sends the configuration and waits for the helper to be ready.
+/// Sends the rest of the configuration and waits for the helper to be ready.
 async fn handshake(
     socket: &mut UnixStream,
-    configuration: &Configuration,
+    untold: &[u8],
     wanted: IsolationTier,
 ) -> Result<Ready, SandboxError> {
     let failed = |error| backend("starting the helper", error);
-    socket.write_all(&configuration.encode()).await.map_err(failed)?;
+    socket.write_all(untold).await.map_err(failed)?;
     let mut buffer = Vec::new();
     loop {
         let frame = wire::split_frame(&buffer).map_err(|_| SandboxError::Closed)?;

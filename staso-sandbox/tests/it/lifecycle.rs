@@ -4,14 +4,19 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use staso_core::sandbox::{ExecRequest, Sandbox as _, SandboxError, SandboxSession, SandboxSpec};
 use staso_sandbox::{LocalSandbox, LocalSandboxOptions, ReadOnlyMount};
+use tokio::sync::Barrier;
 
 use crate::host::{Host, ancestors, children_of, eventually, processes_with};
 
+/// Sessions at the same time.
+const AT_ONCE: usize = 64;
 const SOON: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(60);
 const HOST_MARK: &str = "STASO_TEST_CHECKOUT";
 
 /// Starts a command with a daemon that can be found from outside by its argument.
@@ -84,7 +89,8 @@ async fn a_host_that_waits_to_be_killed() {
     std::future::pending::<()>().await;
 }
 
-fn own_variable(name: &str) -> Option<PathBuf> {
+/// A variable of this process's environment.
+pub(crate) fn own_variable(name: &str) -> Option<PathBuf> {
     let all = fs::read("/proc/self/environ").unwrap();
     all.split(|byte| *byte == 0).find_map(|entry| {
         std::str::from_utf8(entry).ok()?.strip_prefix(name)?.strip_prefix('=').map(PathBuf::from)
@@ -156,14 +162,18 @@ async fn thirty_sessions_leave_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_sessions_and_commands_run_at_the_same_time() {
-    let host = std::sync::Arc::new(Host::new());
-    let tasks = (0..16).map(|number| {
-        let host = std::sync::Arc::clone(&host);
+    let host = Arc::new(Host::new());
+    let mark = format!("81{}.1", std::process::id());
+    let all_open = Arc::new(Barrier::new(AT_ONCE));
+    let tasks = (0..AT_ONCE).map(|number| {
+        let (host, all_open, mark) = (Arc::clone(&host), Arc::clone(&all_open), mark.clone());
         tokio::spawn(async move {
             let session = host.open().await;
+            tokio::time::timeout(PATIENCE, all_open.wait()).await.expect("all of them open");
             let (session, host) = (&*session, &*host);
             let text = number.to_string();
-            let (quick, slow) = (["echo", text.as_str()], ["sh", "-c", "sleep 0.1; echo b"]);
+            let script = format!("setsid sleep {mark} & sleep 0.1; echo b");
+            let (quick, slow) = (["echo", text.as_str()], ["sh", "-c", script.as_str()]);
             let (one, two) = tokio::join!(host.run(session, &quick), host.run(session, &slow));
             session.close().await.unwrap();
             (String::from_utf8(one.stdout).unwrap() == format!("{number}\n")) && two.stdout == b"b\n"
@@ -172,6 +182,7 @@ async fn many_sessions_and_commands_run_at_the_same_time() {
     for task in tasks.collect::<Vec<_>>() {
         assert!(task.await.unwrap());
     }
+    assert!(processes_with(&mark).is_empty(), "closed means gone");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

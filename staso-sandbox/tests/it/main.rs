@@ -5,10 +5,14 @@ mod agent_fixer;
 mod conformance;
 #[cfg(feature = "container")]
 mod container;
+#[cfg(all(feature = "escape-suite", target_os = "linux"))]
 mod escape;
+mod flood;
 mod host;
+mod layers;
 mod lifecycle;
 mod project_tests;
 mod scratch;
+mod tiers;
 mod tools;
 mod tools_memory;

@@ -7,9 +7,10 @@ use staso_core::id::{BranchName, CommitId};
 use staso_core::run::RunContext;
 use staso_core::vcs::{ChangeSet, FileEdit, NewContent, TreeEntryKind, VcsError};
 
+use super::check::lfs;
 use super::target::Target;
 use crate::error;
-use crate::git::{self, GitRepository, LFS_MAX_BYTES};
+use crate::git::{self, GitRepository, LFS_MAX_BYTES, holds_lfs_pointer};
 use crate::github::tree::{Depth, Directory, Entry, encode};
 
 const OPERATION: &str = "reading a tree";
@@ -32,6 +33,14 @@ struct Found {
     mode: i32,
     id: Oid,
     size_bytes: u64,
+    /// Whether it stands for a file that Git LFS keeps, where that was looked at.
+    is_lfs_pointer: Option<bool>,
+}
+
+impl Found {
+    const fn is_file(&self) -> bool {
+        matches!(self.mode, FILE | EXECUTABLE)
+    }
 }
 
 /// How an edit stands to a tree.
@@ -104,6 +113,11 @@ impl Listing {
                 open.push_back((path, repository.git().find_tree(id).map_err(fail)?));
             }
         }
+        for edit in &changes.edits {
+            if let Some(entry) = listing.0.get_mut(edit.path.as_str()).filter(|entry| entry.is_file()) {
+                entry.is_lfs_pointer = Some(holds_lfs_pointer(repository, entry.id)?);
+            }
+        }
         Ok(listing)
     }
 
@@ -139,7 +153,7 @@ impl Listing {
                 directories.push((path, entry.id));
             } else if needed.0.contains(path.rsplit_once('/').map_or("", |(directory, _)| directory)) {
                 let Entry { mode, id, size_bytes, .. } = entry;
-                self.0.insert(path, Found { mode, id, size_bytes });
+                self.0.insert(path, Found { mode, id, size_bytes, is_lfs_pointer: None });
             }
         }
         directories
@@ -179,7 +193,8 @@ impl Listing {
             if let Some(new) = &edit.after {
                 let mode = if new.executable { EXECUTABLE } else { FILE };
                 let (id, size_bytes) = (content_id(new)?, new.bytes.len() as u64);
-                after.0.insert(edit.path.to_string(), Found { mode, id, size_bytes });
+                let found = Found { mode, id, size_bytes, is_lfs_pointer: None };
+                after.0.insert(edit.path.to_string(), found);
             }
         }
         Ok(Some(after))
@@ -199,12 +214,9 @@ impl Listing {
         before && edit.after.as_ref().is_none_or(|new| !new.executable)
     }
 
-    /// The blob of an edit's file when it may be a pointer to Git LFS: attributes stand above it, and it is that small.
+    /// The blob of an edit's file when it may be a pointer to Git LFS: nobody has looked, and it is that small.
     pub(super) fn possible_lfs_pointer(&self, edit: &FileEdit) -> Option<String> {
-        let found = self.0.get(edit.path.as_str())?;
-        if !self.0.keys().any(|path| path.rsplit('/').next() == Some(".gitattributes")) {
-            return None;
-        }
+        let found = self.0.get(edit.path.as_str()).filter(|found| found.is_lfs_pointer.is_none())?;
         (LFS_MIN_BYTES..=LFS_MAX_BYTES).contains(&found.size_bytes).then(|| found.id.to_string())
     }
 
@@ -221,6 +233,9 @@ impl Listing {
             Some(Some(TreeEntryKind::Symlink)) => return refuse("a symbolic link"),
             Some(Some(TreeEntryKind::Submodule)) => return refuse("another repository"),
             _ => {}
+        }
+        if current.is_some_and(|found| found.is_lfs_pointer == Some(true)) {
+            return Err(lfs(&edit.path));
         }
         let current = current.map(|found| (found.id, found.mode == EXECUTABLE));
         let wanted = edit.after.as_ref().map(|new| Ok::<_, VcsError>((content_id(new)?, new.executable)));

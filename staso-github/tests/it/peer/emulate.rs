@@ -5,14 +5,16 @@
 //! a branch, bodies have no limit, an unknown token may do everything, also in private repositories, a JWT may live as long
 //! as it likes, refusals say "Forbidden" alone, an empty repository has 404 where GitHub has 409, an archived one takes writes,
 //! a pull request stays open when its branch goes or when its base has got its commits.
-//! Not there: git, tarballs, rules, GraphQL, ETags, revoking tokens, moved repositories.
+//! Not there: git, tarballs, blobs as raw bytes, rules, GraphQL, ETags, revoking tokens, moved repositories.
 //!
-//! Ids agree with git's because names, addresses, dates with their zone and messages of commits are given as they are.
+//! It stands beside a git server: [`Emulate::in_step`] copies what is made on the one to the other, before its maker is
+//! answered. Ids agree with git's because names, addresses, dates with their zone and messages of commits are given as they are.
 //! Commits that are signed, have other headers, or whose message lacks its last line end cannot be made there.
 
 use std::collections::HashSet;
+use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -26,6 +28,8 @@ use tokio::sync::Mutex;
 
 use super::ask::ask;
 use super::environment::started;
+use super::fault::FaultProxy;
+use super::git_http::GitHttp;
 
 /// The account that installed the app.
 pub(crate) const OWNER: &str = "acme";
@@ -43,7 +47,7 @@ pub(crate) struct Emulate {
     /// PEM of the app's private key, PKCS#1.
     pub(crate) app_key: String,
     name: String,
-    /// Objects that are there.
+    /// Objects that are on both sides.
     known: Arc<Mutex<HashSet<String>>>,
 }
 
@@ -121,6 +125,73 @@ impl Emulate {
         answer["sha"].as_str().expect("an id").to_owned()
     }
 
+    /// From now on what is pushed to the repository of this name on the server, and branches that are made here through the
+    /// proxy, are on both sides before their makers are answered.
+    pub(crate) async fn in_step(&self, server: &GitHttp, api: &FaultProxy) {
+        let bare = server.repository(&self.full_name());
+        self.follow(&bare).await;
+        let emulate = self.clone();
+        server.after_push(Arc::new(move |bare| {
+            let emulate = emulate.clone();
+            Box::pin(async move { emulate.follow(&bare).await })
+        }));
+        let emulate = self.clone();
+        api.after_branch(Arc::new(move || {
+            let (emulate, bare) = (emulate.clone(), bare.clone());
+            Box::pin(async move { emulate.lead(&bare).await })
+        }));
+    }
+
+    /// Brings branches that git does not have to a real repository, their newest commits with all objects. git makes them
+    /// again from what is told of them, and has to come to the same ids.
+    async fn lead(&self, repository: &Path) {
+        let mut known = self.known.lock().await;
+        let here = git(repository, &["for-each-ref", "--format=%(refname)", "refs/heads"]);
+        let (_, there) = self.get("/git/matching-refs/heads/").await;
+        for one in there.as_array().into_iter().flatten() {
+            let (name, commit) = (text(&one["ref"]), text(&one["object"]["sha"]));
+            if here.lines().any(|here| here == name) {
+                continue;
+            }
+            if known.insert(commit.to_owned()) {
+                self.bring(repository, commit, &mut known).await;
+            }
+            git(repository, &["update-ref", name, commit, ""]);
+        }
+    }
+
+    /// A commit whose parents are there.
+    async fn bring(&self, repository: &Path, commit: &str, known: &mut HashSet<String>) {
+        let (_, facts) = self.get(&format!("/git/commits/{commit}")).await;
+        let (_, tree) = self.get(&format!("/git/trees/{}?recursive=1", text(&facts["tree"]["sha"]))).await;
+        let mut entries = String::new();
+        for entry in tree["tree"].as_array().into_iter().flatten().filter(|entry| entry["type"] != "tree") {
+            let sha = text(&entry["sha"]);
+            if entry["type"] == "blob" && known.insert(sha.to_owned()) {
+                let (_, blob) = self.get(&format!("/git/blobs/{sha}")).await;
+                let bytes = STANDARD.decode(text(&blob["content"])).expect("base64");
+                assert_eq!(git_with(repository, &["hash-object", "-w", "--stdin"], &[], &bytes), sha);
+            }
+            entries.push_str(&format!("{} {sha}\t{}\0", text(&entry["mode"]), text(&entry["path"])));
+        }
+        let index = tempfile::tempdir().expect("a temporary directory");
+        let index =
+            [("GIT_INDEX_FILE".to_owned(), index.path().join("index").to_string_lossy().into_owned())];
+        git_with(repository, &["update-index", "-z", "--index-info"], &index, entries.as_bytes());
+        let tree = git_with(repository, &["write-tree"], &index, &[]);
+        let mut arguments = vec!["commit-tree", &tree];
+        for parent in facts["parents"].as_array().into_iter().flatten() {
+            arguments.extend(["-p", text(&parent["sha"])]);
+        }
+        let who = ["AUTHOR", "COMMITTER"].into_iter().flat_map(|role| {
+            let facts = &facts[role.to_lowercase()];
+            ["name", "email", "date"]
+                .map(|fact| (format!("GIT_{role}_{}", fact.to_uppercase()), text(&facts[fact]).to_owned()))
+        });
+        let message = format!("{}\n", text(&facts["message"]).trim_end_matches('\n'));
+        assert_eq!(git_with(repository, &arguments, &who.collect::<Vec<_>>(), message.as_bytes()), commit);
+    }
+
     /// Brings branches of a real repository over: new commits with all their objects, new and moved branches, and takes
     /// away those that are gone. The ids are those of git.
     pub(crate) async fn follow(&self, repository: &Path) {
@@ -167,7 +238,7 @@ impl Emulate {
             let mut word = || words.next().expect("mode, type and id");
             let (mode, kind, sha) = (word(), word(), word());
             if kind == "blob" && known.insert(sha.to_owned()) {
-                let bytes = git_bytes(repository, &["cat-file", "blob", sha]);
+                let bytes = git_bytes(repository, &["cat-file", "blob", sha], &[], &[]);
                 let blob = json!({"content": STANDARD.encode(bytes), "encoding": "base64"});
                 assert_eq!(self.make("blobs", &blob).await, sha);
             }
@@ -197,21 +268,40 @@ impl Emulate {
     }
 }
 
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("a text: {value}"))
+}
+
 fn git(repository: &Path, arguments: &[&str]) -> String {
-    let output = git_bytes(repository, arguments);
+    git_with(repository, arguments, &[], &[])
+}
+
+fn git_with(repository: &Path, arguments: &[&str], environment: &[(String, String)], input: &[u8]) -> String {
+    let output = git_bytes(repository, arguments, environment, input);
     String::from_utf8(output).expect("UTF-8").trim_end_matches('\n').to_owned()
 }
 
-fn git_bytes(repository: &Path, arguments: &[&str]) -> Vec<u8> {
-    let output = Command::new("git")
+fn git_bytes(
+    repository: &Path,
+    arguments: &[&str],
+    environment: &[(String, String)],
+    input: &[u8],
+) -> Vec<u8> {
+    let mut child = Command::new("git")
         .arg("-C")
         .arg(repository)
         .args(["-c", "safe.directory=*"])
         .args(arguments)
+        .envs(environment.iter().cloned())
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_CONFIG_SYSTEM", "/dev/null")
-        .output()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .expect("git is installed");
+    child.stdin.take().expect("a pipe").write_all(input).expect("git reads all of it");
+    let output = child.wait_with_output().expect("a child");
     assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }

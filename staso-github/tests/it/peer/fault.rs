@@ -4,18 +4,20 @@
 //! itself is never a success.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::body::Body;
+use futures_util::future::BoxFuture;
+use hyper::Method;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::{Semaphore, watch};
 
 use super::ask::ask;
 use super::server::{Answer, Exchange, Handler, Reply, Server};
 
-/// Headers that are between two neighbours.
 const HOP: [&str; 6] = ["connection", "content-length", "expect", "host", "keep-alive", "transfer-encoding"];
 
 /// What goes wrong.
@@ -148,12 +150,22 @@ pub(crate) struct Passed {
     pub(crate) carried_out: Option<u16>,
 }
 
-#[derive(Debug, Default)]
+/// What happens after the server behind was asked for a branch, before anyone is answered.
+pub(crate) type AfterBranch = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
+
+#[derive(Default)]
 struct State {
     plans: Vec<Plan>,
     log: Vec<Passed>,
     origin: String,
     secrets: BTreeSet<String>,
+    after_branch: Option<AfterBranch>,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("plans", &self.plans).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -210,6 +222,11 @@ impl FaultProxy {
         let name = fault.name();
         self.inject(Plan::new(fault).after(at));
         (at, name)
+    }
+
+    /// Something else learns of branches that are made here before the one who made them does.
+    pub(crate) fn after_branch(&self, then: AfterBranch) {
+        self.proxy.state().after_branch = Some(then);
     }
 
     /// No more faults.
@@ -312,6 +329,11 @@ impl Proxy {
         self.under_way.send_modify(|count| *count += 1);
         let task = tokio::spawn(async move {
             let answer = self.forward(&request).await;
+            let makes_a_branch = request.method == Method::POST && request.path.ends_with("/git/refs");
+            let then = self.state().after_branch.clone().filter(|_| makes_a_branch);
+            if let Some(then) = then {
+                then().await;
+            }
             if let Some(answer) = &answer {
                 self.keep_secrets(&request, answer);
             }
@@ -355,7 +377,8 @@ impl Proxy {
     }
 }
 
-fn between(headers: &HeaderMap) -> HeaderMap {
+/// The headers that are not between two neighbours alone.
+pub(super) fn between(headers: &HeaderMap) -> HeaderMap {
     let kept = headers.iter().filter(|(name, _)| !HOP.contains(&name.as_str()));
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }

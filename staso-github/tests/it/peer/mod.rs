@@ -7,11 +7,12 @@
 //! | [`recorded`] | what api.github.com answered, headers too, in 2017 and later | ids, dates and tokens are normalised; a scenario is played once |
 //! | [`git_http`] | git's protocol, hooks, settings, ids | texts of 401, 403 and 404; no rules of branches but hooks; bodies in memory |
 //! | [`emulate`] | state, apps, tokens, permissions, git's ids | see there |
+//! | [`files`], before the former | bytes of files and archives, from `emulate` and git | an archive is answered, where GitHub leads to another host |
 //! | [`prism`] | a second opinion on every request | see there |
 //! | [`fault`] | what breaks on the way | it only breaks |
 //! | [`script`] | bytes | all of it is the test's own |
 //!
-//! The first four and the last two are in process and always run. `.ci/peers` starts the others, from npm packages.
+//! All but `emulate` and `prism` are in process and always run. `.ci/peers` starts these two, from npm packages.
 
 pub(crate) mod ask;
 pub(crate) mod choice;
@@ -20,6 +21,7 @@ pub(crate) mod description;
 pub(crate) mod emulate;
 pub(crate) mod environment;
 pub(crate) mod fault;
+pub(crate) mod files;
 pub(crate) mod git_http;
 pub(crate) mod graphql;
 pub(crate) mod official;

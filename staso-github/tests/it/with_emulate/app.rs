@@ -4,6 +4,7 @@ use staso_core::conformance::vcs::{self, VcsFixture as _};
 use staso_core::vcs::{
     Access, ChangeSet, FileContent, FileEdit, NewContent, ProposeRequest, VcsProvider as _,
 };
+use staso_github::{CodeAccess, CommitMode, GitHubOptions};
 
 use super::forge::Forge;
 use crate::fixture::{branch, path};
@@ -12,7 +13,7 @@ use crate::peer::environment::say;
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_goes_from_a_trace_to_one_pull_request() {
     let Some(forge) = Forge::start().await else { return };
-    let (provider, ctx) = (forge.provider(), forge.context());
+    let (provider, ctx) = (forge.provider(GitHubOptions::default()), forge.context());
     let requests = || forge.api.log().len();
     let repository = provider.resolve(&forge.git.source(), &ctx).await.unwrap().repository;
     provider.preflight(&repository, Access::Propose, &ctx).await.unwrap();
@@ -46,7 +47,30 @@ async fn an_app_goes_from_a_trace_to_one_pull_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_provider_conforms() {
     let Some(forge) = Forge::start().await else { return };
-    vcs::all(&forge.provider(), &forge).await;
+    vcs::all(&forge.provider(GitHubOptions::default()), &forge).await;
     forge.git.assert_sound();
     say("RAN: the conformance suite of providers on emulate and git");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_provider_conforms_with_commits_by_api() {
+    let Some(forge) = Forge::start().await else { return };
+    let options = GitHubOptions::default().with_commit_mode(CommitMode::Api);
+    vcs::all(&forge.provider(options), &forge).await;
+    forge.git.assert_sound();
+    assert!(
+        forge.server.seen().iter().all(|seen| !seen.target.contains("receive-pack")),
+        "nothing is pushed"
+    );
+    say("RAN: the conformance suite of providers with commits by API on emulate and git");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_provider_conforms_without_git() {
+    let Some(forge) = Forge::start().await else { return };
+    let options = GitHubOptions::default().with_commit_mode(CommitMode::Api);
+    vcs::all(&forge.provider(options.with_code_access(CodeAccess::Api)), &forge).await;
+    forge.git.assert_sound();
+    assert!(forge.server.seen().is_empty(), "git is not asked");
+    say("RAN: the conformance suite of providers through the API alone on emulate");
 }

@@ -1,7 +1,6 @@
 //! A repository that is served by git and by `emulate`, in step.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,13 +13,15 @@ use staso_core::id::{BranchName, CommitId};
 use staso_core::run::RunContext;
 use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::NewContent;
-use staso_github::{AppCredentials, ClientOptions, GitHub, GitHubAuth, GitHubEndpoints};
+use staso_github::{AppCredentials, ClientOptions, GitHub, GitHubAuth, GitHubEndpoints, GitHubOptions};
 
 use crate::fixture::GitFixture;
 use crate::peer::clock::wall_context;
 use crate::peer::emulate::{APP_ID, Emulate};
 use crate::peer::fault::FaultProxy;
+use crate::peer::files::with_files;
 use crate::peer::git_http::GitHttp;
+use crate::peer::server::Server;
 
 /// The repository, and who serves it.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(crate) struct Forge {
     pub(crate) emulate: Emulate,
     /// In front of the API: its log counts requests.
     pub(crate) api: FaultProxy,
+    /// Behind the former, in front of `emulate`.
+    _files: Server,
 }
 
 impl Forge {
@@ -41,27 +44,22 @@ impl Forge {
         git.repository = server.host(&emulate.full_name(), &git.repository);
         let host = server.origin().replace("http://", "https://");
         let git = git.recorded_as(&format!("{host}/{}", emulate.full_name()));
-        emulate.follow(&git.repository).await;
-        server.after_push(Arc::new({
-            let emulate = emulate.clone();
-            move |bare| {
-                let emulate = emulate.clone();
-                Box::pin(async move { emulate.follow(&bare).await })
-            }
-        }));
-        let api = FaultProxy::start(emulate.url());
-        Some(Self { git, server, emulate, api })
+        let files = with_files(emulate.url(), git.repository.clone());
+        let api = FaultProxy::start(&files.origin());
+        emulate.in_step(&server, &api).await;
+        Some(Self { git, server, emulate, api, _files: files })
     }
 
     /// The provider, as the app.
-    pub(crate) fn provider(&self) -> GitHub {
+    pub(crate) fn provider(&self, options: GitHubOptions) -> GitHub {
         let key = SecretString::from(self.emulate.app_key.clone());
         let api = self.api.url();
         let endpoints = GitHubEndpoints::new(&api, &format!("{api}/graphql"), &self.server.origin()).unwrap();
         let auth = GitHubAuth::App(AppCredentials::new(APP_ID, key));
         let client = ClientOptions::default().with_mutation_interval(Duration::ZERO);
         let provider = GitHub::new(self.git.data(), auth).unwrap();
-        provider.with_client(client).and_then(|provider| provider.with_endpoints(endpoints)).unwrap()
+        let provider = provider.with_client(client).and_then(|provider| provider.with_endpoints(endpoints));
+        provider.unwrap().with_options(options)
     }
 
     /// GitHub closes pull requests whose branch goes; emulate leaves them open.

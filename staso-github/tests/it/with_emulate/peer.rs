@@ -1,13 +1,15 @@
 //! The peer itself: git and API of one repository agree, and it lies where it is said to.
 
-use std::sync::Arc;
-
+use axum::body::Body;
 use hyper::Method;
+use hyper::header::{HeaderMap, HeaderValue};
 use serde_json::json;
 
-use crate::fixture::{GitFixture, git, write};
+use crate::fixture::{GitFixture, git, try_git, write};
+use crate::peer::ask::ask;
 use crate::peer::emulate::Emulate;
 use crate::peer::environment::say;
+use crate::peer::fault::FaultProxy;
 use crate::peer::git_http::GitHttp;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -16,16 +18,10 @@ async fn git_and_api_have_the_same_ids() {
     let (fixture, server) = (GitFixture::new(), GitHttp::start());
     fixture.git(&["branch", "-m", "main", "trunk"]);
     let bare = server.host(&emulate.full_name(), &fixture.repository);
-    emulate.follow(&bare).await;
+    let api = FaultProxy::start(emulate.url());
+    emulate.in_step(&server, &api).await;
     let (status, answer) = emulate.get("/git/ref/heads/trunk").await;
     assert_eq!((status, answer["object"]["sha"].as_str()), (200, Some(fixture.tip.as_str())));
-    server.after_push(Arc::new({
-        let emulate = emulate.clone();
-        move |bare| {
-            let emulate = emulate.clone();
-            Box::pin(async move { emulate.follow(&bare).await })
-        }
-    }));
     write(&fixture.repository, "new/deep/file", b"\0binary\xff");
     std::os::unix::fs::symlink("new", fixture.repository.join("link")).unwrap();
     fixture.git(&["add", "-A"]);
@@ -47,6 +43,32 @@ async fn git_and_api_have_the_same_ids() {
     assert_eq!(emulate.get("/git/ref/heads/fix/one").await.1["object"]["sha"], fixture.tip.as_str());
     push(":refs/heads/fix/one").await.unwrap();
     assert_eq!(emulate.get("/git/ref/heads/fix/one").await.0, 404);
+    let post = async |kind: &str, body: serde_json::Value| {
+        let path = format!("/repos/{}/git/{kind}", emulate.full_name());
+        let mut headers = HeaderMap::new();
+        let bearer = format!("Bearer {}", emulate.admin());
+        headers.insert("authorization", HeaderValue::from_str(&bearer).unwrap());
+        let host = api.url().replace("http://", "");
+        let made = ask(&host, &Method::POST, &path, headers, Body::from(body.to_string())).await.unwrap();
+        assert_eq!(made.status, 201, "{made:?}");
+        serde_json::from_slice::<serde_json::Value>(&made.body).unwrap()["sha"].clone()
+    };
+    let blob = post("blobs", json!({"content": "AGJpbv8=", "encoding": "base64"})).await;
+    let entries = json!([
+        {"path": "by api/\u{fc}", "mode": "100755", "type": "blob", "sha": blob},
+        {"path": "by api/link", "mode": "120000", "type": "blob", "content": "to"},
+    ]);
+    let base = fixture.git(&["rev-parse", &format!("{}^{{tree}}", fixture.tip)]);
+    let tree = post("trees", json!({"base_tree": base, "tree": entries})).await;
+    let commit = json!({"message": "By API\n\nBody.", "tree": tree, "parents": [fixture.tip.as_str()]});
+    let commit = post("commits", commit).await;
+    let (found, _) = try_git(&bare, &["cat-file", "-e", commit.as_str().unwrap()]);
+    assert!(!found, "nobody sees a commit that no branch has");
+    post("refs", json!({"ref": "refs/heads/fix/two", "sha": commit})).await;
+    assert_eq!(git(&bare, &["rev-parse", "refs/heads/fix/two"]), commit.as_str().unwrap());
+    assert_eq!(git(&bare, &["show", "--no-patch", "--format=%B", "fix/two"]), "By API\n\nBody.");
+    assert_eq!(git(&bare, &["rev-parse", "fix/two:by api/\u{fc}"]), blob.as_str().unwrap());
+    git(&bare, &["fsck", "--full", "--strict"]);
     say("RAN: git and emulate have the same ids");
 }
 

@@ -132,6 +132,8 @@ pub(crate) struct Stat {
     pub(crate) kind: Kind,
     pub(crate) mode: u32,
     pub(crate) size: u64,
+    /// What it takes of the disk.
+    pub(crate) disk_bytes: u64,
     /// Which file, and when anything about it was last changed: nobody but the kernel sets that time.
     pub(crate) stamp: Stamp,
 }
@@ -165,7 +167,8 @@ pub(crate) fn stat_at(dir: BorrowedFd<'_>, name: &CStr) -> Result<Stat> {
     // Access, birth, change, modification: each the seconds, then the nanoseconds in the lower half.
     let [_, _, _, _, seconds, nanoseconds, ..] = stat.times;
     let stamp = Stamp { changed: (seconds, nanoseconds & 0xffff_ffff), inode: stat.inode };
-    Ok(Stat { kind, mode: u32::from(stat.mode), size: stat.size, stamp })
+    let disk_bytes = stat.blocks.saturating_mul(512);
+    Ok(Stat { kind, mode: u32::from(stat.mode), size: stat.size, disk_bytes, stamp })
 }
 
 /// The names in an open directory, sorted, at most `most`.

@@ -16,8 +16,6 @@ pub(crate) fn socket_pair() -> Result<(OwnedFd, OwnedFd)> {
     Ok(unsafe { (OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])) })
 }
 
-/// Descriptors that travel together: those of one command.
-pub(crate) const FDS_PER_MESSAGE: usize = 4;
 const SOL_SOCKET: c_int = 1;
 const SCM_RIGHTS: c_int = 1;
 
@@ -28,7 +26,7 @@ pub(super) struct Message {
     name_length: u32,
     parts: *mut Part,
     part_count: usize,
-    control: *mut FdMessage,
+    control: *mut c_void,
     control_length: usize,
     flags: c_int,
 }
@@ -42,17 +40,22 @@ struct Part {
 
 /// As C's `struct cmsghdr`, followed by descriptors.
 #[repr(C)]
-struct FdMessage {
+struct FdMessage<const COUNT: usize> {
     length: usize,
     level: c_int,
     kind: c_int,
-    fds: [c_int; FDS_PER_MESSAGE],
+    fds: [c_int; COUNT],
 }
 
 /// Sends bytes with descriptors; gives the number of bytes that were sent.
-pub(crate) fn send_with_fds(socket: RawFd, bytes: &[u8], fds: [RawFd; FDS_PER_MESSAGE]) -> Result<usize> {
+pub(crate) fn send_with_fds<const COUNT: usize>(
+    socket: RawFd,
+    bytes: &[u8],
+    fds: [RawFd; COUNT],
+) -> Result<usize> {
     const MSG_NOSIGNAL: c_int = 0x4000;
-    let mut control = FdMessage { length: size_of::<FdMessage>(), level: SOL_SOCKET, kind: SCM_RIGHTS, fds };
+    let length = length_of::<COUNT>();
+    let mut control = FdMessage { length, level: SOL_SOCKET, kind: SCM_RIGHTS, fds };
     let mut part = Part { start: bytes.as_ptr().cast_mut().cast(), length: bytes.len() };
     let message = message(&mut part, &mut control);
     // SAFETY: all parts of the message live through the call, and sending only reads them.
@@ -61,12 +64,12 @@ pub(crate) fn send_with_fds(socket: RawFd, bytes: &[u8], fds: [RawFd; FDS_PER_ME
 }
 
 /// Receives bytes, and descriptors when they came with them.
-pub(crate) fn receive_with_fds(
+pub(crate) fn receive_with_fds<const COUNT: usize>(
     socket: RawFd,
     buffer: &mut [u8],
-) -> Result<(usize, Option<[OwnedFd; FDS_PER_MESSAGE]>)> {
+) -> Result<(usize, Option<[OwnedFd; COUNT]>)> {
     const MSG_CMSG_CLOEXEC: c_int = 0x4000_0000;
-    let mut control = FdMessage { length: 0, level: 0, kind: 0, fds: [-1; FDS_PER_MESSAGE] };
+    let mut control = FdMessage { length: 0, level: 0, kind: 0, fds: [-1; COUNT] };
     let mut part = Part { start: buffer.as_mut_ptr().cast(), length: buffer.len() };
     let mut message = message(&mut part, &mut control);
     // SAFETY: all parts of the message live through the call and are as long as said.
@@ -74,21 +77,26 @@ pub(crate) fn receive_with_fds(
     let count = usize::try_from(count).map_err(|_| Errno::last())?;
     let complete = control.level == SOL_SOCKET
         && control.kind == SCM_RIGHTS
-        && control.length == size_of::<FdMessage>()
+        && control.length == length_of::<COUNT>()
         && control.fds.iter().all(|fd| *fd >= 0);
     // SAFETY: the kernel just made these descriptors for us.
     let fds = complete.then(|| control.fds.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
     Ok((count, fds))
 }
 
-fn message(part: &mut Part, control: &mut FdMessage) -> Message {
+/// The length of a message of descriptors without what only aligns the next one.
+const fn length_of<const COUNT: usize>() -> usize {
+    std::mem::offset_of!(FdMessage<COUNT>, fds) + COUNT * size_of::<c_int>()
+}
+
+fn message<const COUNT: usize>(part: &mut Part, control: &mut FdMessage<COUNT>) -> Message {
     Message {
         name: std::ptr::null_mut(),
         name_length: 0,
         parts: part,
         part_count: 1,
-        control,
-        control_length: size_of::<FdMessage>(),
+        control: std::ptr::from_mut(control).cast(),
+        control_length: size_of::<FdMessage<COUNT>>(),
         flags: 0,
     }
 }

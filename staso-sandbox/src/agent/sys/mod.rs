@@ -6,22 +6,25 @@ mod file;
 pub(crate) mod landlock;
 mod message;
 mod mount;
+mod network;
+pub(crate) mod notify;
 mod privilege;
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_ulong, c_void};
 use std::io;
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 
 pub(crate) use file::{
     Kind, O_CREAT, O_DIRECTORY, O_EXCL, O_NONBLOCK, O_PATH, O_RDONLY, O_WRONLY, Stamp, Stat, attribute,
     list_dir, list_entries, make_dir, make_link, open_beneath, read_link, set_attribute, set_mode, set_umask,
     stat_at,
 };
-pub(crate) use message::{FDS_PER_MESSAGE, receive_with_fds, send_with_fds, socket_pair};
+pub(crate) use message::{receive_with_fds, send_with_fds, socket_pair};
 pub(crate) use mount::{
     MOUNT_IDMAP, MOUNT_NODEV, MOUNT_NOEXEC, MOUNT_NOSUID, MOUNT_RDONLY, MS_NODEV, MS_NOEXEC, MS_NOSUID,
     make_private, mount_fs, mount_setattr, move_mount, open_tree, pivot_here,
 };
+pub(crate) use network::{enter_network, loopback_up, new_network};
 pub(crate) use privilege::{
     adopt_orphans, become_user, die_with_parent, drop_bounding_set, drop_capabilities, drop_groups,
     install_filter, keep_capabilities, keep_reading, new_keyring, no_new_privileges, set_dumpable, set_limit,
@@ -35,8 +38,10 @@ use message::Message;
 pub(crate) struct Errno(pub(crate) i32);
 
 impl Errno {
+    pub(crate) const PERM: Self = Self(1);
     pub(crate) const NOENT: Self = Self(2);
     pub(crate) const INTR: Self = Self(4);
+    pub(crate) const BADF: Self = Self(9);
     pub(crate) const CHILD: Self = Self(10);
     pub(crate) const AGAIN: Self = Self(11);
     pub(crate) const EXIST: Self = Self(17);
@@ -49,6 +54,7 @@ impl Errno {
     pub(crate) const NAMETOOLONG: Self = Self(36);
     pub(crate) const NOSYS: Self = Self(38);
     pub(crate) const LOOP: Self = Self(40);
+    pub(crate) const NOTSUP: Self = Self(95);
 
     /// The error of the last failed call.
     pub(crate) fn last() -> Self {
@@ -73,9 +79,10 @@ const SYS_MOVE_MOUNT: c_long = 429;
 const SYS_CLOSE_RANGE: c_long = 436;
 const SYS_OPENAT2: c_long = 437;
 const SYS_MOUNT_SETATTR: c_long = 442;
+pub(crate) const SYS_FCHMODAT2: c_long = 452;
 
 #[cfg(target_arch = "x86_64")]
-mod number {
+pub(crate) mod number {
     use std::ffi::c_long;
     pub(super) const CLONE: c_long = 56;
     pub(super) const PIVOT_ROOT: c_long = 155;
@@ -87,10 +94,14 @@ mod number {
     pub(super) const SETRESGID: c_long = 119;
     pub(super) const SECCOMP: c_long = 317;
     pub(super) const PRLIMIT64: c_long = 302;
+    pub(crate) const CHMOD: c_long = 90;
+    pub(crate) const FCHMOD: c_long = 91;
+    pub(crate) const FCHMODAT: c_long = 268;
+    pub(crate) const UTIMENSAT: c_long = 280;
 }
 
 #[cfg(target_arch = "aarch64")]
-mod number {
+pub(crate) mod number {
     use std::ffi::c_long;
     pub(super) const CLONE: c_long = 220;
     pub(super) const PIVOT_ROOT: c_long = 41;
@@ -102,6 +113,9 @@ mod number {
     pub(super) const SETRESGID: c_long = 149;
     pub(super) const SECCOMP: c_long = 277;
     pub(super) const PRLIMIT64: c_long = 261;
+    pub(crate) const FCHMOD: c_long = 52;
+    pub(crate) const FCHMODAT: c_long = 53;
+    pub(crate) const UTIMENSAT: c_long = 88;
 }
 
 unsafe extern "C" {
@@ -127,6 +141,8 @@ unsafe extern "C" {
     fn read(fd: c_int, buffer: *mut c_void, count: usize) -> isize;
     fn write(fd: c_int, buffer: *const c_void, count: usize) -> isize;
     fn execve(path: *const c_char, argv: *const *const c_char, env: *const *const c_char) -> c_int;
+    fn unshare(flags: c_int) -> c_int;
+    fn setns(fd: c_int, kind: c_int) -> c_int;
     fn sethostname(name: *const c_char, length: usize) -> c_int;
     fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int;
     fn ioctl(fd: c_int, request: c_ulong, ...) -> c_int;
@@ -196,7 +212,6 @@ pub(crate) const CLONE_NEWUTS: c_ulong = 0x0400_0000;
 pub(crate) const CLONE_NEWIPC: c_ulong = 0x0800_0000;
 pub(crate) const CLONE_NEWUSER: c_ulong = 0x1000_0000;
 pub(crate) const CLONE_NEWPID: c_ulong = 0x2000_0000;
-pub(crate) const CLONE_NEWNET: c_ulong = 0x4000_0000;
 
 /// The name that this program was started by, from the list that `main` got.
 pub(crate) fn first_argument<'a>(arguments: *const *const c_char) -> Option<&'a CStr> {
@@ -381,19 +396,4 @@ pub(crate) fn ignore_broken_pipes(ignore: bool) {
 pub(crate) fn set_host_name(name: &CStr) -> Result<()> {
     // SAFETY: the name is as long as said.
     unit(unsafe { sethostname(name.as_ptr(), name.count_bytes()) })
-}
-
-/// Brings the loopback interface up.
-pub(crate) fn loopback_up() -> Result<()> {
-    const AF_INET: c_int = 2;
-    const SOCK_DGRAM: c_int = 2 | 0o2_000_000;
-    const SIOCSIFFLAGS: c_ulong = 0x8914;
-    const IFF_UP_RUNNING: u8 = 0x41;
-    // SAFETY: takes no pointers.
-    let socket = fd(c_long::from(unsafe { socket(AF_INET, SOCK_DGRAM, 0) }))?;
-    let mut request = [0u8; 40];
-    request[..2].copy_from_slice(b"lo");
-    request[16] = IFF_UP_RUNNING;
-    // SAFETY: the request has the size of `struct ifreq`.
-    unit(unsafe { ioctl(socket.as_raw_fd(), SIOCSIFFLAGS, request.as_ptr()) })
 }

@@ -99,23 +99,47 @@ pub(crate) fn new_keyring() {
     unsafe { syscall(number::KEYCTL, JOIN_SESSION_KEYRING, 0usize) };
 }
 
-/// Bounds a resource, soft and hard.
+/// Bounds a resource, soft and hard. Where the host is bounded more tightly already, that bound stays.
 pub(crate) fn set_limit(resource: c_int, value: u64) -> Result<()> {
-    let bounds = [value, value];
-    // SAFETY: the bounds are two 64-bit integers and live through the call; the old ones are not asked for.
-    check(unsafe { syscall(number::PRLIMIT64, 0usize, resource, bounds.as_ptr(), 0usize) }).map(|_| ())
+    match limit(resource, Some([value, value])) {
+        Err(Errno::PERM) => {
+            let [_, hard] = limit(resource, None)?;
+            let value = value.min(hard);
+            limit(resource, Some([value, value])).map(|_| ())
+        }
+        other => other.map(|_| ()),
+    }
+}
+
+/// Sets the soft and the hard bound, if there are new ones; gives those from before.
+fn limit(resource: c_int, new: Option<[u64; 2]>) -> Result<[u64; 2]> {
+    let mut old = [0u64; 2];
+    let new = new.as_ref().map_or(std::ptr::null(), |new| new.as_ptr());
+    // SAFETY: both are two 64-bit integers, or none, and live through the call.
+    check(unsafe { syscall(number::PRLIMIT64, 0usize, resource, new, old.as_mut_ptr()) })?;
+    Ok(old)
+}
+
+/// As the kernel's `struct sock_fprog`.
+#[repr(C)]
+pub(super) struct FilterProgram<'a> {
+    length: u16,
+    filter: *const u64,
+    borrowed: std::marker::PhantomData<&'a [u64]>,
+}
+
+impl<'a> FilterProgram<'a> {
+    /// Points at the instructions.
+    pub(super) fn new(program: &'a [u64]) -> Result<Self> {
+        let length = u16::try_from(program.len()).map_err(|_| Errno::INVAL)?;
+        Ok(Self { length, filter: program.as_ptr(), borrowed: std::marker::PhantomData })
+    }
 }
 
 /// Installs a system-call filter.
 pub(crate) fn install_filter(program: &[u64]) -> Result<()> {
     const SET_MODE_FILTER: c_uint = 1;
-    #[repr(C)]
-    struct Program {
-        length: u16,
-        filter: *const u64,
-    }
-    let program =
-        Program { length: u16::try_from(program.len()).map_err(|_| Errno::INVAL)?, filter: program.as_ptr() };
+    let program = FilterProgram::new(program)?;
     // SAFETY: the program is as long as said and lives through the call.
     check(unsafe { syscall(number::SECCOMP, SET_MODE_FILTER, 0usize, &raw const program) }).map(|_| ())
 }

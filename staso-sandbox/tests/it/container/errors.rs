@@ -76,7 +76,7 @@ fn a_socket_that_the_user_may_not_open_is_called_so() {
         command.args(["--reuid=12345", "--regid=12345", "--clear-groups"]).arg(&program);
         command
     } else {
-        std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o000)).unwrap();
         std::process::Command::new(&program)
     };
     let output = command

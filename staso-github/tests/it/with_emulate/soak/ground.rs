@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use hyper::Method;
 use serde_json::{Value, json};
@@ -62,19 +61,12 @@ impl Ground {
         let theirs = format!("fix/staso-{key}-1");
         // Where a plain push of any fix would be a fast-forward.
         git(&bare, &["branch", &theirs, template.git.previous.as_str()]);
-        emulate.follow(&bare).await;
-        server.after_push(Arc::new({
-            let emulate = emulate.clone();
-            move |bare| {
-                let emulate = emulate.clone();
-                Box::pin(async move { emulate.follow(&bare).await })
-            }
-        }));
+        let (api, git) = (FaultProxy::start(emulate.url()), FaultProxy::start(&server.origin()));
+        emulate.in_step(&server, &api).await;
         let (tip, previous) = (template.git.tip.clone(), template.git.previous.clone());
         let others = [("main", &tip), (&theirs, &previous), ("topic", &template.topic)];
         let others =
             others.into_iter().map(|(name, tip)| (name.to_owned(), tip.as_str().to_owned())).collect();
-        let (api, git) = (FaultProxy::start(emulate.url()), FaultProxy::start(&server.origin()));
         let mut ground = Self {
             emulate,
             _server: server,
@@ -126,9 +118,7 @@ impl Ground {
     pub(super) async fn settled(&self) {
         self.api.settled().await;
         self.git.settled().await;
-        if !self.kind.by_api {
-            self.emulate.follow(&self.bare).await;
-        }
+        self.emulate.follow(&self.bare).await;
     }
 
     /// Requests to the API and to git.
@@ -170,11 +160,7 @@ impl Ground {
             );
         }
         let ours_in_git = in_git.len() - self.others.len();
-        assert_eq!(
-            ours_in_git,
-            if self.kind.by_api { 0 } else { branches.len() },
-            "{in_git:?}, {branches:?}"
-        );
+        assert_eq!(ours_in_git, branches.len(), "{in_git:?}, {branches:?}");
         let mut pulls = self.pulls().await;
         let theirs = pulls.iter().position(|pull| pull["number"] == self.pull_of_others["number"]).unwrap();
         let theirs = pulls.remove(theirs);

@@ -1,0 +1,98 @@
+//! What a session without a file system of its own has written, counted now and then.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::changes::join;
+use crate::root::open_dir;
+use crate::sys::{self, Kind};
+
+/// Between two counts at least.
+const PAUSE: Duration = Duration::from_millis(250);
+/// How much longer than a count the pause after it is.
+const PAUSE_FACTOR: u32 = 20;
+/// Files and directories for each this many bytes of the limit; on disk the smallest takes as much.
+const BYTES_PER_ENTRY: u64 = 4096;
+const FEWEST_ENTRIES: u64 = 1024;
+const MAX_NAMES: usize = 1 << 20;
+
+/// Everything below a directory.
+#[derive(Debug, Clone, Copy, Default)]
+struct Usage {
+    bytes: u64,
+    entries: u64,
+}
+
+impl Usage {
+    const ENDLESS: Self = Self { bytes: u64::MAX, entries: u64::MAX };
+
+    fn exceeds(self, other: Self) -> bool {
+        self.bytes > other.bytes || self.entries > other.entries
+    }
+}
+
+/// Counts a session's directory.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    root: OwnedFd,
+    most: Usage,
+    next: Instant,
+}
+
+impl Disk {
+    /// Allows `bytes` more than there is now.
+    pub(crate) fn new(directory: &Path, bytes: u64) -> Option<Self> {
+        let root = open_dir(directory).ok()?;
+        let now = count(root.as_fd());
+        let most = Usage {
+            bytes: now.bytes.saturating_add(bytes),
+            entries: now.entries.saturating_add((bytes / BYTES_PER_ENTRY).max(FEWEST_ENTRIES)),
+        };
+        Some(Self { root, most, next: Instant::now() + PAUSE })
+    }
+
+    /// When to count again.
+    pub(crate) fn next(&self) -> Instant {
+        self.next
+    }
+
+    /// Counts when it is time to; whether there is too much, and more than the last time: what deletes may go on.
+    pub(crate) fn grew_too_large(&mut self) -> bool {
+        let started = Instant::now();
+        if started < self.next {
+            return false;
+        }
+        let now = count(self.root.as_fd());
+        self.next = Instant::now() + (started.elapsed() * PAUSE_FACTOR).max(PAUSE);
+        let grew = now.exceeds(self.most);
+        if grew {
+            self.most.bytes = self.most.bytes.max(now.bytes);
+            self.most.entries = self.most.entries.max(now.entries);
+        }
+        grew
+    }
+}
+
+fn count(root: BorrowedFd<'_>) -> Usage {
+    let mut usage = Usage::default();
+    let mut directories = vec![Vec::new()];
+    while let Some(path) = directories.pop() {
+        // What cannot be opened is gone, or was closed by the command itself: nothing new can be opened in it.
+        let Some(directory) = crate::changes::open_dir(root, &path) else { continue };
+        let Ok(names) = sys::list_entries(directory.as_fd(), MAX_NAMES) else { return Usage::ENDLESS };
+        for (name, _) in names {
+            let Ok(c_name) = CString::new(name.as_slice()) else { continue };
+            let Ok(stat) = sys::stat_at(directory.as_fd(), &c_name) else { continue };
+            usage.bytes = usage.bytes.saturating_add(stat.disk_bytes);
+            usage.entries += 1;
+            if stat.kind == Kind::Directory {
+                // Deeper than a path can name nothing could be counted.
+                let Ok(deeper) = join(&path, &name) else { return Usage::ENDLESS };
+                directories.push(deeper);
+            }
+        }
+    }
+    usage
+}
