@@ -3,7 +3,8 @@
 //! [`LocalSandbox`] gives every session Linux namespaces of its own: no network, no host files but a read-only system,
 //! no host processes, no credentials, and limits on memory, processes, time, disk and output. A small helper program,
 //! embedded into this crate, is process 1 of the session and carries out the host's requests. When the kernel refuses
-//! any of it, opening a session fails and says what to do; nothing ever runs without the isolation.
+//! any of it, opening a session fails and says what to do; nothing ever runs without the isolation. A caller that accepts
+//! less by name gets what is left on machines without user namespaces: Landlock and a strict filter of system calls.
 //!
 //! With the feature `container`, `ContainerSandbox` runs the same helper in containers of Docker or Podman.
 //!

@@ -42,8 +42,7 @@ pub(crate) fn run(program: Option<&std::ffi::CStr>) -> i32 {
         Ok((copy, configuration, mut missing)) => {
             let rules = rules::behind_mounts(configuration.landlock_most, &mut missing);
             let workspace = root::WORKSPACE.to_owned();
-            let limits = configuration.limits.clone();
-            let jail = Jail::new(&configuration, workspace, rules, limits);
+            let jail = Jail::new(&configuration, workspace, rules);
             serve::serve(Service {
                 files: Files::Received(&copy),
                 jail: &jail,

@@ -202,12 +202,13 @@ impl Keep<'_> {
                 return Ok(true);
             }
         };
+        let limits = self.jail.limits();
         let (failure, failure_writer) = if asks { sys::socket_pair()? } else { sys::pipe()? };
         let child = sys::clone(0)?;
         if child == 0 {
             let own = [&stdin, &stdout, &stderr, &failure_writer].map(|fd| fd.as_raw_fd());
             let fds: Vec<RawFd> = own.into_iter().chain(self.rules).collect();
-            let error = program.run(&fds, &self.jail.limits);
+            let error = program.run(&fds, &limits);
             let _ = sys::write_fd(FAILURE, &error.0.to_le_bytes());
             sys::exit(127);
         }

@@ -254,7 +254,7 @@ fn confine(
     sys::drop_bounding_set().step("drop the bounding set")?;
     sys::no_new_privileges().step("forbid new privileges")?;
     let rules = rules::behind_mounts(configuration.landlock_most, &mut missing);
-    let jail = Jail::new(configuration, root::WORKSPACE.to_owned(), rules, configuration.limits.clone());
+    let jail = Jail::new(configuration, root::WORKSPACE.to_owned(), rules);
     Ok((session, jail, missing))
 }
 

@@ -140,7 +140,7 @@ pub(crate) fn serve(service: Service<'_>) -> i32 {
         running: Vec::new(),
         idle: Vec::new(),
         walks: Vec::new(),
-        disk: if jail.beside() { Disk::new(&jail.directory, jail.limits.disk_bytes) } else { None },
+        disk: if jail.beside() { Disk::new(&jail.directory, jail.disk_bytes()) } else { None },
         silence_ends: None,
         host_gone: false,
     };
