@@ -69,8 +69,12 @@ pub async fn second_host(sandbox: &dyn Sandbox, plan: &Path, ctx: &RunContext) -
 /// One answered attempt: whether it was refused, the verb, what it came to.
 fn line_of(sentence: &str, outcome: &Outcome) -> String {
     let verb = sentence.split(' ').next().unwrap_or_default();
-    let refused = if outcome.is_refused() { "refused" } else { "through" };
-    format!("{refused} {verb}: {outcome}")
+    let word = match outcome {
+        Outcome::Broken(_) => "broken",
+        outcome if outcome.is_refused() => "refused",
+        _ => "through",
+    };
+    format!("{word} {verb}: {outcome}")
 }
 
 async fn hold<'a>(

@@ -161,9 +161,6 @@ pub(super) const ROWS: &[Row] = &[
         Claims::ALL,
         "crash, to start the host's program for crashes or to write a core file",
         "no core",
-        &[
-            Try::denied("core {crashes}").outside("core pipe"),
-            Try::denied("core pipe").claimed_by(Claims::FILTER),
-        ],
+        &[Try::denied("core {crashes}").outside("core pipe")],
     ),
 ];

@@ -30,8 +30,16 @@ pub(super) async fn kill_host_process(run: &Run<'_>) -> Judged {
     let mut victim = start()?;
     let outcome = run.open().await?.attempt(&kill(victim.pid())).await;
     ensure(!eventually(WHILE, || !victim.lives()).await, "a process of the host was killed")?;
-    ensure(outcome.is_refused(), outcome.to_string())?;
+    refused(&outcome)?;
     held(outcome.to_string())
+}
+
+/// What was tried was tried, and refused.
+fn refused(outcome: &Outcome) -> Result<(), Verdict> {
+    match outcome {
+        Outcome::Broken(why) => Err(Verdict::Broken(why.clone())),
+        other => ensure(other.is_refused(), other.to_string()),
+    }
 }
 
 /// Row 77.
@@ -41,11 +49,8 @@ pub(super) async fn kill_first(run: &Run<'_>) -> Judged {
         return Err(Verdict::Broken("the host's process namespace cannot be told".to_owned()));
     };
     let outcome = inside.attempt(&["kill-first".to_owned(), namespace]).await;
-    ensure(!outcome.is_done(), outcome.to_string())?;
+    refused(&outcome)?;
     ensure(inside.lives().await, "the session is dead")?;
-    if !outcome.is_refused() {
-        return Err(Verdict::Broken(outcome.to_string()));
-    }
     Ok(Verdict::HeldUncontrolled("the session lives on (nobody kills the host's own process 1)".to_owned()))
 }
 

@@ -17,6 +17,7 @@ use staso_sandbox::escape::{self, Ground};
 use staso_sandbox::{LocalSandbox, LocalSandboxOptions};
 
 use self::plain::PlainSandbox;
+use crate::host::{Host, python_outside};
 
 /// What a process of this program is to do: the backend, and the plan of a second host.
 const BACKEND: &str = "STASO_TEST_ESCAPE_BACKEND";
@@ -34,6 +35,17 @@ fn nothing_escapes_when_the_host_is_an_ordinary_user() {
     if is_root() {
         assert_clean(&run_as("local", Some(12_345)));
     }
+}
+
+/// The suite can only tell on a host that has a program for crashes; the limit that keeps it from starting shows on all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_starts_no_program_of_the_host() {
+    let limit = "import resource; print(resource.getrlimit(resource.RLIMIT_CORE))";
+    let host = Host::new();
+    // A host that is not root cannot raise what it was given.
+    let own = python_outside("import resource; print(resource.getrlimit(resource.RLIMIT_CORE)[1])");
+    let expected = if own == "0\n" && !is_root() { "(0, 0)\n" } else { "(1, 1)\n" };
+    assert_eq!(host.python(&*host.open().await, limit).await, expected);
 }
 
 /// What Landlock and the filter promise where there are no namespaces.
