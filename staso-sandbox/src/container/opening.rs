@@ -27,6 +27,9 @@ const PIECES_AHEAD: usize = 16;
 /// How often the host says that it is there. The agent ends when it hears nothing for a minute.
 const PING_EVERY: Duration = Duration::from_secs(10);
 
+/// How long an engine may take to remove a container; one with much to do takes seconds.
+const CLOSE_LIMIT: Duration = Duration::from_secs(15);
+
 type Input = Pin<Box<dyn AsyncWrite + Send>>;
 
 /// Opens a session. May be dropped at any point: what was made by then is removed.
@@ -68,6 +71,7 @@ pub(super) async fn open(
         oom: Arc::new(NoOomWatch),
         gone,
         tree: TreeCache::over(checkout),
+        close_limit: CLOSE_LIMIT,
         stop,
     })
 }

@@ -28,6 +28,7 @@ use crate::session::{
 const PROVIDER: &str = "local";
 /// How long building a session may take.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
+const CLOSE_LIMIT: Duration = Duration::from_millis(1900);
 
 /// The tiers that a machine can give by itself, strongest first.
 const TIERS: [IsolationTier; 3] = [IsolationTier::Full, IsolationTier::LandlockOnly, IsolationTier::None];
@@ -120,6 +121,7 @@ async fn build(
         oom: Arc::new(oom),
         gone,
         tree: TreeCache::default(),
+        close_limit: CLOSE_LIMIT,
         stop,
     })
 }

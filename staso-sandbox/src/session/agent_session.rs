@@ -24,7 +24,6 @@ use super::wire::{Command, Encoder, request};
 const FILE_LIMIT: Duration = Duration::from_secs(30);
 /// How long the agent may take beyond a command's own time.
 const EXEC_SLACK: Duration = Duration::from_secs(5);
-const CLOSE_LIMIT: Duration = Duration::from_millis(1900);
 /// Largest file that can be written, in bytes.
 const MAX_WRITE_BYTES: usize = 64 << 20;
 /// Arguments, environment and input of a command together, in bytes.
@@ -49,6 +48,8 @@ pub(crate) struct AgentSession {
     pub(crate) gone: watch::Receiver<bool>,
     /// What was read of the checkout.
     pub(crate) tree: TreeCache,
+    /// How long closing may take.
+    pub(crate) close_limit: Duration,
     /// Cancelled when the session is closed or dropped; commands hold the connection a little longer.
     pub(crate) stop: CancellationToken,
 }
@@ -211,12 +212,12 @@ impl SandboxSession for AgentSession {
         self.stop.cancel();
         self.connection.stop();
         let mut gone = self.gone.clone();
-        match tokio::time::timeout(CLOSE_LIMIT, gone.wait_for(|gone| *gone)).await {
+        match tokio::time::timeout(self.close_limit, gone.wait_for(|gone| *gone)).await {
             // The sender lives until the end was seen; without one there is nothing left to wait for.
             Ok(_) => Ok(()),
             Err(_) => Err(SandboxError::Timeout {
                 operation: "closing the session",
-                limit_ms: u64::try_from(CLOSE_LIMIT.as_millis()).unwrap_or(u64::MAX),
+                limit_ms: u64::try_from(self.close_limit.as_millis()).unwrap_or(u64::MAX),
             }),
         }
     }
