@@ -133,10 +133,16 @@ impl LocalSandboxOptions {
 /// capabilities, no way to make namespaces, and a user of the host other than root.
 ///
 /// When the host is root, the owner of the checkout directory is mapped to the session's user, so that sessions can
-/// change what they were given; the checkout must then have one owner and lie on a file system that can map owners
-/// (ext4, xfs, btrfs, tmpfs; Linux 5.19). When it is not, the host's user must be able to read the checkout. Linux 5.12
-/// or newer is needed in any case. Elsewhere, and where the kernel refuses any step,
-/// [`open`](Sandbox::open) fails with [`SandboxError::Unavailable`]; nothing runs without the isolation.
+/// change what they were given; the checkout must then lie on a file system that can map owners (ext4, xfs, btrfs,
+/// tmpfs; Linux 5.19), and files of other owners in it can be read as their mode allows, but not changed. When it is not,
+/// the host's user must be able to read the checkout. Linux 5.12 or newer is needed in any case. Elsewhere, and where
+/// the kernel refuses any step, [`open`](Sandbox::open) fails with [`SandboxError::Unavailable`]; nothing runs without
+/// the isolation.
+///
+/// Memory and processes of a session as a whole are bounded by control groups: version 1 where the host may write its
+/// own, version 2 where a service manager delegated one (systemd: `Delegate=yes` with `DelegateSubgroup=`). Without, each
+/// process has its own bound of memory, and a resource limit bounds their number: it holds for a host that is root as
+/// well, because sessions do not run as root.
 ///
 /// # Landlock only
 ///

@@ -17,7 +17,7 @@ use crate::keeper;
 use crate::launch::{Failure, SOCKET, Step as _, report};
 use crate::root::{Session, c_path, open_dir};
 use crate::rules::{self, ABI_WITH_SCOPES};
-use crate::serve;
+use crate::serve::{self, Files, Service};
 use crate::sys;
 use crate::wire::{Configuration, tier};
 
@@ -33,6 +33,8 @@ const WITHOUT_NAMESPACES: [&str; 6] = [
     "the checkout is not at /workspace, and each session copies it",
     "message queues, semaphores and shared memory of System V and POSIX are denied",
 ];
+const WITHOUT_COUNT: &str = "the kernel counts all processes of the session's user: each command may have its number beside those \
+                             that are there when it starts";
 const WITHOUT_SCOPES: &str = "commands can signal other processes of their user, and a daemon that forks quickly may \
                               outlive its command: this kernel's Landlock has no scopes (version 6, Linux 6.12)";
 const WITHOUT_MOVES: &str =
@@ -62,7 +64,14 @@ pub(crate) fn start(configuration: &Configuration, host: OwnedFd) -> Result<i32,
     let child = sys::clone(0).step("start the helper")?;
     if child == 0 {
         sys::exit(match confine(configuration, &place) {
-            Ok(()) => serve::serve(&session, &jail, host, &missing(configuration, &jail), None),
+            Ok(()) => serve::serve(Service {
+                files: Files::Layers(&session),
+                jail: &jail,
+                replies: SOCKET,
+                host: Some(host),
+                missing: &missing(configuration, &jail),
+                gate: None,
+            }),
             Err(failure) => {
                 report(&failure);
                 1
@@ -125,27 +134,7 @@ fn jail(configuration: &Configuration, place: &Place) -> Result<Jail, Failure> {
     } else {
         None
     };
-    let mut limits = configuration.limits.clone();
-    if limits.pids > 0 {
-        // The kernel counts all processes of the user, whoever started them.
-        limits.pids = limits.pids.saturating_add(tasks_of(configuration.host_uid));
-    }
-    Ok(Jail::new(configuration, path(&place.workspace)?, rules, limits))
-}
-
-/// Processes and threads of a user, as far as they can be seen.
-fn tasks_of(user: u32) -> u64 {
-    use std::os::unix::fs::MetadataExt as _;
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let own = processes.filter(|entry| {
-        entry.file_name().as_bytes().first().is_some_and(u8::is_ascii_digit)
-            && entry.metadata().is_ok_and(|found| found.uid() == user)
-    });
-    // The number of links of the directory of a process's threads is two more than there are threads.
-    own.map(|entry| {
-        fs::metadata(entry.path().join("task")).map_or(1, |found| found.nlink().saturating_sub(2))
-    })
-    .sum()
+    Ok(Jail::new(configuration, path(&place.workspace)?, rules))
 }
 
 /// The second life: gives up what commands must not inherit.
@@ -181,6 +170,9 @@ fn missing(configuration: &Configuration, jail: &Jail) -> Vec<Vec<u8>> {
         missing.extend(lacking.into_iter().filter(|(needed, _)| abi < *needed).map(|(_, text)| text));
     } else {
         missing.extend(PLAIN);
+    }
+    if configuration.limits.pids > 0 {
+        missing.push(WITHOUT_COUNT);
     }
     missing.into_iter().map(|text| text.as_bytes().to_vec()).collect()
 }

@@ -17,7 +17,7 @@ use crate::wire::{TreeLimits, change, refusal};
 pub(crate) type Change = (u8, Vec<u8>);
 
 /// Largest file that is handed out.
-const MAX_FILE_BYTES: u64 = 4 << 20;
+pub(crate) const MAX_FILE_BYTES: u64 = 4 << 20;
 /// All contents together.
 const MAX_TOTAL_BYTES: usize = 64 << 20;
 /// Paths that are handed out.
@@ -25,17 +25,17 @@ const MAX_CHANGES: usize = 20_000;
 /// Longest path.
 const MAX_PATH_BYTES: usize = 4095;
 /// The host's own scratch directory at the root, unless the checkout has one itself.
-const HOST_SCRATCH: &[u8] = b".staso";
-const SPECIAL: &[u8] = b"it is a device, a pipe or a socket";
+pub(crate) const HOST_SCRATCH: &[u8] = b".staso";
+pub(crate) const SPECIAL: &[u8] = b"it is a device, a pipe or a socket";
 const OPAQUE: &std::ffi::CStr = c"user.overlay.opaque";
 
 /// What is handed out, and whether more is an error.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
-    file_bytes: u64,
-    total_bytes: usize,
-    changes: usize,
-    strict: bool,
+    pub(crate) file_bytes: u64,
+    pub(crate) total_bytes: usize,
+    pub(crate) changes: usize,
+    pub(crate) strict: bool,
 }
 
 impl Bounds {
@@ -284,7 +284,8 @@ fn lower_link(session: &Session, path: &[u8]) -> Option<Vec<u8>> {
     sys::read_link(parent.as_fd(), &name).ok()
 }
 
-fn parent(root: BorrowedFd<'_>, path: &[u8]) -> Option<(OwnedFd, CString)> {
+/// The directory of a path, and the name in it.
+pub(crate) fn parent(root: BorrowedFd<'_>, path: &[u8]) -> Option<(OwnedFd, CString)> {
     let split = path.iter().rposition(|byte| *byte == b'/');
     let directory = path.get(..split.unwrap_or(0)).unwrap_or_default();
     let name = path.get(split.map_or(0, |at| at + 1)..).unwrap_or_default();

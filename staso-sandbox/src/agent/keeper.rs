@@ -147,7 +147,7 @@ fn keep(control: &OwnedFd, jail: &Jail) -> Result<(), Errno> {
     // Should the kernel not keep its word, a signal to everyone would reach everything that this user runs.
     let signals_kept = jail.namespaces || (jail.scope.is_some() && !sys::may_signal(sys::parent()));
     sys::drop_capabilities()?;
-    if jail.namespaces {
+    if !jail.beside() {
         filter::install(&jail.filter(signals_kept))?;
     }
     let children = if jail.namespaces { None } else { Some(sys::child_signal_fd()?) };
@@ -193,7 +193,7 @@ impl Keep<'_> {
     fn oversee(&self, command: &Command, fds: [OwnedFd; STREAMS]) -> Result<bool, Errno> {
         let [stdin, stdout, stderr, notes] = fds;
         // Where a filter asks the keeper, the keeper itself must be free to do what it is asked for.
-        let filter = if self.jail.namespaces { Vec::new() } else { self.jail.filter(self.signals_kept) };
+        let filter = if self.jail.beside() { self.jail.filter(self.signals_kept) } else { Vec::new() };
         let asks = !filter.is_empty();
         let program = match Program::new(command, &self.jail.workspace, filter) {
             Ok(program) => program,
@@ -202,12 +202,13 @@ impl Keep<'_> {
                 return Ok(true);
             }
         };
+        let limits = self.jail.limits();
         let (failure, failure_writer) = if asks { sys::socket_pair()? } else { sys::pipe()? };
         let child = sys::clone(0)?;
         if child == 0 {
             let own = [&stdin, &stdout, &stderr, &failure_writer].map(|fd| fd.as_raw_fd());
             let fds: Vec<RawFd> = own.into_iter().chain(self.rules).collect();
-            let error = program.run(&fds, &self.jail.limits);
+            let error = program.run(&fds, &limits);
             let _ = sys::write_fd(FAILURE, &error.0.to_le_bytes());
             sys::exit(127);
         }

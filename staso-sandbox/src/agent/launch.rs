@@ -4,9 +4,10 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use crate::jail::Jail;
+use crate::serve::{self, Files, Service};
 use crate::sys::{self, Errno};
 use crate::wire::{self, Configuration, Encoder, reply, request, tier};
-use crate::{beside, root, rules, serve};
+use crate::{beside, root, rules};
 
 /// The session's user and group, as seen inside.
 pub(crate) const SESSION_ID: u32 = 1000;
@@ -33,12 +34,17 @@ impl<T, E: Into<Errno>> Step<T> for Result<T, E> {
 
 /// Tells the host why there is no session.
 pub(crate) fn report(failure: &Failure) {
+    report_on(SOCKET, failure);
+}
+
+/// As [`report`], on any descriptor.
+pub(crate) fn report_on(replies: i32, failure: &Failure) {
     let frame = Encoder::new(reply::FAILED, 0)
         .bytes(failure.step.as_bytes())
         .u32(u32::try_from(failure.errno.0).unwrap_or(0))
         .finish();
     // The frame fits into the empty buffer of the socket; if the host is gone, nobody listens.
-    let _ = sys::write_fd(SOCKET, &frame);
+    let _ = sys::write_fd(replies, &frame);
 }
 
 /// Builds the session and waits for its end.
@@ -217,7 +223,14 @@ fn become_session(
         return 1;
     }
     match confine(configuration, checkout, gate) {
-        Ok((session, jail, missing)) => serve::serve(&session, &jail, host, &missing, Some(gate)),
+        Ok((session, jail, missing)) => serve::serve(Service {
+            files: Files::Layers(&session),
+            jail: &jail,
+            replies: SOCKET,
+            host: Some(host),
+            missing: &missing,
+            gate: Some(gate),
+        }),
         Err(failure) => {
             report(&failure);
             1
@@ -241,7 +254,7 @@ fn confine(
     sys::drop_bounding_set().step("drop the bounding set")?;
     sys::no_new_privileges().step("forbid new privileges")?;
     let rules = rules::behind_mounts(configuration.landlock_most, &mut missing);
-    let jail = Jail::new(configuration, root::WORKSPACE.to_owned(), rules, configuration.limits.clone());
+    let jail = Jail::new(configuration, root::WORKSPACE.to_owned(), rules);
     Ok((session, jail, missing))
 }
 

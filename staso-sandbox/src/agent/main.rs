@@ -5,12 +5,17 @@
 //! ([`serve`]). As a keeper it starts the program of a command and makes sure that nothing of it is left ([`keeper`]).
 //! Where there are no namespaces, the first two lives are simpler ([`beside`]). Descriptor 0 is the socket to the host; 1
 //! and 2 lead nowhere.
+//!
+//! Started with an argument it is process 1 of a container instead, where an engine built what is built here otherwise
+//! ([`container`]).
 #![no_main]
 
 mod attributes;
 mod beside;
 mod changes;
 mod command;
+mod comparison;
+mod container;
 mod copy;
 mod disk;
 mod files;
@@ -19,6 +24,7 @@ mod jail;
 mod keeper;
 mod launch;
 mod output;
+mod received;
 mod root;
 mod rules;
 mod serve;
@@ -31,6 +37,9 @@ use std::ffi::{c_char, c_int};
 
 /// Started by the host only.
 #[unsafe(no_mangle)]
-pub extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
-    launch::launch()
+pub extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
+    if count < 2 {
+        return launch::launch();
+    }
+    container::run(sys::first_argument(arguments))
 }

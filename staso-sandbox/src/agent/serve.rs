@@ -3,17 +3,20 @@
 //! One thread, one loop over everything that can happen. Nothing blocks but file operations on the session's own
 //! layers, which are in memory and bounded.
 
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use crate::changes::{self, Bounds};
+use crate::comparison::Comparison;
+use crate::container;
 use crate::disk::Disk;
 use crate::files::{self, Refusal};
 use crate::filter;
 use crate::jail::Jail;
 use crate::keeper::{self, Keeper, Started, note};
-use crate::launch::{Failure, Gate, SOCKET, Step as _, report};
+use crate::launch::{Failure, Gate, SOCKET, Step as _, report_on};
 use crate::output::Stream;
+use crate::received::Received;
 use crate::root::Session;
 use crate::sys::{self, Errno, POLLIN, POLLOUT, PollFd};
 use crate::tree::TreeWalk;
@@ -29,6 +32,8 @@ const TREE_AHEAD_BYTES: usize = 1 << 20;
 const MAX_WALKS: usize = 8;
 /// How long keepers may take to end what they keep.
 const END_LIMIT: Duration = Duration::from_millis(500);
+/// How long a keeper may take to end one command. A command of the same user may have stopped it.
+const KEEPER_LIMIT: Duration = Duration::from_millis(1_200);
 /// Keepers that wait for the next command.
 const MAX_IDLE: usize = 4;
 
@@ -45,33 +50,77 @@ struct Running {
     timed_out: bool,
     /// Whether the keeper was killed: it takes no other command.
     killed: bool,
+    /// When a keeper that was told to end, and should have, is killed.
+    impatient: Option<Instant>,
     refused: bool,
     status: Option<u32>,
 }
 
+/// Where the files of a session are, and how changes are found.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Files<'a> {
+    /// In a layer above the checkout, or in a copy beside it.
+    Layers(&'a Session),
+    /// In a copy whose original is not here.
+    Received(&'a Received),
+}
+
+impl Files<'_> {
+    fn workspace(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Layers(session) => session.workspace.as_fd(),
+            Self::Received(copy) => copy.root.as_fd(),
+        }
+    }
+}
+
+/// What is served, and to whom.
+#[derive(Debug)]
+pub(crate) struct Service<'a> {
+    /// The session's files.
+    pub(crate) files: Files<'a>,
+    /// What confines commands.
+    pub(crate) jail: &'a Jail,
+    /// Where replies go; requests come from [`SOCKET`].
+    pub(crate) replies: i32,
+    /// The host's process, where it can be watched.
+    pub(crate) host: Option<OwnedFd>,
+    /// Protections that are not there.
+    pub(crate) missing: &'a [Vec<u8>],
+    /// What commands have to wait for.
+    pub(crate) gate: Option<&'a Gate>,
+}
+
+/// Something that is read in steps.
+enum Walk {
+    Tree(TreeWalk),
+    Changes(Comparison),
+}
+
 struct Server<'a> {
-    session: &'a Session,
+    files: Files<'a>,
     jail: &'a Jail,
+    replies: i32,
+    host: Option<OwnedFd>,
+    oom_kills: u64,
     incoming: Vec<u8>,
     outgoing: Vec<u8>,
     sent: usize,
     running: Vec<Running>,
     idle: Vec<Keeper>,
-    walks: Vec<TreeWalk>,
+    walks: Vec<Walk>,
     /// Where no file system of its own bounds what the session writes.
     disk: Option<Disk>,
+    /// When a host that is not heard of is taken for gone; only where nothing else tells.
+    silence_ends: Option<Instant>,
     host_gone: bool,
 }
 
 /// Serves until the host closes the socket or ends; then this process ends, and with it everything in the session.
-pub(crate) fn serve(
-    session: &Session,
-    jail: &Jail,
-    host: OwnedFd,
-    missing: &[Vec<u8>],
-    gate: Option<&Gate>,
-) -> i32 {
-    let children = match prepare(jail).step("confine the helper") {
+pub(crate) fn serve(service: Service<'_>) -> i32 {
+    let Service { files, jail, replies, host, missing, gate } = service;
+    let report = |failure: &Failure| report_on(replies, failure);
+    let children = match prepare(jail, replies).step("confine the helper") {
         Ok(children) => children,
         Err(failure) => {
             report(&failure);
@@ -80,17 +129,22 @@ pub(crate) fn serve(
     };
     let ready = Encoder::new(reply::READY, 0).list(missing).u32(jail.landlock_abi());
     let mut server = Server {
-        session,
+        files,
         jail,
+        replies,
+        host,
+        oom_kills: if jail.contained { container::oom_kills() } else { 0 },
         incoming: Vec::new(),
         outgoing: ready.finish(),
         sent: 0,
         running: Vec::new(),
         idle: Vec::new(),
         walks: Vec::new(),
-        disk: if jail.namespaces { None } else { Disk::new(&jail.directory, jail.limits.disk_bytes) },
+        disk: if jail.beside() { Disk::new(&jail.directory, jail.disk_bytes()) } else { None },
+        silence_ends: None,
         host_gone: false,
     };
+    server.hear();
     if jail.namespaces {
         // The host need not wait for the control groups and the namespace of its first command; the command must.
         server.send();
@@ -109,27 +163,29 @@ pub(crate) fn serve(
     }
     server.send();
     while !server.host_gone {
-        server.turn(&host, &children);
+        server.turn(&children);
     }
     server.end();
     0
 }
 
-fn prepare(jail: &Jail) -> sys::Result<OwnedFd> {
+fn prepare(jail: &Jail, replies: i32) -> sys::Result<OwnedFd> {
     filter::install(&jail.helper_filter())?;
     sys::block_child_signal(true);
-    sys::set_nonblocking(SOCKET)?;
-    sys::set_close_on_exec(SOCKET);
+    for fd in [SOCKET, replies] {
+        sys::set_nonblocking(fd)?;
+        sys::set_close_on_exec(fd);
+    }
     sys::child_signal_fd()
 }
 
 impl Server<'_> {
     /// Waits for something to happen and deals with it.
-    fn turn(&mut self, host: &OwnedFd, children: &OwnedFd) {
-        let mut fds = self.interests(host, children);
+    fn turn(&mut self, children: &OwnedFd) {
+        let mut fds = self.interests(children);
         sys::wait_fds(&mut fds, if self.may_walk() { 0 } else { self.next_deadline() });
         let happened = |fd: i32| fds.iter().any(|entry| entry.fd == fd && entry.revents != 0);
-        if happened(host.as_raw_fd()) {
+        if self.host.as_ref().is_some_and(|host| happened(host.as_raw_fd())) {
             self.host_gone = true;
             return;
         }
@@ -157,20 +213,23 @@ impl Server<'_> {
     /// Reads a little of every tree.
     fn walk(&mut self) {
         if self.may_walk() {
-            let Self { walks, session, outgoing, .. } = self;
-            walks.retain_mut(|walk| !walk.step(session, outgoing));
+            let Self { walks, files, outgoing, .. } = self;
+            walks.retain_mut(|walk| match (walk, &*files) {
+                (Walk::Tree(walk), Files::Layers(session)) => !walk.step(session, outgoing),
+                (Walk::Changes(walk), Files::Received(copy)) => !walk.step(copy, outgoing),
+                _ => false,
+            });
             self.send();
         }
     }
 
-    fn interests(&self, host: &OwnedFd, children: &OwnedFd) -> Vec<PollFd> {
-        let sending = self.sent < self.outgoing.len();
+    fn interests(&self, children: &OwnedFd) -> Vec<PollFd> {
         let entry = |fd, events| PollFd { fd, events, revents: 0 };
-        let mut fds = vec![
-            entry(SOCKET, if sending { POLLIN | POLLOUT } else { POLLIN }),
-            entry(host.as_raw_fd(), POLLIN),
-            entry(children.as_raw_fd(), POLLIN),
-        ];
+        let mut fds = vec![entry(SOCKET, POLLIN), entry(children.as_raw_fd(), POLLIN)];
+        fds.extend(self.host.as_ref().map(|host| entry(host.as_raw_fd(), POLLIN)));
+        if self.sent < self.outgoing.len() {
+            fds.push(entry(self.replies, POLLOUT));
+        }
         let reading = self.outgoing.len() - self.sent <= SEND_AHEAD_BYTES;
         for command in &self.running {
             fds.push(entry(command.notes.as_raw_fd(), POLLIN));
@@ -186,7 +245,10 @@ impl Server<'_> {
     /// Milliseconds until the first command's time is over, or the disk is to be looked at; -1 without a command.
     fn next_deadline(&self) -> i32 {
         let pending = self.running.iter().filter(|command| !command.timed_out);
-        let Some(first) = pending.map(|command| command.deadline).min() else { return -1 };
+        let deadlines = pending.map(|command| command.deadline);
+        let impatient = self.running.iter().filter_map(|command| command.impatient);
+        let first = deadlines.chain(impatient).chain(self.silence_ends).min();
+        let Some(first) = first else { return -1 };
         let first = self.disk.as_ref().map_or(first, |disk| first.min(disk.next()));
         let left = first.saturating_duration_since(Instant::now()).as_millis().saturating_add(1);
         i32::try_from(left).unwrap_or(i32::MAX)
@@ -194,11 +256,17 @@ impl Server<'_> {
 
     fn enforce_deadlines(&mut self) {
         let now = Instant::now();
+        self.host_gone |= self.silence_ends.is_some_and(|end| end <= now);
         for command in self.running.iter_mut().filter(|command| !command.timed_out) {
             if command.deadline <= now {
                 command.timed_out = true;
                 command.kill();
             }
+        }
+        for command in self.running.iter_mut().filter(|command| command.impatient.is_some_and(|at| at <= now))
+        {
+            command.impatient = None;
+            sys::kill_now(command.keeper.pid);
         }
         let writing = !self.running.is_empty();
         if writing && self.disk.as_mut().is_some_and(Disk::grew_too_large) {
@@ -208,7 +276,7 @@ impl Server<'_> {
 
     fn send(&mut self) {
         while let Some(rest) = self.outgoing.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            match sys::write_fd(SOCKET, rest) {
+            match sys::write_fd(self.replies, rest) {
                 Ok(count) => self.sent += count,
                 Err(Errno::AGAIN) => return self.forget_sent(),
                 Err(Errno::INTR) => {}
@@ -230,7 +298,14 @@ impl Server<'_> {
         }
     }
 
+    fn hear(&mut self) {
+        if self.jail.contained {
+            self.silence_ends = Instant::now().checked_add(container::SILENCE_LIMIT);
+        }
+    }
+
     fn receive(&mut self) {
+        self.hear();
         let mut chunk = [0u8; 64 << 10];
         match sys::read_fd(SOCKET, &mut chunk) {
             Ok(0) => self.host_gone = true,
@@ -258,7 +333,7 @@ impl Server<'_> {
         let outcome = match kind {
             request::EXEC => self.exec(id, body),
             request::KILL => {
-                self.walks.retain(|walk| walk.id != id);
+                self.walks.retain(|walk| walk.id() != id);
                 self.running.iter_mut().filter(|command| command.id == id).for_each(Running::kill);
                 Ok(())
             }
@@ -266,6 +341,7 @@ impl Server<'_> {
             request::WRITE => self.write(id, body),
             request::CHANGES => self.changes(id, body),
             request::TREE => self.tree(id, body),
+            request::PING => Ok(()),
             _ => Err(malformed()),
         };
         if let Err(refused) = outcome {
@@ -298,6 +374,7 @@ impl Server<'_> {
             deadline: Instant::now() + Duration::from_millis(command.timeout_ms),
             timed_out: false,
             killed: false,
+            impatient: None,
             refused: false,
             status: None,
         });
@@ -307,7 +384,7 @@ impl Server<'_> {
     fn read(&mut self, id: u32, body: &[u8]) -> Result<(), Refusal> {
         let mut body = Decoder::new(body);
         let (Some(path), Some(most)) = (body.bytes(), body.u64()) else { return Err(malformed()) };
-        let content = files::read(self.session.workspace.as_fd(), path, most)?;
+        let content = files::read(self.files.workspace(), path, most)?;
         self.outgoing.extend(Encoder::new(reply::CONTENT, id).bytes(&content).finish());
         Ok(())
     }
@@ -317,17 +394,24 @@ impl Server<'_> {
         let (Some(path), Some(content), Some(executable)) = (body.bytes(), body.bytes(), body.u8()) else {
             return Err(malformed());
         };
-        files::write(self.session.workspace.as_fd(), path, content, executable != 0)?;
+        files::write(self.files.workspace(), path, content, executable != 0)?;
         self.outgoing.extend(Encoder::new(reply::DONE, id).finish());
         Ok(())
     }
 
     fn tree(&mut self, id: u32, body: &[u8]) -> Result<(), Refusal> {
         let limits = TreeLimits::decode(body).ok_or_else(malformed)?;
+        match self.files {
+            Files::Layers(_) => self.start_walk(Walk::Tree(TreeWalk::new(id, limits))),
+            Files::Received(_) => Err(Refusal::new(refusal::INVALID, "the host has the checkout itself")),
+        }
+    }
+
+    fn start_walk(&mut self, walk: Walk) -> Result<(), Refusal> {
         if self.walks.len() >= MAX_WALKS {
             return Err(Refusal::new(refusal::INVALID, "too many trees are being read"));
         }
-        self.walks.push(TreeWalk::new(id, limits));
+        self.walks.push(walk);
         Ok(())
     }
 
@@ -336,7 +420,11 @@ impl Server<'_> {
             [] => Bounds::STRICT,
             body => Bounds::within(TreeLimits::decode(body).ok_or_else(malformed)?),
         };
-        for (path, (kind, content)) in changes::list(self.session, bounds)? {
+        let session = match self.files {
+            Files::Layers(session) => session,
+            Files::Received(_) => return self.start_walk(Walk::Changes(Comparison::new(id, bounds))),
+        };
+        for (path, (kind, content)) in changes::list(session, bounds)? {
             self.outgoing
                 .extend(Encoder::new(reply::CHANGE, id).bytes(&path).u8(kind).bytes(&content).finish());
         }
@@ -349,7 +437,8 @@ impl Server<'_> {
         while let Some(at) = self.running.iter().position(Running::is_over) {
             let command = self.running.swap_remove(at);
             let usable = !command.killed && self.idle.len() < MAX_IDLE;
-            let keeper = command.finish(&mut self.outgoing);
+            let oom = self.any_new_oom();
+            let keeper = command.finish(oom, &mut self.outgoing);
             self.idle.extend(Some(keeper).filter(|_| usable));
         }
         self.send();
@@ -359,26 +448,67 @@ impl Server<'_> {
     fn reap(&mut self, children: &OwnedFd) {
         let mut signals = [0u8; 1024];
         let _ = sys::read_fd(children.as_raw_fd(), &mut signals);
-        while let Ok(Some((ended, _))) = sys::reap(-1, false) {
-            let idle = self.idle.len();
-            self.idle.retain(|keeper| keeper.pid != ended);
-            let killed = self.running.iter().any(|command| command.keeper.pid == ended && command.killed);
-            let was_keeper =
-                idle > self.idle.len() || self.running.iter().any(|command| command.keeper.pid == ended);
-            // Whatever it kept is on its own now.
-            self.host_gone |= was_keeper && !killed && !self.jail.namespaces;
-            if let Some(at) = self.running.iter().position(|command| command.keeper.pid == ended) {
-                drop(self.running.swap_remove(at).finish(&mut self.outgoing));
-            }
+        while let Ok(Some((ended, status))) = sys::reap(-1, false) {
+            self.keeper_ended(ended, status);
         }
         self.send();
+    }
+
+    fn keeper_ended(&mut self, ended: i32, status: i32) {
+        let idle = self.idle.len();
+        self.idle.retain(|keeper| keeper.pid != ended);
+        let at = self.running.iter().position(|command| command.keeper.pid == ended);
+        let as_told = at.and_then(|at| self.running.get(at)).is_some_and(|command| command.killed);
+        let was_keeper = at.is_some() || idle > self.idle.len();
+        if was_keeper && !(as_told && status == 0) && !self.jail.namespaces {
+            // Whatever it kept is on its own now.
+            self.end_strays();
+        }
+        if let Some(at) = self.running.iter().position(|command| command.keeper.pid == ended) {
+            let oom = self.any_new_oom();
+            drop(self.running.swap_remove(at).finish(oom, &mut self.outgoing));
+        }
+    }
+
+    /// Ends everything that may have lost its keeper: all commands of a container, at once, because nothing outruns
+    /// that; the session where there are other processes than its own.
+    fn end_strays(&mut self) {
+        if !self.jail.contained {
+            self.host_gone = true;
+            return;
+        }
+        sys::kill_all_others();
+        while let Ok(Some((ended, _))) = sys::reap(-1, true) {
+            self.idle.retain(|keeper| keeper.pid != ended);
+            if let Some(at) = self.running.iter().position(|command| command.keeper.pid == ended) {
+                let oom = self.any_new_oom();
+                drop(self.running.swap_remove(at).finish(oom, &mut self.outgoing));
+            }
+        }
+    }
+
+    fn any_new_oom(&mut self) -> bool {
+        if !self.jail.contained {
+            return false;
+        }
+        let now = container::oom_kills();
+        std::mem::replace(&mut self.oom_kills, now) < now
+    }
+}
+
+impl Walk {
+    const fn id(&self) -> u32 {
+        match self {
+            Self::Tree(walk) => walk.id,
+            Self::Changes(walk) => walk.id,
+        }
     }
 }
 
 impl Server<'_> {
     /// Ends everything, where the kernel does not when this process ends.
     fn end(self) {
-        if self.jail.namespaces {
+        if !self.jail.beside() {
             return;
         }
         let Self { running, idle, .. } = self;
@@ -396,6 +526,7 @@ impl Running {
 
     fn kill(&mut self) {
         self.killed = true;
+        self.impatient = self.impatient.or_else(|| Instant::now().checked_add(KEEPER_LIMIT));
         self.keeper.kill();
     }
 
@@ -448,7 +579,7 @@ impl Running {
     }
 
     /// Reports the end; gives the keeper back.
-    fn finish(mut self, out: &mut Vec<u8>) -> Keeper {
+    fn finish(mut self, oom: bool, out: &mut Vec<u8>) -> Keeper {
         self.read_notes(out);
         if self.refused {
             return self.keeper;
@@ -459,7 +590,7 @@ impl Running {
         }
         let status = self.status.unwrap_or(SIGKILL_STATUS);
         let timed_out = self.timed_out && self.status.is_none();
-        out.extend(Exit { status, timed_out, oom: false }.encode(self.id));
+        out.extend(Exit { status, timed_out, oom }.encode(self.id));
         self.keeper
     }
 }
@@ -468,7 +599,7 @@ const fn malformed() -> Refusal {
     Refusal::new(refusal::INVALID, "the request is malformed")
 }
 
-fn refusal_frame(id: u32, refused: &Refusal) -> Vec<u8> {
+pub(crate) fn refusal_frame(id: u32, refused: &Refusal) -> Vec<u8> {
     Encoder::new(reply::REFUSED, id)
         .u8(refused.code)
         .u32(u32::try_from(refused.errno.0).unwrap_or(0))

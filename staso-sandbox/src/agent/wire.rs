@@ -27,6 +27,26 @@ pub(crate) mod request {
     pub(crate) const CHANGES: u8 = 6;
     /// Read the checkout as it was; body: `TreeLimits`.
     pub(crate) const TREE: u8 = 7;
+    /// Copy a part of the checkout into a container; body: path, kind of `put`, content.
+    pub(crate) const PUT: u8 = 8;
+    /// The checkout is complete; commands may come.
+    pub(crate) const START: u8 = 9;
+    /// The host is there; says so where nothing else does.
+    pub(crate) const PING: u8 = 10;
+}
+
+/// What is copied into a container.
+pub(crate) mod put {
+    /// A regular file, from its beginning.
+    pub(crate) const FILE: u8 = 1;
+    /// A regular file that its owner may execute, from its beginning.
+    pub(crate) const EXECUTABLE: u8 = 2;
+    /// What follows in the file that was put last.
+    pub(crate) const MORE: u8 = 3;
+    /// A symbolic link; the content is its target.
+    pub(crate) const SYMLINK: u8 = 4;
+    /// A directory; before anything in it.
+    pub(crate) const DIRECTORY: u8 = 5;
 }
 
 /// Helper to host.
@@ -53,6 +73,8 @@ pub(crate) mod reply {
     pub(crate) const CHANGE: u8 = 25;
     /// A request without a result of its own is done.
     pub(crate) const DONE: u8 = 26;
+    /// The agent of a container listens.
+    pub(crate) const HELLO: u8 = 27;
 }
 
 /// Why a request was refused.
@@ -95,6 +117,8 @@ pub(crate) mod tier {
     pub(crate) const LANDLOCK_ONLY: u8 = 2;
     /// A copy of the checkout and bounds.
     pub(crate) const NONE: u8 = 3;
+    /// What an engine confined already.
+    pub(crate) const CONTAINER: u8 = 4;
 }
 
 /// How a session is to be built.

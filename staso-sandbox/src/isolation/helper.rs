@@ -13,8 +13,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// The program, built by `build.rs`; empty when it could not be built.
-const PROGRAM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/helper"));
+use crate::program::PROGRAM;
 
 /// A path that executes the helper. A file on disk is removed with it.
 #[derive(Debug)]

@@ -18,6 +18,8 @@ mod session;
 #[cfg(not(target_os = "linux"))]
 mod unsupported;
 
+#[cfg(all(target_os = "linux", feature = "container"))]
+pub(crate) use owner::start_time;
 #[cfg(target_os = "linux")]
 pub(crate) use session::open;
 #[cfg(not(target_os = "linux"))]

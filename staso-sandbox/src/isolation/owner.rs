@@ -30,7 +30,7 @@ pub(super) fn is_abandoned(name: &str) -> bool {
 }
 
 /// When a process started, in clock ticks since boot: field 22, counted after the name, which may hold anything.
-fn start_time(pid: u32) -> Option<u64> {
+pub(crate) fn start_time(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
 }

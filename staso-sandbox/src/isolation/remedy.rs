@@ -15,10 +15,10 @@ pub(super) fn unavailable(wanted: IsolationTier, step: &str, os_error: Option<i3
         }
         None => step.to_owned(),
     };
-    SandboxError::Unavailable { wanted, reason, remedy: remedy(step).to_owned() }
+    SandboxError::Unavailable { wanted, reason, remedy: remedy(step, os_error).to_owned() }
 }
 
-fn remedy(step: &str) -> &'static str {
+fn remedy(step: &str, os_error: Option<i32>) -> &'static str {
     if step.contains("was not built") {
         return "build for Linux on x86-64 or AArch64 with a linker for that target";
     }
@@ -26,7 +26,9 @@ fn remedy(step: &str) -> &'static str {
         return "run the host as an ordinary user, or keep checkouts on ext4, xfs, btrfs or tmpfs with Linux 5.19 \
                 or newer";
     }
-    if step.contains("open the checkout") || step.contains("open a toolchain") {
+    // Denied as such it is not a matter of the directory, but of mounts that the host may not make.
+    let opens_directory = step.contains("open the checkout") || step.contains("open a toolchain");
+    if opens_directory && os_error != Some(libc::EPERM) {
         return "make the directory and those above it readable to the host's user";
     }
     if step.contains("Landlock") {

@@ -104,7 +104,7 @@ async fn build(
     let ready = handshake(&mut socket, &untold, spec.min_tier).await?;
     let (gone, stop) = (helper.gone(), CancellationToken::new());
     let (reading, writing) = socket.into_split();
-    let connection = Arc::new(Connection::start(reading, writing, helper, stop.clone()));
+    let connection = Arc::new(Connection::start(reading, writing, helper, None, stop.clone()));
     let stronger = refused.iter().map(|(tier, reason, remedy)| {
         format!("{} was refused: {reason}; to have it, {remedy}", tier_name(*tier))
     });

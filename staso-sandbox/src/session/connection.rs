@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -120,16 +121,17 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Takes over both directions of a stream on which the helper said that it is ready. Ends, and drops `helper` after
-    /// the stream, when `stop` is cancelled.
+    /// the stream, when `stop` is cancelled. With `ping` something is said at least that often.
     pub(crate) fn start(
         reading: impl AsyncRead + Send + Unpin + 'static,
         writing: impl AsyncWrite + Send + Unpin + 'static,
         helper: impl Send + 'static,
+        ping: Option<Duration>,
         stop: CancellationToken,
     ) -> Self {
         let (requests, outgoing) = mpsc::channel(QUEUED_REQUESTS);
         let board = Arc::new(Mutex::new(Some(HashMap::new())));
-        let task = Task { reading, writing, helper, board: Arc::clone(&board) };
+        let task = Task { reading, writing, helper, ping, board: Arc::clone(&board) };
         tokio::spawn(task.run(outgoing, stop.clone()));
         Self { requests, board, next_id: AtomicU32::new(1), stop }
     }
@@ -229,15 +231,16 @@ struct Task<R, W, H> {
     reading: R,
     writing: W,
     helper: H,
+    ping: Option<Duration>,
     board: Arc<Board>,
 }
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin, H> Task<R, W, H> {
     async fn run(self, mut outgoing: mpsc::Receiver<Vec<u8>>, stop: CancellationToken) {
-        let Self { mut reading, mut writing, helper, board } = self;
+        let Self { mut reading, mut writing, helper, ping, board } = self;
         let board = ClosingBoard(board);
         let write = async {
-            while let Some(frame) = outgoing.recv().await {
+            while let Some(frame) = next_frame(&mut outgoing, ping).await {
                 writing.write_all(&frame).await?;
                 writing.flush().await?;
             }
@@ -253,6 +256,13 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin, H> Task<R, W, H> {
         drop(helper);
         drop(board);
     }
+}
+
+/// What is to be sent next; `None` when nothing will be.
+async fn next_frame(outgoing: &mut mpsc::Receiver<Vec<u8>>, ping: Option<Duration>) -> Option<Vec<u8>> {
+    let Some(every) = ping else { return outgoing.recv().await };
+    let next = tokio::time::timeout(every, outgoing.recv()).await;
+    next.unwrap_or_else(|_| Some(Encoder::new(request::PING, 0).finish()))
 }
 
 /// Tells everyone who waits that nothing will come, even when the task is thrown away.

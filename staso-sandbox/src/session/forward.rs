@@ -22,6 +22,19 @@ pub(crate) trait OomWatch: Debug + Send + Sync {
     fn any_new(&self) -> bool;
 }
 
+/// For agents that notice themselves.
+#[cfg(feature = "container")]
+#[derive(Debug)]
+pub(crate) struct NoOomWatch;
+
+#[cfg(feature = "container")]
+impl OomWatch for NoOomWatch {
+    fn any_new(&self) -> bool {
+        false
+    }
+}
+
+/// Kills a command that nobody waits for any more.
 #[derive(Debug)]
 pub(super) struct KillOnDrop {
     pub(super) connection: Arc<Connection>,

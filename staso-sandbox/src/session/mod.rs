@@ -13,7 +13,11 @@ pub(crate) mod wire;
 
 pub(crate) use agent_session::AgentSession;
 pub(crate) use connection::Connection;
+#[cfg(feature = "container")]
+pub(crate) use forward::NoOomWatch;
 pub(crate) use forward::OomWatch;
 pub(crate) use refused::{backend, interrupted, invalid};
 pub(crate) use spec::{SYSTEM_PATH, check_spec, environment};
+#[cfg(feature = "container")]
+pub(crate) use tree::ReadCheckout;
 pub(crate) use tree::TreeCache;

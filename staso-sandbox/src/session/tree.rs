@@ -1,5 +1,6 @@
 //! The tree of a session: the checkout, read once, and what the session changed, read every time.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use staso_core::code::RepoPath;
@@ -12,9 +13,17 @@ use super::wire::{self, change, request};
 /// Longest path with everything around it in a frame, in bytes.
 const ENTRY_BYTES: usize = 4096 + 64;
 
+/// A checkout that the host reads itself.
+pub(crate) trait ReadCheckout: Debug + Send + Sync {
+    /// The checkout as it is, within the limits.
+    fn tree(&self, limits: &TreeLimits) -> SessionTree;
+}
+
 /// What was read of a session's checkout. Nothing changes the checkout while the session lives.
 #[derive(Debug, Default)]
 pub(crate) struct TreeCache {
+    /// Who reads the checkout; the agent when nobody else does.
+    reader: Option<Arc<dyn ReadCheckout>>,
     last: Mutex<Option<Kept>>,
 }
 
@@ -25,6 +34,12 @@ struct Kept {
 }
 
 impl TreeCache {
+    /// Over a checkout that the host reads itself.
+    #[cfg(feature = "container")]
+    pub(crate) fn over(reader: impl ReadCheckout + 'static) -> Self {
+        Self { reader: Some(Arc::new(reader)), last: Mutex::default() }
+    }
+
     /// The tree as it is now.
     pub(super) async fn read(
         &self,
@@ -34,8 +49,8 @@ impl TreeCache {
         let mut last = self.last.lock().await;
         let kept = match last.take() {
             Some(kept) if kept.limits == *limits => kept,
-            _ => match ask(connection, request::TREE, limits).await? {
-                Ok(parts) => Kept { limits: *limits, checkout: Arc::new(checkout(parts)) },
+            _ => match self.checkout(connection, limits).await? {
+                Ok(checkout) => Kept { limits: *limits, checkout: Arc::new(checkout) },
                 Err(refused) => return Ok(Err(refused)),
             },
         };
@@ -46,6 +61,20 @@ impl TreeCache {
             Err(refused) => return Ok(Err(refused)),
         };
         Ok(Ok(if changes.is_empty() { checkout } else { Arc::new(changed(&checkout, changes, limits)) }))
+    }
+}
+
+impl TreeCache {
+    async fn checkout(
+        &self,
+        connection: &Connection,
+        limits: &TreeLimits,
+    ) -> Result<Result<SessionTree, Refused>, Gone> {
+        let Some(reader) = self.reader.clone() else {
+            return Ok(ask(connection, request::TREE, limits).await?.map(checkout));
+        };
+        let limits = *limits;
+        tokio::task::spawn_blocking(move || Ok(reader.tree(&limits))).await.map_err(|_| Gone)
     }
 }
 

@@ -3,6 +3,8 @@
 
 mod agent_fixer;
 mod conformance;
+#[cfg(feature = "container")]
+mod container;
 #[cfg(all(feature = "escape-suite", target_os = "linux"))]
 mod escape;
 mod flood;

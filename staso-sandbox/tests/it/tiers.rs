@@ -386,7 +386,9 @@ async fn without_namespaces_everything_dies_with_the_helper() {
         let chain = chains.iter().max_by_key(|chain| chain.len()).unwrap();
         let own = chain.iter().position(|pid| *pid == std::process::id()).unwrap();
         let target = chain[own - 1 - victim];
-        assert!(Command::new("/bin/kill").args(["-9", &target.to_string()]).status().unwrap().success());
+        assert!(
+            Command::new("/bin/sh").args(["-c", &format!("kill -9 {target}")]).status().unwrap().success()
+        );
         assert!(eventually(SOON, || processes_with(&mark).is_empty()).await, "{victim}: they outlive it");
         let closed = session.run(&ExecRequest::new(["true"]), &host.ctx).await;
         assert!(matches!(closed, Err(SandboxError::Closed)), "{victim}: {closed:?}");

@@ -5,13 +5,14 @@ use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 
 use super::{
     Errno, Result, SYS_OPENAT2, check, fchmod, fd, fgetxattr, mkdirat, number, readlinkat, setxattr, statx,
-    syscall, umask, unit,
+    symlinkat, syscall, umask, unit,
 };
 
 pub(crate) const O_RDONLY: u64 = 0;
 pub(crate) const O_WRONLY: u64 = 1;
 pub(crate) const O_CREAT: u64 = 0o100;
 pub(crate) const O_EXCL: u64 = 0o200;
+pub(crate) const O_PATH: u64 = 0o10_000_000;
 pub(crate) const O_NONBLOCK: u64 = 0o4000;
 const O_CLOEXEC: u64 = 0o2_000_000;
 #[cfg(target_arch = "x86_64")]
@@ -48,6 +49,12 @@ pub(crate) fn make_dir(dir: BorrowedFd<'_>, name: &CStr) -> Result<()> {
         Err(Errno::EXIST) => Ok(()),
         other => other,
     }
+}
+
+/// Makes a symbolic link.
+pub(crate) fn make_link(target: &CStr, dir: BorrowedFd<'_>, name: &CStr) -> Result<()> {
+    // SAFETY: both are C strings.
+    unit(unsafe { symlinkat(target.as_ptr(), dir.as_raw_fd(), name.as_ptr()) })
 }
 
 /// Sets the mode of an open file.

@@ -15,8 +15,9 @@ use std::io;
 use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 
 pub(crate) use file::{
-    Kind, O_CREAT, O_DIRECTORY, O_EXCL, O_NONBLOCK, O_RDONLY, O_WRONLY, Stamp, Stat, attribute, list_dir,
-    list_entries, make_dir, open_beneath, read_link, set_attribute, set_mode, set_umask, stat_at,
+    Kind, O_CREAT, O_DIRECTORY, O_EXCL, O_NONBLOCK, O_PATH, O_RDONLY, O_WRONLY, Stamp, Stat, attribute,
+    list_dir, list_entries, make_dir, make_link, open_beneath, read_link, set_attribute, set_mode, set_umask,
+    stat_at,
 };
 pub(crate) use message::{receive_with_fds, send_with_fds, socket_pair};
 pub(crate) use mount::{
@@ -149,6 +150,7 @@ unsafe extern "C" {
     fn signalfd(fd: c_int, set: *const SignalSet, flags: c_int) -> c_int;
     fn signal(number: c_int, handler: usize) -> usize;
     fn mkdirat(dir: c_int, path: *const c_char, mode: c_uint) -> c_int;
+    fn symlinkat(target: *const c_char, dir: c_int, path: *const c_char) -> c_int;
     fn fchmod(fd: c_int, mode: c_uint) -> c_int;
     fn umask(mode: c_uint) -> c_uint;
     fn readlinkat(dir: c_int, path: *const c_char, buffer: *mut c_char, size: usize) -> isize;
@@ -210,6 +212,14 @@ pub(crate) const CLONE_NEWUTS: c_ulong = 0x0400_0000;
 pub(crate) const CLONE_NEWIPC: c_ulong = 0x0800_0000;
 pub(crate) const CLONE_NEWUSER: c_ulong = 0x1000_0000;
 pub(crate) const CLONE_NEWPID: c_ulong = 0x2000_0000;
+
+/// The name that this program was started by, from the list that `main` got.
+pub(crate) fn first_argument<'a>(arguments: *const *const c_char) -> Option<&'a CStr> {
+    // SAFETY: `main` gets a list that ends with a null pointer, and its strings live as long as the process.
+    let first = unsafe { arguments.as_ref() }.copied().filter(|first| !first.is_null())?;
+    // SAFETY: as above.
+    Some(unsafe { CStr::from_ptr(first) })
+}
 
 /// Ends this process without running anything else.
 pub(crate) fn exit(code: i32) -> ! {

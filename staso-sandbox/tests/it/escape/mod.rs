@@ -69,7 +69,7 @@ fn every_row_catches_a_sandbox_that_isolates_nothing() {
     assert_clean(&run_as("plain", None));
 }
 
-fn assert_clean(output: &Output) {
+pub(crate) fn assert_clean(output: &Output) {
     let text =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
@@ -77,7 +77,7 @@ fn assert_clean(output: &Output) {
 }
 
 /// Runs the suite in a process of its own, as another user if one is given. One at a time: each loads the machine.
-fn run_as(backend: &str, user: Option<u32>) -> Output {
+pub(crate) fn run_as(backend: &str, user: Option<u32>) -> Output {
     static ONE: Mutex<()> = Mutex::new(());
     let _turn = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let directory = tempfile::tempdir().unwrap();
@@ -110,6 +110,8 @@ async fn a_process_of_the_suite() {
     let (sandbox, tier): (Box<dyn Sandbox>, _) = match backend.as_str() {
         "plain" => (Box::new(PlainSandbox), IsolationTier::None),
         "landlock" => (Box::new(below_full()), IsolationTier::LandlockOnly),
+        #[cfg(feature = "container")]
+        "container" => (crate::container::sandbox_of_a_process(), IsolationTier::Container),
         _ => (Box::new(LocalSandbox::new()), IsolationTier::Full),
     };
     if let Some(plan) = variable(PLAN) {
