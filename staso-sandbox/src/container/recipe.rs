@@ -66,7 +66,8 @@ fn host(
     let in_memory = workspace_bytes(limits, checkout).saturating_add(options.tmp_bytes.saturating_mul(5) / 4);
     let agent = SPARE_BYTES.saturating_add(checkout.entries.saturating_mul(BYTES_PER_PATH));
     let memory = signed(limits.memory_bytes.saturating_add(in_memory).saturating_add(agent));
-    let (files, none) = (signed(options.open_files), Some(0));
+    // With 0 a crash would still start the host's program for crashes, as the host's root; 1 means no file either.
+    let (files, no_core) = (signed(options.open_files), Some(1));
     let ulimit = |name: &str, most| ResourcesUlimits { name: Some(name.to_owned()), soft: most, hard: most };
     HostConfig {
         network_mode: Some("none".to_owned()),
@@ -83,7 +84,7 @@ fn host(
         memory: Some(memory),
         memory_swap: Some(memory),
         nano_cpus: options.cpu_millis.map(|millis| i64::from(millis).saturating_mul(1_000_000)),
-        ulimits: Some(vec![ulimit("nofile", Some(files)), ulimit("core", none)]),
+        ulimits: Some(vec![ulimit("nofile", Some(files)), ulimit("core", no_core)]),
         // What the agent says is for the host alone, and it may be a lot.
         log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
         // Nothing to resolve with, and nothing of the host's resolver to see.
