@@ -2,7 +2,9 @@
 //! it ended, for an auditor.
 //!
 //! In a run, hand it over with `HealerBuilder::with_sandbox`. This program holds it against the contract of the trait, in
-//! real sessions on this machine; where none can be opened it says why.
+//! real sessions on this machine; where none can be opened it says why. With `--escape` it lets the escape suite loose on it
+//! instead, which takes some minutes and the whole machine, and is for Linux; as root, start it with
+//! `unshare --mount --propagation private`, so that what others mount meanwhile is not taken for a session's.
 
 use std::error::Error;
 use std::io::Write as _;
@@ -122,6 +124,14 @@ impl SandboxSession for AuditedSession {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let sandbox = Audited { inner: Arc::new(LocalSandbox::new()), log: Log::default() };
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    match arguments.as_slice() {
+        [] => keeps_the_contract(&sandbox).await,
+        arguments => platform::nothing_escapes(&sandbox, arguments).await,
+    }
+}
+
+async fn keeps_the_contract(sandbox: &Audited) -> Result<(), Box<dyn Error>> {
     // What the suite needs of the host: a checkout, and something outside of it that sessions must not reach.
     let directory = tempfile::tempdir()?;
     let (checkout, host_file) = (directory.path().join("checkout"), directory.path().join("secret"));
@@ -131,7 +141,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let fixture = Fixture::new(checkout, listener.local_addr()?.port(), host_file);
 
     // Panics with a sentence when the backend breaks a promise. In your own crate this stands in a test.
-    run_all(&sandbox, &fixture, &test_context()).await;
+    run_all(sandbox, &fixture, &test_context()).await;
     let log = sandbox.log.lock().unwrap_or_else(PoisonError::into_inner);
     let killed = log.iter().filter(|(_, ended)| ended.is_none()).count();
     let mut out = std::io::stdout().lock();
@@ -143,14 +153,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Making the checkout of the suite, with its modes and links.
-#[cfg(unix)]
+/// What needs Linux: the checkout of the first suite, with its modes and links, and the whole second one.
+#[cfg(target_os = "linux")]
 mod platform {
+    use std::ffi::OsString;
     use std::fs::{self, Permissions};
-    use std::io;
+    use std::io::{self, Write as _};
     use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::process::Command;
 
-    use super::{FILES, LINKS, Path};
+    use staso_sandbox::escape::{self, Ground};
+
+    use super::{Audited, Error, FILES, LINKS, Path, test_context};
 
     pub(super) fn write_checkout(checkout: &Path) -> io::Result<()> {
         for (name, content, executable) in FILES {
@@ -165,17 +179,51 @@ mod platform {
         // A session may be another user: the way to the checkout must be open.
         checkout.parent().map_or(Ok(()), |above| fs::set_permissions(above, Permissions::from_mode(0o755)))
     }
+
+    pub(super) async fn nothing_escapes(
+        sandbox: &Audited,
+        arguments: &[OsString],
+    ) -> Result<(), Box<dyn Error>> {
+        match arguments {
+            [only] if only == "--escape" => {}
+            // Some rows need another host with this backend: one that is killed, or has something to hide.
+            [second, plan] if second == "--second-host" => {
+                return Ok(escape::second_host(sandbox, Path::new(plan), &test_context()).await?);
+            }
+            _ => return Err("the only argument is --escape".into()),
+        }
+        let directory = tempfile::tempdir()?;
+        fs::set_permissions(directory.path(), Permissions::from_mode(0o755))?;
+        let program = std::env::current_exe()?;
+        let ground = Ground::new(directory.path())?.with_second_host(move |plan| {
+            let mut command = Command::new(&program);
+            command.arg("--second-host").arg(plan);
+            command
+        });
+        let report = escape::run(sandbox, &ground, &test_context()).await;
+        writeln!(io::stdout(), "{report}")?;
+        report.assert_clean();
+        Ok(())
+    }
 }
 
-/// The checkout of the suite has modes that only Unix has.
-#[cfg(not(unix))]
+/// Other systems have no sessions of `LocalSandbox` to try.
+#[cfg(not(target_os = "linux"))]
 mod platform {
+    use std::ffi::OsString;
     use std::io;
 
-    use super::{FILES, LINKS, Path};
+    use super::{Audited, Error, FILES, LINKS, Path};
+
+    pub(super) async fn nothing_escapes(
+        sandbox: &Audited,
+        arguments: &[OsString],
+    ) -> Result<(), Box<dyn Error>> {
+        Err(format!("{arguments:?}: the escape suite of {sandbox:?} needs Linux").into())
+    }
 
     pub(super) fn write_checkout(checkout: &Path) -> io::Result<()> {
         let what = format!("{} files and {} links in {}", FILES.len(), LINKS.len(), checkout.display());
-        Err(io::Error::new(io::ErrorKind::Unsupported, format!("{what} need a Unix file system")))
+        Err(io::Error::new(io::ErrorKind::Unsupported, format!("{what} need Linux")))
     }
 }
