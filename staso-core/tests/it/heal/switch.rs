@@ -6,13 +6,13 @@ use staso_core::deep::DeepDiagnoser;
 use staso_core::diagnosis::{Diagnosis, FixKind};
 use staso_core::fix::{AgentFixer, FixCandidate, FixError, FixRequest, Fixer, Patch, Replacement};
 use staso_core::heal::{HealerBuilder, SandboxSwitch, StoppingPoint};
-use staso_core::id::WorkspaceId;
+use staso_core::id::{BranchName, WorkspaceId};
 use staso_core::run::{EventKind, OutcomeState, RunArtifact, RunContext};
-use staso_core::testing::{FixedDiagnoser, MemorySandbox, MemorySink, ScriptedModel};
+use staso_core::testing::{FixedDiagnoser, MemorySandbox, MemorySink, ScriptedModel, memory_commit};
 
 use super::ended;
 use super::escalation::{marked, unsure};
-use super::world::{World, path, request, sandbox, tests, workspace};
+use super::world::{World, path, request, sandbox, tests, url, workspace};
 
 const PLACE: &str = "Settings › Sandbox";
 
@@ -60,7 +60,7 @@ async fn a_change_of_code_is_refused_and_the_quick_answer_stands() {
         assert_eq!(artifact.sandbox_disabled.as_deref(), Some(&*artifact.outcome.reason));
         assert!(artifact.fix.is_none() && artifact.isolation.is_none() && artifact.verification.is_none());
         assert!(artifact.diagnosis.is_some_and(|found| found.root_cause.is_some()), "rules answer");
-        assert!(switched.world.vcs.repository(&super::url()).unwrap().proposals().is_empty());
+        assert!(switched.world.vcs.repository(&url()).unwrap().proposals().is_empty());
         switched.nothing_was_asked_or_run();
     }
 }
@@ -161,6 +161,13 @@ async fn a_change_of_a_prompt_is_a_suggestion_and_a_program_is_never_called_a_pr
     ] {
         let mut world = World::new();
         world.diagnosis = of_kind(FixKind::Prompt);
+        world.vcs.change(&url(), |repository| {
+            let mut files = repository.files(&memory_commit(1)).unwrap().clone();
+            let mut prompt = files[&path("tools.py")].clone();
+            prompt.bytes = b"worse\n".to_vec();
+            files.insert(path("prompts/plan.txt"), prompt);
+            repository.commit_files(memory_commit(1), BranchName::new("main").unwrap(), files);
+        });
         let switched = Switched::new(world);
         let sandboxed = Arc::new(switched.sandbox.clone());
         let fixer = AgentFixer::new(Arc::new(switched.model.clone()), sandboxed.clone());

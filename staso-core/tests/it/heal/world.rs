@@ -55,11 +55,7 @@ pub(crate) fn path(text: &str) -> RepoPath {
 impl World {
     pub(crate) fn new() -> Self {
         let mut repository = MemoryRepository::new(url(), BranchName::new("main").unwrap());
-        let files = [
-            (path("tools.py"), CODE),
-            (path(".github/workflows/ci.yml"), "on: push\n"),
-            (path("prompts/plan.txt"), "worse\n"),
-        ];
+        let files = [(path("tools.py"), CODE), (path(".github/workflows/ci.yml"), "on: push\n")];
         repository.commit(memory_commit(1), BranchName::new("main").unwrap(), files);
         repository.set_checkout(memory_commit(1), "/");
         Self {
