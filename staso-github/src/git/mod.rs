@@ -28,7 +28,6 @@ mod walk;
 pub(crate) use access::{check_writable, name_in_the_way};
 pub(crate) use ancestry::Ancestry;
 pub(crate) use cache::{CheckoutCache, system_time};
-#[cfg(feature = "github")]
 pub(crate) use mirror::{Mirror, MirrorLock};
 pub(crate) use proposal::{propose, status};
 #[cfg(feature = "github")]
