@@ -7,10 +7,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use staso_benches::process_context;
+use staso_benches::{Failure, git, process_context, repository};
 use staso_core::code::RepoPath;
 use staso_core::id::{BranchName, CommitId};
 use staso_core::trace::{RepositoryUrl, SourceRevision};
@@ -35,23 +34,16 @@ const TOKEN: &str = "a-token-of-the-bench";
 const CHANGED: &str = "src/d7/file_777.py";
 const TEXT: &str = "def fixed():\n    return True\n";
 
-type Failure = Box<dyn std::error::Error>;
-
-fn main() {
-    let remote = Remote::new().unwrap_or_else(|error| panic!("{error}"));
-    let run = |work: fn(&Remote, &Path) -> Result<(), Failure>| {
-        let remote = &remote;
-        move |directory: TempDir| {
-            work(remote, directory.path()).unwrap_or_else(|error| panic!("{error}"));
-            directory
-        }
-    };
+fn main() -> Result<(), Failure> {
+    let remote = Remote::new()?;
     staso_benches::pairs(
         PAIRS,
-        || remote.reset().unwrap_or_else(|error| panic!("{error}")),
-        ("resolve, checkout, propose", run(staso)),
-        ("git commands", run(bare_git)),
-    );
+        || remote.reset(),
+        ("resolve, checkout, propose", |directory: TempDir| {
+            staso(&remote, directory.path()).map(|()| directory)
+        }),
+        ("git commands", |directory: TempDir| bare_git(&remote, directory.path()).map(|()| directory)),
+    )
 }
 
 struct Remote {
@@ -63,15 +55,7 @@ struct Remote {
 impl Remote {
     fn new() -> Result<Self, Failure> {
         let source = tempfile::tempdir()?;
-        git(source.path(), &["init", "-q", "-b", "main"])?;
-        for number in 0..FILES {
-            let path = source.path().join(format!("src/d{}/file_{number}.py", number % 10));
-            fs::create_dir_all(path.parent().ok_or("no parent")?)?;
-            fs::write(path, text(number))?;
-        }
-        git(source.path(), &["add", "-A"])?;
-        git(source.path(), &["commit", "-qm", "all"])?;
-        let commit = git(source.path(), &["rev-parse", "HEAD"])?;
+        let commit = repository(source.path(), FILES, BYTES_PER_FILE)?;
         let http = GitHttp::start();
         http.host("acme/support", source.path());
         http.accept(TOKEN, Right::Write);
@@ -86,32 +70,6 @@ impl Remote {
         }
         Ok(tempfile::tempdir()?)
     }
-}
-
-/// Lines that do not compress to nothing.
-fn text(number: usize) -> String {
-    let mut text = String::with_capacity(BYTES_PER_FILE + 80);
-    let mut state = number as u64 + 1;
-    while text.len() < BYTES_PER_FILE {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        text.push_str(&format!("def function_{state:x}():\n    return {}\n", state >> 33));
-    }
-    text
-}
-
-fn git(directory: &Path, arguments: &[&str]) -> Result<String, Failure> {
-    let output = Command::new("git")
-        .current_dir(directory)
-        .args(["-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "commit.gpgSign=false"])
-        .args(arguments)
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_CONFIG_SYSTEM", "/dev/null")
-        .stdin(Stdio::null())
-        .output()?;
-    if !output.status.success() {
-        return Err(format!("git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr)).into());
-    }
-    Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
 }
 
 fn staso(remote: &Remote, directory: &Path) -> Result<(), Failure> {

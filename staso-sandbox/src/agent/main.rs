@@ -27,6 +27,7 @@ mod output;
 mod received;
 mod root;
 mod rules;
+mod running;
 mod serve;
 mod sys;
 mod tree;

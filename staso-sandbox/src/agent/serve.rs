@@ -13,18 +13,17 @@ use crate::disk::Disk;
 use crate::files::{self, Refusal};
 use crate::filter;
 use crate::jail::Jail;
-use crate::keeper::{self, Keeper, Started, note};
+use crate::keeper::{self, Keeper};
 use crate::launch::{Failure, Gate, SOCKET, Step as _, report_on};
-use crate::output::Stream;
 use crate::received::Received;
 use crate::root::Session;
+use crate::running::Running;
 use crate::sys::{self, Errno, POLLIN, POLLOUT, PollFd};
 use crate::tree::TreeWalk;
-use crate::wire::{self, Command, Decoder, Encoder, Exit, TreeLimits, refusal, reply, request};
+use crate::wire::{self, Command, Decoder, Encoder, TreeLimits, refusal, reply, request};
 
 /// While more than this waits to be sent, commands are not read from.
 const SEND_AHEAD_BYTES: usize = 8 << 20;
-const SIGKILL_STATUS: u32 = 9;
 
 /// While more than this waits to be sent, trees are not read from.
 const TREE_AHEAD_BYTES: usize = 1 << 20;
@@ -32,29 +31,8 @@ const TREE_AHEAD_BYTES: usize = 1 << 20;
 const MAX_WALKS: usize = 8;
 /// How long keepers may take to end what they keep.
 const END_LIMIT: Duration = Duration::from_millis(500);
-/// How long a keeper may take to end one command. A command of the same user may have stopped it.
-const KEEPER_LIMIT: Duration = Duration::from_millis(1_200);
 /// Keepers that wait for the next command.
 const MAX_IDLE: usize = 4;
-
-/// A command that has not ended.
-struct Running {
-    id: u32,
-    keeper: Keeper,
-    stdin: Option<OwnedFd>,
-    stdin_left: Vec<u8>,
-    stdout: Stream,
-    stderr: Stream,
-    notes: OwnedFd,
-    deadline: Instant,
-    timed_out: bool,
-    /// Whether the keeper was killed: it takes no other command.
-    killed: bool,
-    /// When a keeper that was told to end, and should have, is killed.
-    impatient: Option<Instant>,
-    refused: bool,
-    status: Option<u32>,
-}
 
 /// Where the files of a session are, and how changes are found.
 #[derive(Debug, Clone, Copy)]
@@ -231,23 +209,14 @@ impl Server<'_> {
             fds.push(entry(self.replies, POLLOUT));
         }
         let reading = self.outgoing.len() - self.sent <= SEND_AHEAD_BYTES;
-        for command in &self.running {
-            fds.push(entry(command.notes.as_raw_fd(), POLLIN));
-            fds.extend(command.stdin.as_ref().map(|fd| entry(fd.as_raw_fd(), POLLOUT)));
-            if reading {
-                fds.extend(command.stdout.raw().map(|fd| entry(fd, POLLIN)));
-                fds.extend(command.stderr.raw().map(|fd| entry(fd, POLLIN)));
-            }
-        }
+        self.running.iter().for_each(|command| command.interests(reading, &mut fds));
         fds
     }
 
     /// Milliseconds until the first command's time is over, or the disk is to be looked at; -1 without a command.
     fn next_deadline(&self) -> i32 {
-        let pending = self.running.iter().filter(|command| !command.timed_out);
-        let deadlines = pending.map(|command| command.deadline);
-        let impatient = self.running.iter().filter_map(|command| command.impatient);
-        let first = deadlines.chain(impatient).chain(self.silence_ends).min();
+        let deadlines = self.running.iter().flat_map(Running::deadlines);
+        let first = deadlines.chain(self.silence_ends).min();
         let Some(first) = first else { return -1 };
         let first = self.disk.as_ref().map_or(first, |disk| first.min(disk.next()));
         let left = first.saturating_duration_since(Instant::now()).as_millis().saturating_add(1);
@@ -257,17 +226,7 @@ impl Server<'_> {
     fn enforce_deadlines(&mut self) {
         let now = Instant::now();
         self.host_gone |= self.silence_ends.is_some_and(|end| end <= now);
-        for command in self.running.iter_mut().filter(|command| !command.timed_out) {
-            if command.deadline <= now {
-                command.timed_out = true;
-                command.kill();
-            }
-        }
-        for command in self.running.iter_mut().filter(|command| command.impatient.is_some_and(|at| at <= now))
-        {
-            command.impatient = None;
-            sys::kill_now(command.keeper.pid);
-        }
+        self.running.iter_mut().for_each(|command| command.enforce_deadlines(now));
         let writing = !self.running.is_empty();
         if writing && self.disk.as_mut().is_some_and(Disk::grew_too_large) {
             self.running.iter_mut().for_each(Running::kill);
@@ -362,22 +321,7 @@ impl Server<'_> {
             Some(keeper) => keeper,
             None => Keeper::new(self.jail).map_err(refused)?,
         };
-        let Started { stdin, stdout, stderr, notes } = keeper.start(id, &command).map_err(refused)?;
-        self.running.push(Running {
-            id,
-            keeper,
-            stdin,
-            stdin_left: std::mem::take(&mut command.stdin),
-            stdout: Stream::new(stdout, reply::STDOUT, command.output_bytes),
-            stderr: Stream::new(stderr, reply::STDERR, command.output_bytes),
-            notes,
-            deadline: Instant::now() + Duration::from_millis(command.timeout_ms),
-            timed_out: false,
-            killed: false,
-            impatient: None,
-            refused: false,
-            status: None,
-        });
+        self.running.push(Running::start(keeper, id, &mut command).map_err(refused)?);
         Ok(())
     }
 
@@ -516,82 +460,6 @@ impl Server<'_> {
         running.into_iter().for_each(|command| command.keeper.kill());
         drop(idle);
         keeper::wait_for_children(END_LIMIT);
-    }
-}
-
-impl Running {
-    fn is_over(&self) -> bool {
-        self.refused || self.status.is_some()
-    }
-
-    fn kill(&mut self) {
-        self.killed = true;
-        self.impatient = self.impatient.or_else(|| Instant::now().checked_add(KEEPER_LIMIT));
-        self.keeper.kill();
-    }
-
-    /// Moves bytes and notes as far as they go.
-    fn advance(&mut self, happened: &dyn Fn(i32) -> bool, out: &mut Vec<u8>) {
-        if happened(self.notes.as_raw_fd()) {
-            self.read_notes(out);
-        }
-        if self.stdin.as_ref().is_some_and(|fd| happened(fd.as_raw_fd())) {
-            self.feed();
-        }
-        for stream in [&mut self.stdout, &mut self.stderr] {
-            if stream.raw().is_some_and(happened) {
-                stream.pump(self.id, false, out);
-            }
-        }
-    }
-
-    fn feed(&mut self) {
-        let Some(fd) = &self.stdin else { return };
-        match sys::write_fd(fd.as_raw_fd(), &self.stdin_left) {
-            Ok(count) => {
-                self.stdin_left.drain(..count);
-            }
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(_) => self.stdin_left.clear(),
-        }
-        if self.stdin_left.is_empty() {
-            self.stdin = None;
-        }
-    }
-
-    fn read_notes(&mut self, out: &mut Vec<u8>) {
-        let mut bytes = [0u8; 8];
-        while sys::read_fd(self.notes.as_raw_fd(), &mut bytes) == Ok(bytes.len()) {
-            let mut body = Decoder::new(&bytes);
-            let (Some(kind), Some(value)) = (body.u32(), body.u32()) else { return };
-            match kind {
-                note::STARTED => out.extend(Encoder::new(reply::STARTED, self.id).finish()),
-                note::ENDED => self.status = Some(value),
-                note::NO_PROGRAM => {
-                    self.refused = true;
-                    let errno = Errno(i32::try_from(value).unwrap_or(0));
-                    let text = "the program cannot be run";
-                    out.extend(refusal_frame(self.id, &Refusal { code: refusal::INVALID, errno, text }));
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// Reports the end; gives the keeper back.
-    fn finish(mut self, oom: bool, out: &mut Vec<u8>) -> Keeper {
-        self.read_notes(out);
-        if self.refused {
-            return self.keeper;
-        }
-        for stream in [&mut self.stdout, &mut self.stderr] {
-            stream.pump(self.id, true, out);
-            stream.finish(self.id, out);
-        }
-        let status = self.status.unwrap_or(SIGKILL_STATUS);
-        let timed_out = self.timed_out && self.status.is_none();
-        out.extend(Exit { status, timed_out, oom }.encode(self.id));
-        self.keeper
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) use agent_session::AgentSession;
 pub(crate) use connection::Connection;
 #[cfg(feature = "container")]
 pub(crate) use forward::NoOomWatch;
+#[cfg(target_os = "linux")]
 pub(crate) use forward::OomWatch;
 pub(crate) use refused::{backend, interrupted, invalid};
 pub(crate) use spec::{SYSTEM_PATH, check_spec, environment};

@@ -1,5 +1,9 @@
 //! What is left where a machine gives less than namespaces, who gets it, and what it says.
 
+mod checkouts;
+mod endings;
+mod limits;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -66,6 +70,17 @@ fn is_root() -> bool {
 
 /// Another user, whoever runs the tests.
 const ANOTHER_USER: [&str; 4] = ["/usr/bin/setpriv", "--reuid=12345", "--regid=12345", "--clear-groups"];
+
+/// What another test gave the test that is run again by it; says that the test is not skipped.
+fn own_variable(name: &str) -> Option<PathBuf> {
+    let all = fs::read("/proc/self/environ").unwrap();
+    let found = all.split(|byte| *byte == 0).find_map(|entry| {
+        std::str::from_utf8(entry).ok()?.strip_prefix(name)?.strip_prefix('=').map(PathBuf::from)
+    });
+    found.inspect(|_| std::io::stderr().write_all(RUNS.as_bytes()).unwrap())
+}
+
+const RUNS: &str = "this test was not skipped\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_gets_less_than_was_asked_for() {
@@ -340,283 +355,4 @@ async fn modes_and_times_of_the_sessions_own_files_can_be_set() {
     let before = fs::metadata("/etc").unwrap().mode();
     assert_eq!(host.python(&*session, racing).await, "");
     assert_eq!(fs::metadata("/etc").unwrap().mode(), before);
-}
-
-/// A command with daemons that can be found from outside by their argument.
-async fn start_daemons(host: &Host, session: &dyn SandboxSession, mark: &str) -> Vec<u32> {
-    let script = format!("for i in 1 2 3; do (setsid sleep {mark} &) ; done; exec sleep {mark}");
-    let stream = session.exec(&ExecRequest::new(["sh", "-c", &script]), &host.ctx).await.unwrap();
-    assert!(eventually(SOON, || processes_with(mark).len() >= 4).await, "the daemons run");
-    let found = processes_with(mark);
-    tokio::spawn(async move {
-        let mut stream = stream;
-        while stream.next().await.is_some() {}
-    });
-    found
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_namespaces_daemons_end_with_their_command_and_their_session() {
-    let host = Host::new();
-    for (number, tier) in WEAK.into_iter().enumerate() {
-        let session = open(&host, tier).await;
-        let mark = format!("81{}.{number}1", std::process::id());
-        let script = format!("for i in 1 2 3; do (setsid sleep {mark} &) ; done");
-        assert!(host.run(&*session, &["sh", "-c", &script]).await.exit.success());
-        assert!(processes_with(&mark).is_empty(), "{tier:?}: a command's daemons ended with it");
-        let endless = ExecRequest::new(["sh", "-c", &format!("{script}; sleep 600")]);
-        let endless = endless.with_timeout(Duration::from_millis(300));
-        assert!(session.run(&endless, &host.ctx).await.unwrap().exit.timed_out);
-        assert!(processes_with(&mark).is_empty(), "{tier:?}: and when its time was over");
-        start_daemons(&host, &*session, &mark).await;
-        session.close().await.unwrap();
-        assert!(processes_with(&mark).is_empty(), "{tier:?}: closed means gone");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_namespaces_everything_dies_with_the_helper() {
-    let host = Host::new();
-    for victim in 0..3 {
-        let session = open(&host, IsolationTier::LandlockOnly).await;
-        let mark = format!("82{}.{victim}1", std::process::id());
-        let found = start_daemons(&host, &*session, &mark).await;
-        // From the host's child down: the first life, the helper, the keeper.
-        let chains: Vec<Vec<u32>> = found.iter().map(|pid| ancestors(*pid)).collect();
-        let chain = chains.iter().max_by_key(|chain| chain.len()).unwrap();
-        let own = chain.iter().position(|pid| *pid == std::process::id()).unwrap();
-        let target = chain[own - 1 - victim];
-        assert!(
-            Command::new("/bin/sh").args(["-c", &format!("kill -9 {target}")]).status().unwrap().success()
-        );
-        assert!(eventually(SOON, || processes_with(&mark).is_empty()).await, "{victim}: they outlive it");
-        let closed = session.run(&ExecRequest::new(["true"]), &host.ctx).await;
-        assert!(matches!(closed, Err(SandboxError::Closed)), "{victim}: {closed:?}");
-        session.close().await.unwrap();
-    }
-}
-
-/// What another test gave the test that is run again by it; says that the test is not skipped.
-fn own_variable(name: &str) -> Option<PathBuf> {
-    let all = fs::read("/proc/self/environ").unwrap();
-    let found = all.split(|byte| *byte == 0).find_map(|entry| {
-        std::str::from_utf8(entry).ok()?.strip_prefix(name)?.strip_prefix('=').map(PathBuf::from)
-    });
-    found.inspect(|_| std::io::stderr().write_all(RUNS.as_bytes()).unwrap())
-}
-
-const RUNS: &str = "this test was not skipped\n";
-
-const PLACE_MARK: &str = "STASO_TEST_PLACE";
-
-/// The body of a host that is killed; does nothing unless the test below started it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_that_waits_to_be_killed() {
-    let Some(place) = own_variable(PLACE_MARK) else { return };
-    let host = Host::new();
-    let tier = IsolationTier::LandlockOnly;
-    let session = open_as(&host, at_most(tier).with_directory(&place), tier).await;
-    let mark = format!("83{}.1", std::process::id());
-    start_daemons(&host, &*session, &mark).await;
-    writeln!(std::io::stderr(), "mark {mark}").unwrap();
-    std::future::pending::<()>().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_directory_of_a_killed_host_goes_with_the_next_session() {
-    let host = Host::new();
-    let place = tempfile::tempdir().unwrap();
-    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let left = || fs::read_dir(place.path()).unwrap().count();
-    let mut victim = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "tiers::a_host_that_waits_to_be_killed", "--nocapture"])
-        .env(PLACE_MARK, place.path())
-        .stderr(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(victim.stderr.take().unwrap()).lines();
-    let mark =
-        lines.map_while(Result::ok).find_map(|line| line.strip_prefix("mark ").map(str::to_owned)).unwrap();
-    victim.kill().unwrap();
-    victim.wait().unwrap();
-    assert!(eventually(SOON, || processes_with(&mark).is_empty()).await, "processes outlive the host");
-    assert_eq!(left(), 1, "nobody was there to remove it");
-    let tier = IsolationTier::LandlockOnly;
-    let session = open_as(&host, at_most(tier).with_directory(place.path()), tier).await;
-    assert_eq!(left(), 1, "the new one");
-    let hostile = "mkdir -p a/b/c; touch a/b/c/d; chmod 0 a/b; ln -s / root; mkfifo pipe";
-    assert!(host.run(&*session, &["sh", "-c", hostile]).await.exit.success());
-    session.close().await.unwrap();
-    assert_eq!(left(), 0, "closed means gone");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_checkout_with_git_and_closed_files_is_copied_for_the_session() {
-    let host = Host::new();
-    let checkout = &host.fixture.checkout;
-    let mode = fs::Permissions::from_mode;
-    fs::create_dir(checkout.join(".git")).unwrap();
-    fs::write(checkout.join(".git/config"), CANARY).unwrap();
-    fs::set_permissions(checkout.join("hello.txt"), mode(0o400)).unwrap();
-    fs::set_permissions(checkout.join("src"), mode(0o700)).unwrap();
-    let session = open(&host, IsolationTier::LandlockOnly).await;
-    assert!(session.changes(&host.ctx).await.unwrap().is_empty());
-    let script = "test ! -e .git && cat hello.txt && echo more >> hello.txt && ls src && cat src/one.py";
-    let output = host.run(&*session, &["sh", "-c", script]).await;
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "hello\ndeep\none.py\nprint('one')\n", "{output:?}");
-    let changes = session.changes(&host.ctx).await.unwrap();
-    assert_eq!(changes.keys().map(RepoPath::as_str).collect::<Vec<_>>(), ["hello.txt"]);
-    assert_eq!(fs::read_to_string(checkout.join("hello.txt")).unwrap(), "hello\n");
-    session.close().await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_writes_too_much_beside_the_host_is_stopped() {
-    let host = Host::new();
-    let mut limits = SandboxLimits::default();
-    limits.disk_bytes = 4 << 20;
-    let tier = IsolationTier::LandlockOnly;
-    let spec = host.spec().with_min_tier(tier).with_limits(limits);
-    let session = LocalSandbox::with_options(at_most(tier)).open(&spec, &host.ctx).await.unwrap();
-    let one = "import errno\n\
-               try: open('one', 'wb').write(bytes(5 << 20))\n\
-               except OSError as e: print(errno.errorcode[e.errno])\n";
-    assert_eq!(host.python(&*session, one).await, "EFBIG\n");
-    for what in ["open('%d' % n, 'wb').write(bytes(1 << 18))", "os.mkdir('d%d' % n)"] {
-        let many = format!("import os, time\nfor n in range(10 ** 6):\n    {what}\n    time.sleep(0.001)\n");
-        let request =
-            ExecRequest::new(["python3", "-I", "-S", "-c", &many]).with_timeout(Duration::from_secs(60));
-        let exit = session.run(&request, &host.ctx).await.unwrap().exit;
-        assert_eq!((exit.signal, exit.timed_out), (Some(9), false), "{what}");
-    }
-    let output = host.run(&*session, &["sh", "-c", "rm -r one [0-9]* d[0-9]*; sleep 1; ls"]).await;
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "hello.txt\nlink\nout\nrun.sh\nsrc\n", "{output:?}");
-}
-
-const NO_GROUPS_MARK: &str = "STASO_TEST_NO_GROUPS";
-
-/// The body of a host without control groups; does nothing unless the test below started it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_without_control_groups() {
-    if own_variable(NO_GROUPS_MARK).is_none() {
-        return;
-    }
-    let host = Host::new();
-    let session = LocalSandbox::new().open(&host.spec(), &host.ctx).await.unwrap();
-    for sentence in ["memory is bounded for each process", "bounded by a resource limit only"] {
-        assert!(missing(&*session).contains(sentence), "{}", missing(&*session));
-    }
-    bombs_are_limited(&host, LocalSandboxOptions::new(), IsolationTier::Full).await;
-    for tier in WEAK {
-        bombs_are_limited(&host, at_most(tier), tier).await;
-    }
-}
-
-/// The kernel does not bound the processes of root, but sessions do not run as root.
-#[test]
-fn without_control_groups_processes_are_limited_for_root_and_for_others() {
-    let body = "tiers::a_host_without_control_groups";
-    let mark = [(NO_GROUPS_MARK, Path::new("1"))];
-    if is_root() {
-        let script = "mount -t tmpfs none /sys/fs/cgroup && exec \"$@\"";
-        passed(&again(&["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, "sh"], body, &mark), RUNS);
-        passed(&again(&ANOTHER_USER, body, &mark), RUNS);
-    }
-}
-
-/// The body of a host that is bounded itself; does nothing unless the test below started it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_with_limits_of_its_own() {
-    if own_variable(LIMITED_MARK).is_none() {
-        return;
-    }
-    let host = Host::new();
-    for tier in [IsolationTier::Full, IsolationTier::LandlockOnly] {
-        let session = open(&host, tier).await;
-        let program = "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE))";
-        assert_eq!(host.python(&*session, program).await, "(300, 300)\n", "{tier:?}");
-    }
-}
-
-const LIMITED_MARK: &str = "STASO_TEST_LIMITED";
-
-#[test]
-fn a_tighter_limit_of_the_host_stays() {
-    let limited = ["/bin/sh", "-c", "ulimit -n 300 && exec \"$@\"", "sh"];
-    let way: Vec<&str> =
-        if is_root() { ANOTHER_USER.into_iter().chain(limited).collect() } else { limited.to_vec() };
-    passed(&again(&way, "tiers::a_host_with_limits_of_its_own", &[(LIMITED_MARK, Path::new("1"))]), RUNS);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn files_of_several_owners_do_no_harm() {
-    if !is_root() {
-        return;
-    }
-    let host = Host::new();
-    let checkout = &host.fixture.checkout;
-    for foreign in ["hello.txt", "src"] {
-        std::os::unix::fs::chown(checkout.join(foreign), Some(4242), Some(4242)).unwrap();
-    }
-    for (tier, appended) in [(IsolationTier::Full, false), (IsolationTier::LandlockOnly, true)] {
-        let session = open(&host, tier).await;
-        let output = host.run(&*session, &["sh", "-c", "cat hello.txt; ls src; echo own >> run.sh"]).await;
-        assert_eq!(String::from_utf8_lossy(&output.stdout), "hello\ndeep\none.py\n", "{output:?}");
-        let output = host.run(&*session, &["sh", "-c", "echo more >> hello.txt"]).await;
-        assert_eq!(output.exit.success(), appended, "{tier:?}: {output:?}");
-        let changes = session.changes(&host.ctx).await.unwrap();
-        let names: Vec<&str> = changes.keys().map(RepoPath::as_str).collect();
-        let expected: &[&str] = if appended { &["hello.txt", "run.sh"] } else { &["run.sh"] };
-        assert_eq!(names, expected, "{tier:?}");
-        session.close().await.unwrap();
-    }
-    assert_eq!(fs::metadata(checkout.join("hello.txt")).unwrap().uid(), 4242);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mode_that_git_does_not_keep_is_no_change() {
-    let host = Host::new();
-    let checkout = &host.fixture.checkout;
-    fs::set_permissions(checkout.join("hello.txt"), fs::Permissions::from_mode(0o444)).unwrap();
-    for tier in [IsolationTier::Full, IsolationTier::LandlockOnly] {
-        let session = open(&host, tier).await;
-        let script = "chmod u+w hello.txt; chmod go-rwx src/one.py src; touch src/deep/two.py";
-        assert!(host.run(&*session, &["sh", "-c", script]).await.exit.success());
-        assert!(session.changes(&host.ctx).await.unwrap().is_empty(), "{tier:?}");
-        let script = "echo more >> src/one.py && echo more >> hello.txt && chmod +x src/deep/two.py";
-        assert!(host.run(&*session, &["sh", "-c", script]).await.exit.success());
-        assert_eq!(session.changes(&host.ctx).await.unwrap().len(), 3, "{tier:?}");
-        session.close().await.unwrap();
-    }
-}
-
-/// Starts more processes than a session may have.
-async fn bombs_are_limited(host: &Host, options: LocalSandboxOptions, tier: IsolationTier) {
-    let mut limits = SandboxLimits::default();
-    limits.pids = 50;
-    let bomb = "import os, time\n\
-                n = 0\n\
-                try:\n\
-                \x20   while n < 500:\n\
-                \x20       if os.fork() == 0: time.sleep(60); os._exit(0)\n\
-                \x20       n += 1\n\
-                except OSError: pass\n\
-                print(n)\n";
-    let spec = host.spec().with_min_tier(tier).with_limits(limits);
-    let session = LocalSandbox::with_options(options).open(&spec, &host.ctx).await.unwrap();
-    assert_eq!(session.isolation().tier, tier);
-    let started: u32 = host.python(&*session, bomb).await.trim().parse().unwrap();
-    // Control groups count the helper, and resource limits all that the user runs.
-    assert!((20..150).contains(&started), "{tier:?}: started {started} of at most 50");
-    assert!(host.run(&*session, &["true"]).await.exit.success(), "the children died with their command");
-    session.close().await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_fork_bomb_beside_the_host_is_limited() {
-    let host = Host::new();
-    for tier in WEAK {
-        bombs_are_limited(&host, at_most(tier), tier).await;
-    }
 }
