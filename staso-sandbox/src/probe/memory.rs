@@ -25,9 +25,13 @@ const PAGE: usize = 4096;
 
 /// Takes memory and uses it: mebibytes.
 fn memory(arguments: &[String]) -> Attempt {
-    let wanted: usize = parse(arguments, 0)?;
+    Ok(format!("{} MiB", used(&take(parse(arguments, 0)?)?)))
+}
+
+/// So much memory, every page of it written.
+fn take(mebibytes: usize) -> Result<Vec<Vec<u8>>, Failure> {
     let mut taken = Vec::new();
-    for at in 0..wanted {
+    for at in 0..mebibytes {
         let mut part: Vec<u8> = Vec::new();
         if part.try_reserve_exact(MEBIBYTE).is_err() {
             return Err(Failure::Limited(format!("{at} MiB")));
@@ -35,8 +39,12 @@ fn memory(arguments: &[String]) -> Attempt {
         part.resize(MEBIBYTE, 1);
         taken.push(part);
     }
-    let used: usize = taken.iter().filter_map(|part| part.get(PAGE)).map(|byte| usize::from(*byte)).sum();
-    Ok(format!("{used} MiB"))
+    Ok(taken)
+}
+
+/// How many of them are there.
+fn used(taken: &[Vec<u8>]) -> usize {
+    taken.iter().filter_map(|part| part.get(PAGE)).map(|byte| usize::from(*byte)).sum()
 }
 
 /// Takes memory that counts as a file.
@@ -59,6 +67,9 @@ fn memory_file(arguments: &[String]) -> Attempt {
 }
 
 /// Takes memory in many processes at a time: processes, mebibytes of each.
+///
+/// That each had it once says nothing: they must have it together. So all keep it, and once everyone has said so, all are
+/// asked again; who was killed for the others answers only once.
 fn memory_tree(arguments: &[String]) -> Attempt {
     const LIMIT: Duration = Duration::from_secs(20);
     let (count, each): (usize, usize) = (parse(arguments, 0)?, parse(arguments, 1)?);
@@ -67,9 +78,12 @@ fn memory_tree(arguments: &[String]) -> Attempt {
     for _ in 0..count {
         match sys::fork(0) {
             Ok(0) => {
-                let taken = memory(&[each.to_string()]);
+                let taken = take(each);
                 let _ = child.write_all(&[u8::from(taken.is_ok())]);
-                let _ = child.read(&mut [0]);
+                let _ = child.read_exact(&mut [0]);
+                let _ = child.write_all(&[u8::from(taken.is_ok_and(|taken| used(&taken) == each))]);
+                // Another read would take what is for the others.
+                std::thread::sleep(LIMIT);
                 sys::exit(0);
             }
             Ok(pid) => children.push(pid),
@@ -77,20 +91,32 @@ fn memory_tree(arguments: &[String]) -> Attempt {
         }
     }
     parent.set_read_timeout(Some(Duration::from_millis(20))).setup("set a time limit")?;
-    let (mut full, mut failed, start) = (0, count - children.len(), Instant::now());
-    while full + failed < count && start.elapsed() < LIMIT {
-        let mut answer = [0];
-        match parent.read(&mut answer) {
-            Ok(1) if answer == [1] => full += 1,
-            Ok(1) => failed += 1,
-            _ => failed += died(&children),
-        }
+    let deadline = Instant::now() + LIMIT;
+    let had = affirmed(&mut parent, &children, deadline);
+    let mut have = 0;
+    if had == count {
+        parent.write_all(&vec![1; count]).setup("ask again")?;
+        have = affirmed(&mut parent, &children, deadline);
     }
     sys::end(&children);
-    match full == count {
-        true => Ok(format!("{full} processes with {each} MiB each")),
-        false => Err(Failure::Limited(format!("{full} of {count} processes got {each} MiB"))),
+    match have == count {
+        true => Ok(format!("{have} processes with {each} MiB each")),
+        false => Err(Failure::Limited(format!("{had} of {count} processes got {each} MiB, {have} kept it"))),
     }
+}
+
+/// How many say yes, until all have answered, one was killed, or the time is over.
+fn affirmed(parent: &mut UnixStream, children: &[i64], deadline: Instant) -> usize {
+    let (mut yes, mut no) = (0, 0);
+    while yes + no < children.len() && Instant::now() < deadline {
+        let mut answer = [0];
+        match parent.read(&mut answer) {
+            Ok(1) if answer == [1] => yes += 1,
+            Ok(1) => no += 1,
+            _ => no += died(children),
+        }
+    }
+    yes
 }
 
 /// Children that were killed since the last look.

@@ -112,18 +112,20 @@ impl SandboxSession for PlainSession {
 
     async fn exec(&self, request: &ExecRequest, _ctx: &RunContext) -> Result<ExecStream, SandboxError> {
         let program = request.argv.first().cloned().unwrap_or_default();
-        let failed = |source: std::io::Error| SandboxError::InvalidRequest {
-            operation: "run the command",
-            reason: format!("{program}: {source}"),
-        };
-        let child = Command::new(&program)
-            .args(request.argv.iter().skip(1))
+        if !self.root.join(&program).exists() {
+            let reason = format!("there is no {program}");
+            return Err(SandboxError::InvalidRequest { operation: "run the command", reason });
+        }
+        // A shell that opens something first, as a host that leaks a descriptor into everything.
+        let child = Command::new("/bin/sh")
+            .args(["-c", r#"exec 9</dev/null; exec "$0" "$@""#])
+            .args(&request.argv)
             .current_dir(&self.root)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(failed)?;
+            .map_err(backend)?;
         let (events, stream) = mpsc::channel(16);
         let limit = request.timeout.unwrap_or(Duration::from_millis(self.isolation.limits.exec_timeout_ms));
         thread::spawn(move || follow(child, limit, &events));
