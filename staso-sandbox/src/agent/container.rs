@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::jail::Jail;
-use crate::launch::{Failure, Step as _, report_on};
+use crate::launch::{self, Failure, Step as _, report_on};
 use crate::received::{Copying, Received};
 use crate::serve::{self, Files, Service};
 use crate::sys::{self, Errno, POLLIN, PollFd};
@@ -32,26 +32,19 @@ const WRITABLE: [&str; 5] = ["/workspace", "/tmp", "/proc", "/dev", "/sys"];
 
 /// Serves from inside of a container. `program` is the file that this process was started from.
 pub(crate) fn run(program: Option<&std::ffi::CStr>) -> i32 {
-    sys::close_from(3);
-    sys::set_umask(0o022);
     if let Some(program) = program {
         // Commands have no use for it; it is on a file system of the session and takes room there.
         let _ = fs::remove_file(program.to_string_lossy().as_ref());
     }
     match prepare() {
-        Ok((copy, configuration, mut missing)) => {
-            let rules = rules::behind_mounts(configuration.landlock_most, &mut missing);
-            let workspace = root::WORKSPACE.to_owned();
-            let jail = Jail::new(&configuration, workspace, rules);
-            serve::serve(Service {
-                files: Files::Received(&copy),
-                jail: &jail,
-                replies: REPLIES,
-                host: None,
-                missing: &missing,
-                gate: None,
-            })
-        }
+        Ok((copy, jail, missing)) => serve::serve(Service {
+            files: Files::Received(&copy),
+            jail: &jail,
+            replies: REPLIES,
+            host: None,
+            missing: &missing,
+            gate: None,
+        }),
         Err(failure) => {
             report_on(REPLIES, &failure);
             1
@@ -59,12 +52,12 @@ pub(crate) fn run(program: Option<&std::ffi::CStr>) -> i32 {
     }
 }
 
-fn prepare() -> Result<(Received, Configuration, Vec<Vec<u8>>), Failure> {
+fn prepare() -> Result<(Received, Jail, Vec<Vec<u8>>), Failure> {
+    launch::clean()?;
     let mut missing = Vec::new();
     confined(&mut missing)?;
     sys::set_dumpable(false).step("close process 1 to others")?;
     sys::no_new_privileges().step("forbid new privileges")?;
-    sys::ignore_broken_pipes(true);
     fs::create_dir(HOME).step("make the home directory")?;
     write_all(&Encoder::new(reply::HELLO, 0).finish())?;
     let mut incoming = Incoming::default();
@@ -88,7 +81,9 @@ fn prepare() -> Result<(Received, Configuration, Vec<Vec<u8>>), Failure> {
     if configuration.tier != tier::CONTAINER {
         return Err(Errno::INVAL).step("understand the host");
     }
-    Ok((copying.finish(), configuration, missing))
+    let rules = rules::behind_mounts(configuration.landlock_most, &mut missing);
+    let jail = Jail::new(&configuration, root::WORKSPACE.to_owned(), rules)?;
+    Ok((copying.finish(), jail, missing))
 }
 
 fn put(copying: &mut Copying, body: &[u8]) -> Result<(), Failure> {
@@ -172,7 +167,7 @@ fn confined(missing: &mut Vec<Vec<u8>>) -> Result<(), Failure> {
             "the container can write outside of its own memory (a volume of the image, or a writable root)",
         );
     }
-    if has_route() {
+    if has_route(missing) {
         return refused("the container has a network");
     }
     bounded(missing)
@@ -188,11 +183,15 @@ fn is_writable_by_mistake(line: &str) -> bool {
     !own && !options.split(',').any(|option| option == "ro")
 }
 
-/// Whether packets could go anywhere but to the container itself.
-fn has_route() -> bool {
-    let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
-    let four = read("/proc/self/net/route").lines().skip(1).any(|line| !line.trim().is_empty());
-    let six = read("/proc/self/net/ipv6_route");
+/// Whether packets could go anywhere but to the container itself, as far as it can be seen.
+fn has_route(missing: &mut Vec<Vec<u8>>) -> bool {
+    let four = fs::read_to_string("/proc/self/net/route").unwrap_or_else(|_| {
+        missing.push(b"whether the container has a network cannot be seen inside".to_vec());
+        String::new()
+    });
+    let four = four.lines().skip(1).any(|line| !line.trim().is_empty());
+    // A kernel without this version has no such file.
+    let six = fs::read_to_string("/proc/self/net/ipv6_route").unwrap_or_default();
     four || six.lines().any(|line| line.split_whitespace().last().is_some_and(|device| device != "lo"))
 }
 
