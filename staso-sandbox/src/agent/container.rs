@@ -29,6 +29,7 @@ pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 /// Where a container may have mounts that can be written: its own memory, and what the kernel makes up. Anything else would
 /// be a directory of the host.
 const WRITABLE: [&str; 5] = ["/workspace", "/tmp", "/proc", "/dev", "/sys"];
+const IN_MEMORY: [&str; 8] = ["tmpfs", "proc", "sysfs", "devpts", "devtmpfs", "mqueue", "cgroup", "cgroup2"];
 
 /// Serves from inside of a container. `program` is the file that this process was started from.
 pub(crate) fn run(program: Option<&std::ffi::CStr>) -> i32 {
@@ -175,12 +176,15 @@ fn confined(missing: &mut Vec<Vec<u8>>) -> Result<(), Failure> {
 
 /// Whether a line of `mountinfo` is a mount that may be written but should not be there.
 fn is_writable_by_mistake(line: &str) -> bool {
-    let mut fields = line.split(' ').skip(4);
+    let Some((mount, system)) = line.split_once(" - ") else { return true };
+    let mut fields = mount.split(' ').skip(4);
     let (Some(place), Some(options)) = (fields.next(), fields.next()) else { return true };
     let own = WRITABLE
         .iter()
         .any(|own| place.strip_prefix(own).is_some_and(|below| below.is_empty() || below.starts_with('/')));
-    !own && !options.split(',').any(|option| option == "ro")
+    let in_memory = system.split(' ').next().is_some_and(|kind| IN_MEMORY.contains(&kind));
+    let read_only = options.split(',').any(|option| option == "ro");
+    !read_only && (!own || !in_memory)
 }
 
 /// Whether packets could go anywhere but to the container itself, as far as it can be seen.
@@ -195,7 +199,7 @@ fn has_route(missing: &mut Vec<Vec<u8>>) -> bool {
     four || six.lines().any(|line| line.split_whitespace().last().is_some_and(|device| device != "lo"))
 }
 
-/// Looks at the control groups, where the container can see its own.
+/// Looks at the control groups. Where the container cannot see its own, resource limits are all that is known.
 fn bounded(missing: &mut Vec<Vec<u8>>) -> Result<(), Failure> {
     let bound = |files: [&str; 2]| {
         let found = files.iter().find_map(|file| fs::read_to_string(file).ok());
@@ -205,8 +209,8 @@ fn bounded(missing: &mut Vec<Vec<u8>>) -> Result<(), Failure> {
         return Err(Failure { step: "the engine does not bound the number of processes", errno: Errno(0) });
     }
     let memory = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
-    if bound(memory) == Some(false) {
-        let sentence = "memory is bounded for each process, not for all together: the engine sets no limit";
+    if bound(memory) != Some(true) {
+        let sentence = "memory is bounded for each process, not for all together: the engine sets no limit that can be seen";
         missing.push(sentence.as_bytes().to_vec());
     }
     Ok(())

@@ -221,16 +221,20 @@ impl Keep<'_> {
         // Where a filter asks the keeper, the keeper itself must be free to do what it is asked for.
         let filter = if self.jail.beside() { self.jail.filter(self.signals_kept) } else { Vec::new() };
         let asks = !filter.is_empty();
-        let program = match Program::new(command, &self.jail.workspace, filter) {
-            Ok(program) => program,
+        let limits = self.jail.limits();
+        let begin = || -> Result<_, Errno> {
+            let program = Program::new(command, &self.jail.workspace, filter)?;
+            let (failure, failure_writer) = if asks { sys::socket_pair()? } else { sys::pipe()? };
+            Ok((program, sys::clone(0)?, failure, failure_writer))
+        };
+        let (program, child, failure, failure_writer) = match begin() {
+            Ok(begun) => begun,
             Err(error) => {
+                // Other commands may have taken all that there is.
                 tell(&notes, note::NO_PROGRAM, error.0);
                 return Ok(true);
             }
         };
-        let limits = self.jail.limits();
-        let (failure, failure_writer) = if asks { sys::socket_pair()? } else { sys::pipe()? };
-        let child = sys::clone(0)?;
         if child == 0 {
             let own = [&stdin, &stdout, &stderr, &failure_writer].map(|fd| fd.as_raw_fd());
             let fds: Vec<RawFd> = own.into_iter().chain(self.rules).collect();

@@ -388,6 +388,47 @@ fn commands_of_a_host_that_ignores_its_children_say_how_they_end() {
     again(&["/usr/bin/python3", "-I", "-S", "-c", ignore], "bad_input::commands_say_how_they_end");
 }
 
+/// A command that starts when another one has taken all processes is refused, and takes neither session nor keeper along.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_process_left_a_command_is_refused() {
+    let host = Host::new();
+    let mut limits = SandboxLimits::default();
+    limits.pids = 20;
+    let program = "import os, time\n\
+                   print('began', flush=True)\n\
+                   while not os.path.exists('go'): time.sleep(0.01)\n\
+                   for _ in range(500):\n\
+                   \x20   try:\n\
+                   \x20       if os.fork() == 0: time.sleep(600)\n\
+                   \x20   except OSError: break\n\
+                   os.rename('go', 'gone'); time.sleep(600)\n";
+    for tier in TIERS {
+        let session = open(&host, host.spec().with_limits(limits.clone()), options(tier)).await;
+        let request = ExecRequest::new(["python3", "-I", "-S", "-c", program]);
+        let mut bomb = session.exec(&request, &host.ctx).await.unwrap();
+        assert!(bomb.next().await.unwrap().is_ok());
+        works(&host, &*session).await;
+        session.write_file(&path("go"), b"", false, &host.ctx).await.unwrap();
+        let waits = tokio::time::Instant::now() + SOON * 5;
+        while session.read_file(&path("gone"), 0, &host.ctx).await.is_err() {
+            assert!(tokio::time::Instant::now() < waits, "{tier:?}: there is no end to it");
+        }
+        let refused = session.run(&ExecRequest::new(["true"]), &host.ctx).await;
+        // Where no control group counts, the kernel counts the command's own processes only.
+        let told = match &refused {
+            Ok(output) => output.exit.success(),
+            Err(error) => matches!(error, SandboxError::InvalidRequest { .. } | SandboxError::Backend { .. }),
+        };
+        assert!(told, "{tier:?}: {refused:?}");
+        drop(bomb);
+        let mut after = session.run(&ExecRequest::new(["true"]), &host.ctx).await;
+        while after.is_err() && tokio::time::Instant::now() < waits {
+            after = session.run(&ExecRequest::new(["true"]), &host.ctx).await;
+        }
+        assert!(after.is_ok_and(|output| output.exit.success()), "{tier:?}: the session goes on");
+    }
+}
+
 /// Without Landlock's scopes a command can stop the process that waits for the next one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stopped_keeper_stops_nobody_else() {
