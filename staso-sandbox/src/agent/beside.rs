@@ -28,8 +28,8 @@ const WITHOUT_NAMESPACES: [&str; 6] = [
     "whether a file of the host is there, its size and its times can be asked for, but not its content",
     "commands have no network at all: no loopback interface and no sockets but connected pairs",
     "commands cannot read /proc, and cannot write /tmp or /dev/shm: TMPDIR is the session's own",
-    "disk is bounded for each file; all together are counted now and then, without what was deleted while it \
-     was open, and commands that wrote more are killed",
+    "disk is bounded for each file; all together are counted now and then, without what was deleted or closed \
+     off while it was open, and commands that wrote more are killed",
     "the checkout is not at /workspace, and each session copies it",
     "message queues, semaphores and shared memory of System V and POSIX are denied",
 ];
@@ -40,11 +40,10 @@ const WITHOUT_SCOPES: &str = "commands can signal other processes of their user,
 const WITHOUT_MOVES: &str =
     "files cannot be moved from one directory to another: this kernel's Landlock is of version 1";
 const WITHOUT_TRUNCATE: &str = "files of the session's user can be emptied: this kernel's Landlock cannot deny that (version 3, Linux 6.2)";
-const WITHOUT_DEVICE_CONTROL: &str = "device control of open devices is not denied (version 5, Linux 6.10)";
 const PLAIN: [&str; 3] = [
     "nothing of the host is out of reach: files, network and processes are those of the session's user",
-    "disk is bounded for each file; all together are counted now and then, without what was deleted while it \
-     was open, and commands that wrote more are killed",
+    "disk is bounded for each file; all together are counted now and then, without what was deleted or closed \
+     off while it was open, and commands that wrote more are killed",
     "a daemon that forks quickly may outlive its command",
 ];
 
@@ -59,6 +58,8 @@ pub(crate) fn start(configuration: &Configuration, host: OwnedFd) -> Result<i32,
     let owner = configuration.privileged.then_some((configuration.host_uid, configuration.host_gid));
     let place = place(configuration, owner)?;
     let session = session(configuration, &place, owner)?;
+    // Until here nobody else could get in, not even those who run as the session's user already.
+    give(&place.root, owner)?;
     let jail = jail(configuration, &place)?;
     sys::adopt_orphans().step("take in orphans")?;
     let child = sys::clone(0).step("start the helper")?;
@@ -87,20 +88,23 @@ pub(crate) fn end() {
     keeper::end_children(CHASE);
 }
 
+const STEP: &str = "make the session's directory";
+
 fn place(configuration: &Configuration, owner: Option<(u32, u32)>) -> Result<Place, Failure> {
-    const STEP: &str = "make the session's directory";
     let root = PathBuf::from(OsStr::from_bytes(&configuration.directory));
     let workspace = root.join("workspace");
-    let own = |path: &Path| match owner {
-        Some((user, group)) => chown(path, Some(user), Some(group)).step(STEP),
-        None => Ok(()),
-    };
     for made in ["workspace", "tmp", "tmp/home"] {
         fs::create_dir(root.join(made)).step(STEP)?;
-        own(&root.join(made))?;
+        give(&root.join(made), owner)?;
     }
-    own(&root)?;
     Ok(Place { root, workspace })
+}
+
+fn give(path: &Path, owner: Option<(u32, u32)>) -> Result<(), Failure> {
+    match owner {
+        Some((user, group)) => chown(path, Some(user), Some(group)).step(STEP),
+        None => Ok(()),
+    }
 }
 
 fn session(
@@ -134,7 +138,7 @@ fn jail(configuration: &Configuration, place: &Place) -> Result<Jail, Failure> {
     } else {
         None
     };
-    Ok(Jail::new(configuration, path(&place.workspace)?, rules))
+    Jail::new(configuration, path(&place.workspace)?, rules)
 }
 
 /// The second life: gives up what commands must not inherit.
@@ -161,12 +165,7 @@ fn missing(configuration: &Configuration, jail: &Jail) -> Vec<Vec<u8>> {
     if configuration.tier == tier::LANDLOCK_ONLY {
         missing.extend(WITHOUT_NAMESPACES);
         let abi = jail.landlock_abi();
-        let lacking = [
-            (2, WITHOUT_MOVES),
-            (3, WITHOUT_TRUNCATE),
-            (5, WITHOUT_DEVICE_CONTROL),
-            (ABI_WITH_SCOPES, WITHOUT_SCOPES),
-        ];
+        let lacking = [(2, WITHOUT_MOVES), (3, WITHOUT_TRUNCATE), (ABI_WITH_SCOPES, WITHOUT_SCOPES)];
         missing.extend(lacking.into_iter().filter(|(needed, _)| abi < *needed).map(|(_, text)| text));
     } else {
         missing.extend(PLAIN);

@@ -5,12 +5,12 @@
 //! any time; so nothing is followed, everything is bounded, and what vanishes meanwhile is left out.
 
 use std::collections::BTreeMap;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::files::{self, Refusal};
 use crate::root::Session;
-use crate::sys::{self, Kind, Stat};
+use crate::sys::{self, Errno, Kind, Stat};
 use crate::wire::{TreeLimits, change, refusal};
 
 /// A kind of `wire::change` and its content.
@@ -22,12 +22,19 @@ pub(crate) const MAX_FILE_BYTES: u64 = 4 << 20;
 const MAX_TOTAL_BYTES: usize = 64 << 20;
 /// Paths that are handed out.
 const MAX_CHANGES: usize = 20_000;
+/// Names of one directory that are looked at.
+const MAX_NAMES: usize = MAX_CHANGES * 4;
 /// Longest path.
 const MAX_PATH_BYTES: usize = 4095;
 /// The host's own scratch directory at the root, unless the checkout has one itself.
 pub(crate) const HOST_SCRATCH: &[u8] = b".staso";
-pub(crate) const SPECIAL: &[u8] = b"it is a device, a pipe or a socket";
-const OPAQUE: &std::ffi::CStr = c"user.overlay.opaque";
+const HOST_SCRATCH_NAME: &CStr = c".staso";
+pub(crate) const SPECIAL: &str = "it is a device, a pipe or a socket";
+pub(crate) const CLOSED: &str = "it is a directory that cannot be read";
+pub(crate) const UNSEEN: &str = "it cannot be looked at";
+pub(crate) const UNREADABLE: &str = "it cannot be read";
+pub(crate) const TOO_DEEP: &str = "it holds a path that is longer than 4095 bytes";
+const OPAQUE: &CStr = c"user.overlay.opaque";
 
 /// What is handed out, and whether more is an error.
 #[derive(Debug, Clone, Copy)]
@@ -57,11 +64,12 @@ impl Bounds {
 
 /// Everything that differs, by path.
 pub(crate) fn list(session: &Session, bounds: Bounds) -> Result<BTreeMap<Vec<u8>, Change>, Refusal> {
-    let hides_scratch = lower_stat(session, HOST_SCRATCH).is_none();
-    let directories = vec![Vec::new()];
-    let mut walk = Walk { session, bounds, hides_scratch, changes: BTreeMap::new(), bytes: 0, directories };
-    while let Some(directory) = walk.directories.pop() {
-        walk.upper_directory(&directory)?;
+    let hides_scratch = sys::stat_at(session.lower.as_fd(), HOST_SCRATCH_NAME).is_err();
+    let directories = vec![Directory { path: Vec::new(), alone: session.copied.is_some() }];
+    let changes = BTreeMap::new();
+    let mut walk = Walk { session, bounds, hides_scratch, changes, bytes: 0, directories, cut: false };
+    while let Some(directory) = walk.directories.pop().filter(|_| !walk.cut) {
+        walk.directory(directory)?;
     }
     Ok(walk.changes)
 }
@@ -72,163 +80,194 @@ struct Walk<'a> {
     hides_scratch: bool,
     changes: BTreeMap<Vec<u8>, Change>,
     bytes: usize,
-    directories: Vec<Vec<u8>>,
+    directories: Vec<Directory>,
+    cut: bool,
+}
+
+/// A directory of the upper layer that is to be looked at.
+struct Directory {
+    path: Vec<u8>,
+    /// Whether nothing of the checkout shows through: what it does not have itself is gone.
+    alone: bool,
+}
+
+/// Something in a directory of the upper layer, and what the checkout has in its place.
+struct Entry<'a> {
+    path: Vec<u8>,
+    name: &'a CStr,
+    upper: Stat,
+    lower: Option<Stat>,
+    above: BorrowedFd<'a>,
+    below: Option<BorrowedFd<'a>>,
+    alone: bool,
 }
 
 impl Walk<'_> {
-    /// Looks at everything in a directory of the upper layer.
-    fn upper_directory(&mut self, path: &[u8]) -> Result<(), Refusal> {
-        let Some(directory) = open_dir(self.session.upper.as_fd(), path) else { return Ok(()) };
-        let names = list_names(directory.as_fd())?;
+    fn directory(&mut self, Directory { path, alone }: Directory) -> Result<(), Refusal> {
+        let upper = open_dir(self.session.upper.as_fd(), &path);
+        let Some(upper) = self.found(&path, CLOSED, upper)? else { return Ok(()) };
+        let names = sys::list_dir(upper.as_fd(), MAX_NAMES);
+        if names == Err(Errno::OVERFLOW) {
+            return self.cut();
+        }
+        let Some(names) = self.found(&path, CLOSED, names)? else { return Ok(()) };
+        let lower = open_dir(self.session.lower.as_fd(), &path);
+        let lower = self.found(&path, CLOSED, lower)?;
+        let alone = alone || sys::attribute(upper.as_fd(), OPAQUE).as_deref() == Some(b"y");
         for name in &names {
             if self.hides_scratch && path.is_empty() && name == HOST_SCRATCH {
                 continue;
             }
-            let Ok(c_name) = CString::new(name.as_slice()) else { continue };
-            let Ok(stat) = sys::stat_at(directory.as_fd(), &c_name) else { continue };
-            self.upper_entry(join(path, name)?, stat, directory.as_fd(), &c_name)?;
+            let Some(path) = self.named(&path, name)? else { continue };
+            let Ok(name) = CString::new(name.as_slice()) else { continue };
+            let stat = sys::stat_at(upper.as_fd(), &name);
+            let Some(stat) = self.found(&path, UNSEEN, stat)? else { continue };
+            let below = lower.as_ref().map(AsFd::as_fd);
+            let before = below.and_then(|lower| sys::stat_at(lower, &name).ok());
+            let above = upper.as_fd();
+            self.entry(Entry { path, name: &name, upper: stat, lower: before, above, below, alone })?;
         }
-        if self.session.copied.is_some() {
-            return self.gone_from_copy(path, &names);
-        }
-        if sys::attribute(directory.as_fd(), OPAQUE).as_deref() == Some(b"y") {
-            self.hidden_by_opaque(path, &names)?;
+        if let Some(lower) = lower.filter(|_| alone) {
+            for (path, kind) in self.lacking(&path, lower.as_fd(), &names)? {
+                self.delete(path, kind)?;
+            }
         }
         Ok(())
     }
 
-    fn upper_entry(
-        &mut self,
-        path: Vec<u8>,
-        upper: Stat,
-        directory: BorrowedFd<'_>,
-        name: &std::ffi::CStr,
-    ) -> Result<(), Refusal> {
-        let lower = lower_stat(self.session, &path);
-        let lower_kind = lower.map(|stat| stat.kind);
-        if lower_kind == Some(Kind::Directory) && upper.kind != Kind::Directory {
-            self.delete_below(&path)?;
+    fn entry(&mut self, entry: Entry<'_>) -> Result<(), Refusal> {
+        let lower = entry.lower.map(|stat| stat.kind);
+        if lower == Some(Kind::Directory) && entry.upper.kind != Kind::Directory {
+            self.delete(entry.path.clone(), Kind::Directory)?;
         }
-        match upper.kind {
+        match entry.upper.kind {
             // In a copy nothing marks what is gone.
-            Kind::Whiteout if self.session.copied.is_some() => {
-                self.add(path, change::REFUSED, SPECIAL.to_vec())
-            }
-            Kind::Whiteout => match lower_kind {
+            Kind::Whiteout if self.session.copied.is_none() => match lower {
                 None | Some(Kind::Directory) => Ok(()),
-                Some(_) => self.add(path, change::DELETED, Vec::new()),
+                Some(_) => self.add(entry.path, change::DELETED, Vec::new()),
             },
+            Kind::Whiteout | Kind::Special => self.refuse(entry.path, SPECIAL),
             Kind::Directory => {
-                if lower_kind.is_some_and(|kind| kind != Kind::Directory) {
-                    self.add(path.clone(), change::DELETED, Vec::new())?;
+                if lower.is_some_and(|kind| kind != Kind::Directory) {
+                    self.add(entry.path.clone(), change::DELETED, Vec::new())?;
                 }
-                self.directories.push(path);
+                self.directories.push(Directory { path: entry.path, alone: entry.alone });
                 Ok(())
             }
             Kind::Symlink => {
-                let Ok(target) = sys::read_link(directory, name) else { return Ok(()) };
-                if lower_kind == Some(Kind::Symlink)
-                    && lower_link(self.session, &path).as_ref() == Some(&target)
-                {
+                let target = sys::read_link(entry.above, entry.name);
+                let Some(target) = self.found(&entry.path, UNSEEN, target)? else { return Ok(()) };
+                let before = entry.below.filter(|_| lower == Some(Kind::Symlink));
+                let before = before.and_then(|below| sys::read_link(below, entry.name).ok());
+                if before.as_ref() == Some(&target) {
                     return Ok(());
                 }
-                self.add(path, change::SYMLINK, target)
+                self.add(entry.path, change::SYMLINK, target)
             }
-            Kind::Regular => self.regular(path, upper, lower),
-            Kind::Special => self.add(path, change::REFUSED, SPECIAL.to_vec()),
+            Kind::Regular => self.regular(entry),
         }
     }
 
-    fn regular(&mut self, path: Vec<u8>, upper: Stat, lower: Option<Stat>) -> Result<(), Refusal> {
+    fn regular(&mut self, entry: Entry<'_>) -> Result<(), Refusal> {
+        let Entry { path, name, upper, lower, above, below, .. } = entry;
         let copied = self.session.copied.as_ref();
         if copied.is_some_and(|copied| copied.is_untouched(&path, upper.stamp)) {
             return Ok(());
         }
-        let kind = if upper.mode & 0o100 == 0 { change::WRITTEN } else { change::WRITTEN_EXECUTABLE };
-        if upper.size > self.bounds.file_bytes {
-            if !self.bounds.strict {
-                return self.add(path, change::UNREAD, upper.size.to_le_bytes().to_vec());
-            }
-            let why = format!("it has {} bytes, more than {MAX_FILE_BYTES}", upper.size);
-            return self.add(path, change::REFUSED, why.into_bytes());
+        if upper.size > self.bounds.file_bytes || (self.is_full() && !self.bounds.strict) {
+            return self.large(path, upper.size);
         }
-        if self.is_full() && !self.bounds.strict {
-            return self.add(path, change::UNREAD, upper.size.to_le_bytes().to_vec());
-        }
-        let Ok(content) = files::read(self.session.upper.as_fd(), &path, MAX_FILE_BYTES) else {
-            return Ok(());
+        let content = match files::read(above, name.to_bytes(), MAX_FILE_BYTES) {
+            Ok(content) => content,
+            // It grew meanwhile.
+            Err(Refusal { code: refusal::TOO_LARGE, .. }) => return self.large(path, MAX_FILE_BYTES + 1),
+            Err(error) if is_absence(error.errno) => return Ok(()),
+            Err(_) => return self.refuse(path, UNREADABLE),
         };
         let same_shape = lower.is_some_and(|lower| {
             lower.kind == Kind::Regular
                 && lower.size == upper.size
                 && lower.mode & 0o100 == upper.mode & 0o100
         });
-        let same = same_shape
-            && files::read(self.session.lower.as_fd(), &path, MAX_FILE_BYTES)
-                .is_ok_and(|before| before == content);
-        if same { Ok(()) } else { self.add(path, kind, content) }
-    }
-
-    /// A copy lacks what was deleted.
-    fn gone_from_copy(&mut self, path: &[u8], names: &[Vec<u8>]) -> Result<(), Refusal> {
-        let Some(lower) = open_dir(self.session.lower.as_fd(), path) else { return Ok(()) };
-        for name in list_names(lower.as_fd())? {
-            // Git's own was not copied.
-            let is_git = path.is_empty() && name == b".git";
-            if !is_git && names.binary_search(&name).is_err() {
-                self.delete(join(path, &name)?)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// A directory that replaces one of the checkout hides everything in it that it does not have itself.
-    fn hidden_by_opaque(&mut self, path: &[u8], names: &[Vec<u8>]) -> Result<(), Refusal> {
-        let Some(lower) = open_dir(self.session.lower.as_fd(), path) else { return Ok(()) };
-        for name in list_names(lower.as_fd())? {
-            if names.binary_search(&name).is_err() {
-                self.delete(join(path, &name)?)?;
-            } else if let Some(stat) = lower_stat(self.session, &join(path, &name)?)
-                && stat.kind == Kind::Directory
-            {
-                self.delete_unless_upper(&join(path, &name)?)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Below an opaque directory a directory of the same name is new as well, marked or not.
-    fn delete_unless_upper(&mut self, path: &[u8]) -> Result<(), Refusal> {
-        let Some(upper) = open_dir(self.session.upper.as_fd(), path) else { return Ok(()) };
-        if sys::attribute(upper.as_fd(), OPAQUE).as_deref() == Some(b"y") {
+        let before = below.filter(|_| same_shape);
+        let before = before.and_then(|below| files::read(below, name.to_bytes(), MAX_FILE_BYTES).ok());
+        if before.as_ref() == Some(&content) {
             return Ok(());
         }
-        let names = list_names(upper.as_fd())?;
-        self.hidden_by_opaque(path, &names)
+        let executable = upper.mode & 0o100 != 0;
+        let kind = if executable { change::WRITTEN_EXECUTABLE } else { change::WRITTEN };
+        self.add(path, kind, content)
     }
 
-    fn delete(&mut self, path: Vec<u8>) -> Result<(), Refusal> {
-        match lower_stat(self.session, &path).map(|stat| stat.kind) {
-            Some(Kind::Directory) => self.delete_below(&path),
-            Some(_) => self.add(path, change::DELETED, Vec::new()),
-            None => Ok(()),
-        }
-    }
-
-    fn delete_below(&mut self, path: &[u8]) -> Result<(), Refusal> {
-        let mut directories = vec![path.to_vec()];
-        while let Some(path) = directories.pop() {
-            let Some(directory) = open_dir(self.session.lower.as_fd(), &path) else { continue };
-            for name in list_names(directory.as_fd())? {
-                let child = join(&path, &name)?;
-                match lower_stat(self.session, &child).map(|stat| stat.kind) {
-                    Some(Kind::Directory) => directories.push(child),
-                    Some(_) => self.add(child, change::DELETED, Vec::new())?,
-                    None => {}
-                }
+    /// What the checkout has at a path is gone, with everything below.
+    fn delete(&mut self, path: Vec<u8>, kind: Kind) -> Result<(), Refusal> {
+        let mut gone = vec![(path, kind)];
+        while let Some((path, kind)) = gone.pop() {
+            if kind != Kind::Directory {
+                self.add(path, change::DELETED, Vec::new())?;
+                continue;
+            }
+            let directory = open_dir(self.session.lower.as_fd(), &path);
+            if let Some(directory) = self.found(&path, CLOSED, directory)? {
+                gone.extend(self.lacking(&path, directory.as_fd(), &[])?);
             }
         }
         Ok(())
+    }
+
+    /// What a directory of the checkout has beyond `names`.
+    fn lacking(
+        &mut self,
+        path: &[u8],
+        lower: BorrowedFd<'_>,
+        names: &[Vec<u8>],
+    ) -> Result<Vec<(Vec<u8>, Kind)>, Refusal> {
+        let text = "list a directory of the checkout";
+        let all = sys::list_dir(lower, MAX_NAMES);
+        let all = all.map_err(|errno| Refusal { code: refusal::SYSTEM, errno, text })?;
+        let mut lacking = Vec::new();
+        for name in all {
+            // Git's own is not copied.
+            let is_git = path.is_empty() && name == b".git";
+            if is_git || names.binary_search(&name).is_ok() {
+                continue;
+            }
+            let Some(path) = self.named(path, &name)? else { continue };
+            let Ok(name) = CString::new(name) else { continue };
+            if let Ok(stat) = sys::stat_at(lower, &name) {
+                lacking.push((path, stat.kind));
+            }
+        }
+        Ok(lacking)
+    }
+
+    /// What was found at a path; what is not there any more is left out, and what cannot be looked at is refused.
+    fn found<T>(&mut self, path: &[u8], why: &str, found: sys::Result<T>) -> Result<Option<T>, Refusal> {
+        match found {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if is_absence(error) => Ok(None),
+            Err(_) => self.refuse(path.to_vec(), why).map(|()| None),
+        }
+    }
+
+    /// The path of a name in a directory, which is refused when there is no such path.
+    fn named(&mut self, directory: &[u8], name: &[u8]) -> Result<Option<Vec<u8>>, Refusal> {
+        match join(directory, name) {
+            Some(path) => Ok(Some(path)),
+            None => self.refuse(directory.to_vec(), TOO_DEEP).map(|()| None),
+        }
+    }
+
+    /// A file beyond the bounds.
+    fn large(&mut self, path: Vec<u8>, size: u64) -> Result<(), Refusal> {
+        if self.bounds.strict {
+            return self.refuse(path, &too_large(size));
+        }
+        self.add(path, change::UNREAD, size.to_le_bytes().to_vec())
+    }
+
+    fn refuse(&mut self, path: Vec<u8>, why: &str) -> Result<(), Refusal> {
+        self.add(path, change::REFUSED, why.as_bytes().to_vec())
     }
 
     fn is_full(&self) -> bool {
@@ -237,57 +276,42 @@ impl Walk<'_> {
 
     fn add(&mut self, path: Vec<u8>, kind: u8, content: Vec<u8>) -> Result<(), Refusal> {
         self.bytes = self.bytes.saturating_add(content.len());
-        let too_many = self.changes.len() >= self.bounds.changes;
-        if self.bounds.strict && (too_many || self.is_full()) {
+        if self.changes.len() >= self.bounds.changes || (self.bounds.strict && self.is_full()) {
+            return self.cut();
+        }
+        self.changes.insert(path, (kind, content));
+        Ok(())
+    }
+
+    /// There is more than is handed out.
+    fn cut(&mut self) -> Result<(), Refusal> {
+        if self.bounds.strict {
             return Err(Refusal::new(refusal::TOO_LARGE, "what the session changed"));
         }
-        let (path, change) =
-            if too_many { (Vec::new(), (change::CUT, Vec::new())) } else { (path, (kind, content)) };
-        self.changes.insert(path, change);
+        self.cut = true;
+        self.changes.insert(Vec::new(), (change::CUT, Vec::new()));
         Ok(())
     }
 }
 
-pub(crate) fn join(path: &[u8], name: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let mut joined = path.to_vec();
-    if !joined.is_empty() {
-        joined.push(b'/');
-    }
-    joined.extend_from_slice(name);
-    if joined.len() > MAX_PATH_BYTES {
-        return Err(Refusal::new(refusal::INVALID, "a path is longer than 4095 bytes"));
-    }
-    Ok(joined)
+/// A path made of a directory's and a name in it; `None` when it is longer than a path can be.
+pub(crate) fn join(path: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    let joined = if path.is_empty() { name.to_vec() } else { [path, b"/", name].concat() };
+    (joined.len() <= MAX_PATH_BYTES).then_some(joined)
 }
 
-pub(crate) fn open_dir(root: BorrowedFd<'_>, path: &[u8]) -> Option<OwnedFd> {
-    let path = CString::new(if path.is_empty() { b"." } else { path }).ok()?;
-    sys::open_beneath(root, &path, sys::O_RDONLY | sys::O_DIRECTORY, 0).ok()
+/// Opens a directory below another one, or that one itself.
+pub(crate) fn open_dir(root: BorrowedFd<'_>, path: &[u8]) -> sys::Result<OwnedFd> {
+    let path = CString::new(if path.is_empty() { b"." } else { path }).map_err(|_| Errno::INVAL)?;
+    sys::open_beneath(root, &path, sys::O_RDONLY | sys::O_DIRECTORY, 0)
 }
 
-fn list_names(directory: BorrowedFd<'_>) -> Result<Vec<Vec<u8>>, Refusal> {
-    sys::list_dir(directory, MAX_CHANGES * 4).map_err(|errno| Refusal {
-        code: refusal::SYSTEM,
-        errno,
-        text: "list a directory",
-    })
+/// Whether nothing, or something else, is at the path by now.
+pub(crate) const fn is_absence(error: Errno) -> bool {
+    matches!(error, Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV | Errno::NXIO | Errno::ISDIR)
 }
 
-/// Looks at a path of the checkout without following links.
-fn lower_stat(session: &Session, path: &[u8]) -> Option<Stat> {
-    let (parent, name) = parent(session.lower.as_fd(), path)?;
-    sys::stat_at(parent.as_fd(), &name).ok()
-}
-
-fn lower_link(session: &Session, path: &[u8]) -> Option<Vec<u8>> {
-    let (parent, name) = parent(session.lower.as_fd(), path)?;
-    sys::read_link(parent.as_fd(), &name).ok()
-}
-
-/// The directory of a path, and the name in it.
-pub(crate) fn parent(root: BorrowedFd<'_>, path: &[u8]) -> Option<(OwnedFd, CString)> {
-    let split = path.iter().rposition(|byte| *byte == b'/');
-    let directory = path.get(..split.unwrap_or(0)).unwrap_or_default();
-    let name = path.get(split.map_or(0, |at| at + 1)..).unwrap_or_default();
-    Some((open_dir(root, directory)?, CString::new(name).ok()?))
+/// Why a large file is refused.
+pub(crate) fn too_large(size: u64) -> String {
+    format!("it has {size} bytes, more than {MAX_FILE_BYTES}")
 }

@@ -68,10 +68,11 @@ impl Program {
         sys::new_session();
         sys::block_child_signal(false);
         sys::ignore_broken_pipes(false);
-        // The files of a process that is closed to others belong to the host's root; and should the kernel run out of
-        // memory, the helper is to survive the command.
+        // Should the kernel run out of memory, the helper is to survive the command. The files of a process that is closed
+        // to others belong to the host's root; until the program starts this one still has the helper's memory.
         sys::set_dumpable(true)?;
         std::fs::write("/proc/self/oom_score_adj", "1000")?;
+        sys::set_dumpable(false)?;
         self.bound(limits)?;
         sys::drop_capabilities()?;
         std::env::set_current_dir(std::ffi::OsStr::from_bytes(self.cwd.to_bytes()))?;

@@ -7,7 +7,7 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 
-use crate::changes::{self, Bounds, MAX_FILE_BYTES, join};
+use crate::changes::{self, Bounds, MAX_FILE_BYTES, is_absence, join, open_dir};
 use crate::files::Refusal;
 use crate::received::{Digest, Received};
 use crate::serve::refusal_frame;
@@ -46,6 +46,8 @@ struct Directory {
     fd: OwnedFd,
     path: Vec<u8>,
     names: std::vec::IntoIter<(Vec<u8>, Option<Kind>)>,
+    /// Whether it was refused already for what it holds.
+    refused: bool,
 }
 
 /// A large file that may be as it was.
@@ -111,7 +113,7 @@ impl Comparison {
         }
         if let Some(mut directory) = self.current.take() {
             let Some((name, kind)) = directory.names.next() else { return Ok(Progress::More) };
-            let step = self.entry(workspace, &directory, &name, kind, out);
+            let step = self.entry(workspace, &mut directory, &name, kind, out);
             self.current = Some(directory);
             return step;
         }
@@ -122,22 +124,21 @@ impl Comparison {
     }
 
     fn enter(&mut self, workspace: &Received, path: Vec<u8>, out: &mut Vec<u8>) -> Step {
-        let c_path = c_text(if path.is_empty() { b"." } else { &path })?;
-        let opened = sys::open_beneath(workspace.root.as_fd(), &c_path, sys::O_RDONLY | sys::O_DIRECTORY, 0);
+        let opened = open_dir(workspace.root.as_fd(), &path);
         match opened.and_then(|fd| Ok((sys::list_entries(fd.as_fd(), MAX_NAMES)?, fd))) {
             Ok((names, fd)) => {
-                self.current = Some(Directory { fd, path, names: names.into_iter() });
+                self.current = Some(Directory { fd, path, names: names.into_iter(), refused: false });
                 Ok(Progress::More)
             }
             Err(error) if is_absence(error) => Ok(Progress::More),
-            Err(_) => self.refuse(path, "it is a directory that cannot be read", out),
+            Err(_) => self.refuse(path, changes::CLOSED, out),
         }
     }
 
     fn entry(
         &mut self,
         workspace: &Received,
-        directory: &Directory,
+        directory: &mut Directory,
         name: &[u8],
         kind: Option<Kind>,
         out: &mut Vec<u8>,
@@ -145,12 +146,16 @@ impl Comparison {
         if directory.path.is_empty() && name == changes::HOST_SCRATCH && !workspace.has_scratch() {
             return Ok(Progress::More);
         }
-        let path = join(&directory.path, name)?;
+        let Some(path) = join(&directory.path, name) else {
+            let told = std::mem::replace(&mut directory.refused, true);
+            let path = directory.path.clone();
+            return if told { Ok(Progress::More) } else { self.refuse(path, changes::TOO_DEEP, out) };
+        };
         let c_name = c_text(name)?;
         let kind = match kind.map_or_else(|| Ok(sys::stat_at(directory.fd.as_fd(), &c_name)?.kind), Ok) {
             Ok(kind) => kind,
             Err(error) if is_absence(error) => return Ok(Progress::More),
-            Err(_) => return self.refuse(path, "it cannot be looked at", out),
+            Err(_) => return self.refuse(path, changes::UNSEEN, out),
         };
         match kind {
             Kind::Directory => {
@@ -167,7 +172,7 @@ impl Comparison {
                 });
                 if same { Ok(Progress::More) } else { self.add(path, change::SYMLINK, target, out) }
             }
-            Kind::Whiteout | Kind::Special => self.add(path, change::REFUSED, changes::SPECIAL.to_vec(), out),
+            Kind::Whiteout | Kind::Special => self.refuse(path, changes::SPECIAL, out),
         }
     }
 
@@ -182,7 +187,7 @@ impl Comparison {
         let (file, stat) = match open(directory, name) {
             Ok(found) => found,
             Err(error) if is_absence(error) => return Ok(Progress::More),
-            Err(_) => return self.refuse(path, "it cannot be read", out),
+            Err(_) => return self.refuse(path, changes::UNREADABLE, out),
         };
         if stat.kind != Kind::Regular {
             return Ok(Progress::More);
@@ -197,7 +202,7 @@ impl Comparison {
             self.reading = Some(Reading { file, path, size: stat.size, expected: known.digest, digest });
             return Ok(Progress::More);
         }
-        let Ok(content) = read_whole(file) else { return self.refuse(path, "it cannot be read", out) };
+        let Ok(content) = read_whole(file) else { return self.refuse(path, changes::UNREADABLE, out) };
         let size = u64::try_from(content.len()).unwrap_or(u64::MAX);
         self.read_left = self.read_left.saturating_sub(size);
         if known.is_some_and(|known| known.size == size && known.digest == workspace.digest_of(&content)) {
@@ -223,7 +228,7 @@ impl Comparison {
                     self.read_left = self.read_left.saturating_sub(u64::try_from(count).unwrap_or(0));
                 }
                 Err(Errno::INTR) => {}
-                Err(_) => return self.refuse(reading.path, "it cannot be read", out),
+                Err(_) => return self.refuse(reading.path, changes::UNREADABLE, out),
             }
             if self.read_left == 0 {
                 self.reading = Some(reading);
@@ -263,7 +268,7 @@ impl Comparison {
     /// A file beyond the bounds.
     fn large(&mut self, path: Vec<u8>, size: u64, out: &mut Vec<u8>) -> Step {
         if self.bounds.strict {
-            return self.refuse(path, &format!("it has {size} bytes, more than {MAX_FILE_BYTES}"), out);
+            return self.refuse(path, &changes::too_large(size), out);
         }
         self.add(path, change::UNREAD, size.to_le_bytes().to_vec(), out)
     }
@@ -283,11 +288,6 @@ impl Comparison {
         *out = frame.bytes(&path).u8(kind).bytes(&content).finish();
         Ok(Progress::More)
     }
-}
-
-/// Whether nothing, or something else, is at the path by now.
-const fn is_absence(error: Errno) -> bool {
-    matches!(error, Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV | Errno::NXIO)
 }
 
 fn open(directory: BorrowedFd<'_>, name: &CStr) -> Result<(OwnedFd, Stat), Errno> {

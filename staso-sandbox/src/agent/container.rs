@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::jail::Jail;
-use crate::launch::{Failure, Step as _, report_on};
+use crate::launch::{self, Failure, Step as _, report_on};
 use crate::received::{Copying, Received};
 use crate::serve::{self, Files, Service};
 use crate::sys::{self, Errno, POLLIN, PollFd};
@@ -29,29 +29,23 @@ pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 /// Where a container may have mounts that can be written: its own memory, and what the kernel makes up. Anything else would
 /// be a directory of the host.
 const WRITABLE: [&str; 5] = ["/workspace", "/tmp", "/proc", "/dev", "/sys"];
+const IN_MEMORY: [&str; 8] = ["tmpfs", "proc", "sysfs", "devpts", "devtmpfs", "mqueue", "cgroup", "cgroup2"];
 
 /// Serves from inside of a container. `program` is the file that this process was started from.
 pub(crate) fn run(program: Option<&std::ffi::CStr>) -> i32 {
-    sys::close_from(3);
-    sys::set_umask(0o022);
     if let Some(program) = program {
         // Commands have no use for it; it is on a file system of the session and takes room there.
         let _ = fs::remove_file(program.to_string_lossy().as_ref());
     }
     match prepare() {
-        Ok((copy, configuration, mut missing)) => {
-            let rules = rules::behind_mounts(configuration.landlock_most, &mut missing);
-            let workspace = root::WORKSPACE.to_owned();
-            let jail = Jail::new(&configuration, workspace, rules);
-            serve::serve(Service {
-                files: Files::Received(&copy),
-                jail: &jail,
-                replies: REPLIES,
-                host: None,
-                missing: &missing,
-                gate: None,
-            })
-        }
+        Ok((copy, jail, missing)) => serve::serve(Service {
+            files: Files::Received(&copy),
+            jail: &jail,
+            replies: REPLIES,
+            host: None,
+            missing: &missing,
+            gate: None,
+        }),
         Err(failure) => {
             report_on(REPLIES, &failure);
             1
@@ -59,12 +53,12 @@ pub(crate) fn run(program: Option<&std::ffi::CStr>) -> i32 {
     }
 }
 
-fn prepare() -> Result<(Received, Configuration, Vec<Vec<u8>>), Failure> {
+fn prepare() -> Result<(Received, Jail, Vec<Vec<u8>>), Failure> {
+    launch::clean()?;
     let mut missing = Vec::new();
     confined(&mut missing)?;
     sys::set_dumpable(false).step("close process 1 to others")?;
     sys::no_new_privileges().step("forbid new privileges")?;
-    sys::ignore_broken_pipes(true);
     fs::create_dir(HOME).step("make the home directory")?;
     write_all(&Encoder::new(reply::HELLO, 0).finish())?;
     let mut incoming = Incoming::default();
@@ -88,7 +82,9 @@ fn prepare() -> Result<(Received, Configuration, Vec<Vec<u8>>), Failure> {
     if configuration.tier != tier::CONTAINER {
         return Err(Errno::INVAL).step("understand the host");
     }
-    Ok((copying.finish(), configuration, missing))
+    let rules = rules::behind_mounts(configuration.landlock_most, &mut missing);
+    let jail = Jail::new(&configuration, root::WORKSPACE.to_owned(), rules)?;
+    Ok((copying.finish(), jail, missing))
 }
 
 fn put(copying: &mut Copying, body: &[u8]) -> Result<(), Failure> {
@@ -172,7 +168,7 @@ fn confined(missing: &mut Vec<Vec<u8>>) -> Result<(), Failure> {
             "the container can write outside of its own memory (a volume of the image, or a writable root)",
         );
     }
-    if has_route() {
+    if has_route(missing) {
         return refused("the container has a network");
     }
     bounded(missing)
@@ -180,23 +176,30 @@ fn confined(missing: &mut Vec<Vec<u8>>) -> Result<(), Failure> {
 
 /// Whether a line of `mountinfo` is a mount that may be written but should not be there.
 fn is_writable_by_mistake(line: &str) -> bool {
-    let mut fields = line.split(' ').skip(4);
+    let Some((mount, system)) = line.split_once(" - ") else { return true };
+    let mut fields = mount.split(' ').skip(4);
     let (Some(place), Some(options)) = (fields.next(), fields.next()) else { return true };
     let own = WRITABLE
         .iter()
         .any(|own| place.strip_prefix(own).is_some_and(|below| below.is_empty() || below.starts_with('/')));
-    !own && !options.split(',').any(|option| option == "ro")
+    let in_memory = system.split(' ').next().is_some_and(|kind| IN_MEMORY.contains(&kind));
+    let read_only = options.split(',').any(|option| option == "ro");
+    !read_only && (!own || !in_memory)
 }
 
-/// Whether packets could go anywhere but to the container itself.
-fn has_route() -> bool {
-    let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
-    let four = read("/proc/self/net/route").lines().skip(1).any(|line| !line.trim().is_empty());
-    let six = read("/proc/self/net/ipv6_route");
+/// Whether packets could go anywhere but to the container itself, as far as it can be seen.
+fn has_route(missing: &mut Vec<Vec<u8>>) -> bool {
+    let four = fs::read_to_string("/proc/self/net/route").unwrap_or_else(|_| {
+        missing.push(b"whether the container has a network cannot be seen inside".to_vec());
+        String::new()
+    });
+    let four = four.lines().skip(1).any(|line| !line.trim().is_empty());
+    // A kernel without this version has no such file.
+    let six = fs::read_to_string("/proc/self/net/ipv6_route").unwrap_or_default();
     four || six.lines().any(|line| line.split_whitespace().last().is_some_and(|device| device != "lo"))
 }
 
-/// Looks at the control groups, where the container can see its own.
+/// Looks at the control groups. Where the container cannot see its own, resource limits are all that is known.
 fn bounded(missing: &mut Vec<Vec<u8>>) -> Result<(), Failure> {
     let bound = |files: [&str; 2]| {
         let found = files.iter().find_map(|file| fs::read_to_string(file).ok());
@@ -206,8 +209,8 @@ fn bounded(missing: &mut Vec<Vec<u8>>) -> Result<(), Failure> {
         return Err(Failure { step: "the engine does not bound the number of processes", errno: Errno(0) });
     }
     let memory = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
-    if bound(memory) == Some(false) {
-        let sentence = "memory is bounded for each process, not for all together: the engine sets no limit";
+    if bound(memory) != Some(true) {
+        let sentence = "memory is bounded for each process, not for all together: the engine sets no limit that can be seen";
         missing.push(sentence.as_bytes().to_vec());
     }
     Ok(())

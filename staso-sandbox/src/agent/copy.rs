@@ -1,7 +1,8 @@
 //! A checkout copied into a session's own directory, where no overlay can be mounted.
 //!
 //! The copy is made before anything of the session runs. Files that nobody touched since need not be compared with the
-//! checkout later: the kernel keeps the time of the last change, and no program can set it.
+//! checkout later: the kernel keeps the time of the last change, and no program can set it. File systems in memory do not
+//! keep it for what is written through a mapping, so there every file is compared.
 
 use std::collections::HashMap;
 use std::ffi::CString;
@@ -9,9 +10,9 @@ use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{fchown, lchown, symlink};
 
-use crate::changes::join;
+use crate::changes::{join, open_dir};
 use crate::launch::{Failure, Step as _};
-use crate::sys::{self, Errno, Kind, Stamp};
+use crate::sys::{self, Errno, Kind, Mapped, Stamp};
 
 /// Files and directories of a checkout; one with more cannot be copied in reasonable time.
 const MAX_ENTRIES: usize = 500_000;
@@ -42,16 +43,23 @@ pub(crate) fn copy(
     scratch: BorrowedFd<'_>,
     owner: Option<(u32, u32)>,
 ) -> Result<Copied, Failure> {
+    let flags = sys::O_RDWR | sys::O_CREAT | sys::O_EXCL;
+    let mark = sys::open_beneath(scratch, c"mark", flags, 0o600).step(STEP)?;
+    std::fs::remove_file(inside(scratch, c"mark")).step(STEP)?;
+    sys::write_fd(mark.as_raw_fd(), b"0").step(STEP)?;
+    // Once read, nothing but the file system makes the kernel notice a write. Who cannot map learns nothing and trusts no
+    // time.
+    let mut mapped = Mapped::new(mark.as_fd()).ok();
     let mut copy = Copy { from, to, owner, entries: 0, bytes: 0, stamps: HashMap::new() };
     let mut directories = vec![Vec::new()];
     while let Some(directory) = directories.pop() {
         copy.directory(&directory, &mut directories)?;
     }
     // The clock of file systems advances in steps: what was copied in the last step may be changed in the same one.
-    let mark =
-        sys::open_beneath(scratch, c"mark", sys::O_WRONLY | sys::O_CREAT | sys::O_EXCL, 0o600).step(STEP)?;
+    if let Some(mapped) = &mut mapped {
+        mapped.write(b'1');
+    }
     let now = sys::stat_at(mark.as_fd(), c"").step(STEP)?.stamp.changed;
-    std::fs::remove_file(inside(scratch, c"mark")).step(STEP)?;
     copy.stamps.retain(|_, stamp| stamp.changed < now);
     Ok(Copied { stamps: copy.stamps })
 }
@@ -77,7 +85,7 @@ impl Copy<'_> {
             if path.is_empty() && name == GIT {
                 continue;
             }
-            let deeper = join(path, &name).map_err(|_| Errno::NAMETOOLONG).step(STEP)?;
+            let deeper = join(path, &name).ok_or(Errno::NAMETOOLONG).step(STEP)?;
             let name = CString::new(name).map_err(|_| Errno::INVAL).step(STEP)?;
             match sys::stat_at(from.as_fd(), &name).step(STEP)?.kind {
                 Kind::Directory => {
@@ -138,11 +146,6 @@ impl Copy<'_> {
             None => Ok(()),
         }
     }
-}
-
-fn open_dir(root: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Errno> {
-    let path = CString::new(if path.is_empty() { b"." } else { path }).map_err(|_| Errno::INVAL)?;
-    sys::open_beneath(root, &path, sys::O_RDONLY | sys::O_DIRECTORY, 0)
 }
 
 /// A path for calls of the standard library that take no open directory.

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::changes::join;
+use crate::changes::{self, is_absence, join};
 use crate::root::open_dir;
 use crate::sys::{self, Kind};
 
@@ -43,14 +43,14 @@ pub(crate) struct Disk {
 
 impl Disk {
     /// Allows `bytes` more than there is now.
-    pub(crate) fn new(directory: &Path, bytes: u64) -> Option<Self> {
-        let root = open_dir(directory).ok()?;
+    pub(crate) fn new(directory: &Path, bytes: u64) -> sys::Result<Self> {
+        let root = open_dir(directory)?;
         let now = count(root.as_fd());
         let most = Usage {
             bytes: now.bytes.saturating_add(bytes),
             entries: now.entries.saturating_add((bytes / BYTES_PER_ENTRY).max(FEWEST_ENTRIES)),
         };
-        Some(Self { root, most, next: Instant::now() + PAUSE })
+        Ok(Self { root, most, next: Instant::now() + PAUSE })
     }
 
     /// When to count again.
@@ -67,7 +67,8 @@ impl Disk {
         let now = count(self.root.as_fd());
         self.next = Instant::now() + (started.elapsed() * PAUSE_FACTOR).max(PAUSE);
         let grew = now.exceeds(self.most);
-        if grew {
+        // What cannot be counted is no measure for the next time.
+        if grew && Usage::ENDLESS.exceeds(now) {
             self.most.bytes = self.most.bytes.max(now.bytes);
             self.most.entries = self.most.entries.max(now.entries);
         }
@@ -80,8 +81,12 @@ fn count(root: BorrowedFd<'_>) -> Usage {
     let mut directories = vec![Vec::new()];
     while let Some(path) = directories.pop() {
         // What cannot be opened is gone, or was closed by the command itself: nothing new can be opened in it.
-        let Some(directory) = crate::changes::open_dir(root, &path) else { continue };
-        let Ok(names) = sys::list_entries(directory.as_fd(), MAX_NAMES) else { return Usage::ENDLESS };
+        let Ok(directory) = changes::open_dir(root, &path) else { continue };
+        let names = match sys::list_entries(directory.as_fd(), MAX_NAMES) {
+            Ok(names) => names,
+            Err(error) if is_absence(error) => continue,
+            Err(_) => return Usage::ENDLESS,
+        };
         for (name, _) in names {
             let Ok(c_name) = CString::new(name.as_slice()) else { continue };
             let Ok(stat) = sys::stat_at(directory.as_fd(), &c_name) else { continue };
@@ -89,7 +94,7 @@ fn count(root: BorrowedFd<'_>) -> Usage {
             usage.entries += 1;
             if stat.kind == Kind::Directory {
                 // Deeper than a path can name nothing could be counted.
-                let Ok(deeper) = join(&path, &name) else { return Usage::ENDLESS };
+                let Some(deeper) = join(&path, &name) else { return Usage::ENDLESS };
                 directories.push(deeper);
             }
         }

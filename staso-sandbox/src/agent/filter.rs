@@ -105,6 +105,10 @@ const SOCK_SEQPACKET: u32 = 5;
 const SOCK_TYPE: u32 = 0xf;
 /// TIOCSTI and TIOCLINUX put characters into a terminal's input; TIOCSETD loads a driver for the line.
 const TERMINAL_CONTROL: [u32; 3] = [0x5412, 0x541C, 0x5423];
+/// FIONREAD, FIONBIO, FIONCLEX, FIOCLEX, FIOASYNC; FS_IOC_GETFLAGS, FS_IOC_FIEMAP; FICLONE, FICLONERANGE, which need a
+/// file that is open for writing.
+const FILE_CONTROL: [u32; 9] =
+    [0x541B, 0x5421, 0x5450, 0x5451, 0x5452, 0x8008_6601, 0xC020_660B, 0x4004_9409, 0x4020_940D];
 /// Every flag of clone that makes a namespace.
 const CLONE_NEW_ANY: u32 = 0x7e02_0000;
 /// Those personalities that ordinary programs ask for: the default, its 32-bit names, and the question itself.
@@ -124,6 +128,7 @@ const ALLOW: u32 = 0x7fff_0000;
 const ASK: u32 = 0x7fc0_0000;
 const KILL: u32 = 0x8000_0000;
 const EPERM: u32 = 0x0005_0001;
+const ENOTTY: u32 = 0x0005_0019;
 const ENOSYS: u32 = 0x0005_0026;
 const ENOTSUP: u32 = 0x0005_005f;
 const EAFNOSUPPORT: u32 = 0x0005_0061;
@@ -181,10 +186,7 @@ pub(crate) fn program(audience: Audience) -> Vec<u64> {
     for denied in number::DENIED.iter().chain(&DENIED_EVERYWHERE) {
         program.extend(verdict_if(*denied, EPERM));
     }
-    let mut ioctl = vec![load(SECOND)];
-    ioctl.extend(TERMINAL_CONTROL.iter().flat_map(|call| verdict_if(*call, EPERM)));
-    ioctl.push(verdict(ALLOW));
-    settle(&mut program, number::IOCTL, &ioctl);
+    settle(&mut program, number::IOCTL, &control(audience));
     settle(&mut program, number::PERSONALITY, &only(FIRST, &PERSONALITIES, EPERM));
     if audience != Audience::Helper {
         program.extend(verdict_if(number::MOUNT, EPERM));
@@ -201,6 +203,21 @@ pub(crate) fn program(audience: Audience) -> Vec<u64> {
     }
     program.push(verdict(ALLOW));
     program
+}
+
+/// What becomes of device and file control.
+fn control(audience: Audience) -> Vec<u64> {
+    let mut body = vec![load(SECOND)];
+    body.extend(TERMINAL_CONTROL.iter().flat_map(|call| verdict_if(*call, EPERM)));
+    if let Audience::Beside { .. } = audience {
+        // No mount is read-only there: who may read a file of the session's user could set its attributes, seal it, or make
+        // snapshots of its directory.
+        body.extend(FILE_CONTROL.iter().flat_map(|call| verdict_if(*call, ALLOW)));
+        body.push(verdict(ENOTTY));
+    } else {
+        body.push(verdict(ALLOW));
+    }
+    body
 }
 
 /// What commands may not do that share their namespaces with the host. Some of it the keeper does for them: see

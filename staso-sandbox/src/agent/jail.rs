@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use crate::filter::{self, Audience};
+use crate::launch::{Failure, Step as _};
 use crate::rules::{self, Rules};
 use crate::wire::{Configuration, Limits, tier};
 
@@ -33,7 +34,11 @@ pub(crate) struct Jail {
 
 impl Jail {
     /// For the tier of the configuration.
-    pub(crate) fn new(configuration: &Configuration, workspace: CString, rules: Option<Rules>) -> Self {
+    pub(crate) fn new(
+        configuration: &Configuration,
+        workspace: CString,
+        rules: Option<Rules>,
+    ) -> Result<Self, Failure> {
         let tier = configuration.tier;
         let directory = PathBuf::from(OsStr::from_bytes(&configuration.directory));
         let namespaces = tier == tier::FULL;
@@ -42,9 +47,9 @@ impl Jail {
         let counted =
             (!namespaces && !contained && configuration.limits.pids > 0).then_some(configuration.host_uid);
         let limits = configuration.limits.clone();
-        let scope = if namespaces { None } else { rules::signals_kept(abi) };
+        let scope = if namespaces { None } else { rules::signals_kept(abi).step("make Landlock rules")? };
         let filtered = tier != tier::NONE;
-        Self { namespaces, contained, workspace, directory, rules, scope, counted, limits, filtered }
+        Ok(Self { namespaces, contained, workspace, directory, rules, scope, counted, limits, filtered })
     }
 
     /// Whether commands share namespaces with other processes than the session's own.

@@ -39,6 +39,10 @@ const GRACE: Duration = Duration::from_millis(50);
 const GRACE_STEP: Duration = Duration::from_millis(1);
 /// How long a keeper without the means to kill all at once goes after processes that make new ones.
 const CHASE: Duration = Duration::from_secs(1);
+/// How long the helper waits for a keeper to be there, and at a time for it to take more of a command: some that run as the
+/// same user can stop it.
+const READY_LIMIT: Duration = Duration::from_secs(5);
+const TAKE_LIMIT: Duration = Duration::from_secs(1);
 /// The descriptor of the socket to the helper in a keeper.
 const CONTROL: i32 = 0;
 const READ_BYTES: usize = 64 << 10;
@@ -69,6 +73,7 @@ impl Keeper {
     pub(crate) fn new(jail: &Jail) -> Result<Self, Failure> {
         const STEP: &str = "isolate the command";
         let (control, inside) = sys::socket_pair().step(STEP)?;
+        sys::limit_waiting(control.as_raw_fd(), READY_LIMIT, TAKE_LIMIT).step(STEP)?;
         let flags = if jail.namespaces { sys::CLONE_NEWPID | sys::CLONE_NEWNS } else { 0 };
         let pid = sys::clone(flags).step(STEP)?;
         if pid == 0 {
@@ -78,8 +83,16 @@ impl Keeper {
         let keeper = Self { pid, namespaces: jail.namespaces, control };
         match sys::read_fd(keeper.control.as_raw_fd(), &mut [0]) {
             Ok(1) => Ok(keeper),
-            _ => Err(Failure { step: STEP, errno: Errno::CHILD }),
+            _ => {
+                keeper.give_up();
+                Err(Failure { step: STEP, errno: Errno::CHILD })
+            }
         }
+    }
+
+    /// Kills a keeper that keeps nothing.
+    fn give_up(self) {
+        sys::kill_now(self.pid);
     }
 
     /// Kills the command, and the keeper with it.
@@ -92,14 +105,24 @@ impl Keeper {
         }
     }
 
-    /// Starts a command.
-    pub(crate) fn start(&self, id: u32, command: &Command) -> Result<Started, Failure> {
+    /// Starts a command; its input goes through a pipe, if there is some.
+    pub(crate) fn start(self, id: u32, command: &Command, input: bool) -> Result<(Self, Started), Failure> {
+        match self.hand_over(id, command, input) {
+            Ok(started) => Ok((self, started)),
+            Err(failure) => {
+                self.give_up();
+                Err(failure)
+            }
+        }
+    }
+
+    fn hand_over(&self, id: u32, command: &Command, input: bool) -> Result<Started, Failure> {
         const STEP: &str = "start the command";
-        let (stdin, stdin_writer) = if command.stdin.is_empty() {
-            (std::fs::File::open("/dev/null").step(STEP)?.into(), None)
-        } else {
+        let (stdin, stdin_writer) = if input {
             let (reader, writer) = sys::pipe().step(STEP)?;
             (reader, Some(writer))
+        } else {
+            (std::fs::File::open("/dev/null").step(STEP)?.into(), None)
         };
         let (stdout, stdout_writer) = sys::pipe().step(STEP)?;
         let (stderr, stderr_writer) = sys::pipe().step(STEP)?;
@@ -108,8 +131,7 @@ impl Keeper {
             sys::set_nonblocking(fd.as_raw_fd()).step(STEP)?;
         }
         let fds = [&stdin, &stdout_writer, &stderr_writer, &notes_writer].map(|fd| fd.as_raw_fd());
-        // The input goes through the pipe.
-        let frame = Command { stdin: Vec::new(), ..command.clone() }.encode(id);
+        let frame = command.encode(id);
         let mut sent = sys::send_with_fds(self.control.as_raw_fd(), &frame, fds).step(STEP)?;
         while let Some(rest) = frame.get(sent..).filter(|rest| !rest.is_empty()) {
             sent += sys::write_fd(self.control.as_raw_fd(), rest).step(STEP)?;
@@ -161,7 +183,7 @@ fn keep(control: &OwnedFd, jail: &Jail) -> Result<(), Errno> {
     Ok(())
 }
 
-/// The next command with its standard streams and the pipe for notes.
+/// The next command with its standard streams and the pipe for notes; `None` when the helper wants none any more.
 fn receive() -> Result<Option<(Command, [OwnedFd; STREAMS])>, Errno> {
     let mut buffer = Vec::new();
     let mut fds = None;
@@ -169,6 +191,10 @@ fn receive() -> Result<Option<(Command, [OwnedFd; STREAMS])>, Errno> {
     loop {
         let frame = wire::split_frame(&buffer).map_err(|_| Errno::INVAL)?;
         if let Some(frame) = frame {
+            if frame.length < buffer.len() {
+                // What follows a command tells it to end.
+                return Ok(None);
+            }
             let command = Command::decode(frame.body).ok_or(Errno::INVAL)?;
             return fds.map(|fds| Some((command, fds))).ok_or(Errno::INVAL);
         }
@@ -195,16 +221,20 @@ impl Keep<'_> {
         // Where a filter asks the keeper, the keeper itself must be free to do what it is asked for.
         let filter = if self.jail.beside() { self.jail.filter(self.signals_kept) } else { Vec::new() };
         let asks = !filter.is_empty();
-        let program = match Program::new(command, &self.jail.workspace, filter) {
-            Ok(program) => program,
+        let limits = self.jail.limits();
+        let begin = || -> Result<_, Errno> {
+            let program = Program::new(command, &self.jail.workspace, filter)?;
+            let (failure, failure_writer) = if asks { sys::socket_pair()? } else { sys::pipe()? };
+            Ok((program, sys::clone(0)?, failure, failure_writer))
+        };
+        let (program, child, failure, failure_writer) = match begin() {
+            Ok(begun) => begun,
             Err(error) => {
+                // Other commands may have taken all that there is.
                 tell(&notes, note::NO_PROGRAM, error.0);
                 return Ok(true);
             }
         };
-        let limits = self.jail.limits();
-        let (failure, failure_writer) = if asks { sys::socket_pair()? } else { sys::pipe()? };
-        let child = sys::clone(0)?;
         if child == 0 {
             let own = [&stdin, &stdout, &stderr, &failure_writer].map(|fd| fd.as_raw_fd());
             let fds: Vec<RawFd> = own.into_iter().chain(self.rules).collect();

@@ -1,7 +1,8 @@
 //! The first life: from a plain child of the host to namespaces with process 1 in them.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 
 use crate::jail::Jail;
 use crate::serve::{self, Files, Service};
@@ -49,8 +50,6 @@ pub(crate) fn report_on(replies: i32, failure: &Failure) {
 
 /// Builds the session and waits for its end.
 pub(crate) fn launch() -> i32 {
-    sys::close_from(3);
-    sys::set_umask(0o022);
     let Some(configuration) = read_configuration() else { return 2 };
     match start(&configuration) {
         Ok(session) => {
@@ -65,6 +64,15 @@ pub(crate) fn launch() -> i32 {
             1
         }
     }
+}
+
+/// Gets rid of what this process has of whoever started it, but for the first three descriptors.
+pub(crate) fn clean() -> Result<(), Failure> {
+    sys::close_from(3).step("close inherited descriptors")?;
+    sys::reset_signals();
+    sys::ignore_broken_pipes(true);
+    sys::set_umask(0o022);
+    Ok(())
 }
 
 fn read_configuration() -> Option<Configuration> {
@@ -88,12 +96,12 @@ fn read_configuration() -> Option<Configuration> {
 ///
 /// Process 1 begins to build while this process still does what takes a while: it stops at a [`Gate`] where it needs it.
 fn start(configuration: &Configuration) -> Result<i32, Failure> {
+    clean()?;
     let host = sys::pidfd_open(configuration.host_pid).step("watch the host process")?;
     if u32::try_from(sys::parent()) != Ok(configuration.host_pid) {
         return Err(Failure { step: "watch the host process", errno: Errno::CHILD });
     }
     sys::new_keyring();
-    sys::ignore_broken_pipes(true);
     if configuration.privileged {
         sys::drop_groups().step("drop the supplementary groups")?;
     }
@@ -170,8 +178,7 @@ fn open_gates(
 /// Puts a process into the control groups of the session; `0` is this one.
 fn join_groups(configuration: &Configuration, process: &str) -> Result<(), Failure> {
     for cgroup in &configuration.cgroups {
-        let path = std::ffi::OsString::from(String::from_utf8_lossy(cgroup).into_owned());
-        std::fs::write(path, process).step("join the control group")?;
+        std::fs::write(OsStr::from_bytes(cgroup), process).step("join the control group")?;
     }
     Ok(())
 }
@@ -206,9 +213,8 @@ fn map_owner(configuration: &Configuration, checkout: &OwnedFd) -> Result<i32, F
 }
 
 fn owner(path: &[u8]) -> Result<(u32, u32), Errno> {
-    use std::os::unix::ffi::OsStrExt as _;
     use std::os::unix::fs::MetadataExt as _;
-    let found = std::fs::metadata(std::ffi::OsStr::from_bytes(path))?;
+    let found = std::fs::metadata(OsStr::from_bytes(path))?;
     Ok((found.uid(), found.gid()))
 }
 
@@ -254,7 +260,7 @@ fn confine(
     sys::drop_bounding_set().step("drop the bounding set")?;
     sys::no_new_privileges().step("forbid new privileges")?;
     let rules = rules::behind_mounts(configuration.landlock_most, &mut missing);
-    let jail = Jail::new(configuration, root::WORKSPACE.to_owned(), rules);
+    let jail = Jail::new(configuration, root::WORKSPACE.to_owned(), rules)?;
     Ok((session, jail, missing))
 }
 

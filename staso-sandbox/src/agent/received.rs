@@ -14,7 +14,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::Write as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::changes;
+use crate::changes::{self, open_dir};
 use crate::sys::{self, Errno, Kind};
 use crate::wire::put;
 
@@ -165,7 +165,10 @@ impl Copying {
 
     /// The directory of a path, which was put before, and the name in it.
     fn parent(&self, path: &[u8]) -> Result<(OwnedFd, CString), Errno> {
-        changes::parent(self.workspace.root.as_fd(), path).ok_or(Errno::NOENT)
+        let split = path.iter().rposition(|byte| *byte == b'/');
+        let directory = path.get(..split.unwrap_or(0)).unwrap_or_default();
+        let name = path.get(split.map_or(0, |at| at + 1)..).unwrap_or_default();
+        Ok((open_dir(self.workspace.root.as_fd(), directory)?, CString::new(name).map_err(|_| Errno::INVAL)?))
     }
 }
 

@@ -100,10 +100,10 @@ fn python_settings() -> Vec<CString> {
 }
 
 /// Rules that keep the signals of a process and its descendants to themselves. `None` where the kernel cannot.
-pub(crate) fn signals_kept(abi: u32) -> Option<OwnedFd> {
+pub(crate) fn signals_kept(abi: u32) -> Result<Option<OwnedFd>> {
     if abi < ABI_WITH_SCOPES {
-        return None;
+        return Ok(None);
     }
-    let rules = Ruleset::new(abi, Handled { files: false, network: false, scope: true });
-    rules.ok().map(Ruleset::into_fd)
+    let rules = Ruleset::new(abi, Handled { files: false, network: false, scope: true })?;
+    Ok(Some(rules.into_fd()))
 }

@@ -1,5 +1,6 @@
 //! A command while it runs: its streams, its time, and what its keeper says of it.
 
+use std::collections::VecDeque;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -20,10 +21,11 @@ pub(crate) struct Running {
     pub(crate) id: u32,
     pub(crate) keeper: Keeper,
     stdin: Option<OwnedFd>,
-    stdin_left: Vec<u8>,
+    stdin_left: VecDeque<u8>,
     stdout: Stream,
     stderr: Stream,
-    notes: OwnedFd,
+    /// Until the keeper hangs up.
+    notes: Option<OwnedFd>,
     deadline: Instant,
     timed_out: bool,
     /// Whether the keeper was killed: it takes no other command.
@@ -36,16 +38,18 @@ pub(crate) struct Running {
 
 impl Running {
     /// Starts a command in a keeper that keeps nothing.
-    pub(crate) fn start(keeper: Keeper, id: u32, command: &mut Command) -> Result<Self, Failure> {
-        let Started { stdin, stdout, stderr, notes } = keeper.start(id, command)?;
+    pub(crate) fn start(keeper: Keeper, id: u32, mut command: Command) -> Result<Self, Failure> {
+        let input = VecDeque::from(std::mem::take(&mut command.stdin));
+        let (keeper, started) = keeper.start(id, &command, !input.is_empty())?;
+        let Started { stdin, stdout, stderr, notes } = started;
         Ok(Self {
             id,
             keeper,
             stdin,
-            stdin_left: std::mem::take(&mut command.stdin),
+            stdin_left: input,
             stdout: Stream::new(stdout, reply::STDOUT, command.output_bytes),
             stderr: Stream::new(stderr, reply::STDERR, command.output_bytes),
-            notes,
+            notes: Some(notes),
             deadline: Instant::now() + Duration::from_millis(command.timeout_ms),
             timed_out: false,
             killed: false,
@@ -58,7 +62,7 @@ impl Running {
     /// What it waits for; its output only if it is to be read.
     pub(crate) fn interests(&self, reading: bool, fds: &mut Vec<PollFd>) {
         let entry = |fd, events| PollFd { fd, events, revents: 0 };
-        fds.push(entry(self.notes.as_raw_fd(), POLLIN));
+        fds.extend(self.notes.as_ref().map(|fd| entry(fd.as_raw_fd(), POLLIN)));
         fds.extend(self.stdin.as_ref().map(|fd| entry(fd.as_raw_fd(), POLLOUT)));
         if reading {
             fds.extend(self.stdout.raw().map(|fd| entry(fd, POLLIN)));
@@ -94,7 +98,7 @@ impl Running {
 
     /// Moves bytes and notes as far as they go.
     pub(crate) fn advance(&mut self, happened: &dyn Fn(i32) -> bool, out: &mut Vec<u8>) {
-        if happened(self.notes.as_raw_fd()) {
+        if self.notes.as_ref().is_some_and(|fd| happened(fd.as_raw_fd())) {
             self.read_notes(out);
         }
         if self.stdin.as_ref().is_some_and(|fd| happened(fd.as_raw_fd())) {
@@ -109,10 +113,8 @@ impl Running {
 
     fn feed(&mut self) {
         let Some(fd) = &self.stdin else { return };
-        match sys::write_fd(fd.as_raw_fd(), &self.stdin_left) {
-            Ok(count) => {
-                self.stdin_left.drain(..count);
-            }
+        match sys::write_fd(fd.as_raw_fd(), self.stdin_left.as_slices().0) {
+            Ok(count) => drop(self.stdin_left.drain(..count)),
             Err(Errno::AGAIN | Errno::INTR) => {}
             Err(_) => self.stdin_left.clear(),
         }
@@ -123,20 +125,29 @@ impl Running {
 
     fn read_notes(&mut self, out: &mut Vec<u8>) {
         let mut bytes = [0u8; 8];
-        while sys::read_fd(self.notes.as_raw_fd(), &mut bytes) == Ok(bytes.len()) {
-            let mut body = Decoder::new(&bytes);
-            let (Some(kind), Some(value)) = (body.u32(), body.u32()) else { return };
-            match kind {
-                note::STARTED => out.extend(Encoder::new(reply::STARTED, self.id).finish()),
-                note::ENDED => self.status = Some(value),
-                note::NO_PROGRAM => {
-                    self.refused = true;
-                    let errno = Errno(i32::try_from(value).unwrap_or(0));
-                    let text = "the program cannot be run";
-                    out.extend(refusal_frame(self.id, &Refusal { code: refusal::INVALID, errno, text }));
-                }
-                _ => {}
+        while let Some(notes) = &self.notes {
+            match sys::read_fd(notes.as_raw_fd(), &mut bytes) {
+                Ok(count) if count == bytes.len() => self.note(&bytes, out),
+                Err(Errno::AGAIN) => return,
+                Err(Errno::INTR) => {}
+                _ => self.notes = None,
             }
+        }
+    }
+
+    fn note(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        let mut body = Decoder::new(bytes);
+        let (Some(kind), Some(value)) = (body.u32(), body.u32()) else { return };
+        match kind {
+            note::STARTED => out.extend(Encoder::new(reply::STARTED, self.id).finish()),
+            note::ENDED => self.status = Some(value),
+            note::NO_PROGRAM => {
+                self.refused = true;
+                let errno = Errno(i32::try_from(value).unwrap_or(0));
+                let text = "the program cannot be run";
+                out.extend(refusal_frame(self.id, &Refusal { code: refusal::INVALID, errno, text }));
+            }
+            _ => {}
         }
     }
 

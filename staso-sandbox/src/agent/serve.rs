@@ -3,14 +3,15 @@
 //! One thread, one loop over everything that can happen. Nothing blocks but file operations on the session's own
 //! layers, which are in memory and bounded.
 
+mod requests;
+
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use crate::changes::{self, Bounds};
 use crate::comparison::Comparison;
 use crate::container;
 use crate::disk::Disk;
-use crate::files::{self, Refusal};
+use crate::files::Refusal;
 use crate::filter;
 use crate::jail::Jail;
 use crate::keeper::{self, Keeper};
@@ -20,7 +21,7 @@ use crate::root::Session;
 use crate::running::Running;
 use crate::sys::{self, Errno, POLLIN, POLLOUT, PollFd};
 use crate::tree::TreeWalk;
-use crate::wire::{self, Command, Decoder, Encoder, TreeLimits, refusal, reply, request};
+use crate::wire::{self, Encoder, reply};
 
 /// While more than this waits to be sent, commands are not read from.
 const SEND_AHEAD_BYTES: usize = 8 << 20;
@@ -98,8 +99,8 @@ struct Server<'a> {
 pub(crate) fn serve(service: Service<'_>) -> i32 {
     let Service { files, jail, replies, host, missing, gate } = service;
     let report = |failure: &Failure| report_on(replies, failure);
-    let children = match prepare(jail, replies).step("confine the helper") {
-        Ok(children) => children,
+    let (children, disk) = match prepare(jail, replies) {
+        Ok(prepared) => prepared,
         Err(failure) => {
             report(&failure);
             return 1;
@@ -118,7 +119,7 @@ pub(crate) fn serve(service: Service<'_>) -> i32 {
         running: Vec::new(),
         idle: Vec::new(),
         walks: Vec::new(),
-        disk: if jail.beside() { Disk::new(&jail.directory, jail.disk_bytes()) } else { None },
+        disk,
         silence_ends: None,
         host_gone: false,
     };
@@ -147,14 +148,16 @@ pub(crate) fn serve(service: Service<'_>) -> i32 {
     0
 }
 
-fn prepare(jail: &Jail, replies: i32) -> sys::Result<OwnedFd> {
-    filter::install(&jail.helper_filter())?;
+fn prepare(jail: &Jail, replies: i32) -> Result<(OwnedFd, Option<Disk>), Failure> {
+    const STEP: &str = "confine the helper";
+    filter::install(&jail.helper_filter()).step(STEP)?;
     sys::block_child_signal(true);
     for fd in [SOCKET, replies] {
-        sys::set_nonblocking(fd)?;
+        sys::set_nonblocking(fd).step(STEP)?;
         sys::set_close_on_exec(fd);
     }
-    sys::child_signal_fd()
+    let disk = jail.beside().then(|| Disk::new(&jail.directory, jail.disk_bytes()));
+    Ok((sys::child_signal_fd().step(STEP)?, disk.transpose().step("count what is written")?))
 }
 
 impl Server<'_> {
@@ -288,94 +291,6 @@ impl Server<'_> {
         self.incoming.drain(..done);
     }
 
-    fn dispatch(&mut self, kind: u8, id: u32, body: &[u8]) {
-        let outcome = match kind {
-            request::EXEC => self.exec(id, body),
-            request::KILL => {
-                self.walks.retain(|walk| walk.id() != id);
-                self.running.iter_mut().filter(|command| command.id == id).for_each(Running::kill);
-                Ok(())
-            }
-            request::READ => self.read(id, body),
-            request::WRITE => self.write(id, body),
-            request::CHANGES => self.changes(id, body),
-            request::TREE => self.tree(id, body),
-            request::PING => Ok(()),
-            _ => Err(malformed()),
-        };
-        if let Err(refused) = outcome {
-            self.refuse(id, &refused);
-        }
-        self.send();
-    }
-
-    fn refuse(&mut self, id: u32, refused: &Refusal) {
-        self.outgoing.extend(refusal_frame(id, refused));
-    }
-
-    fn exec(&mut self, id: u32, body: &[u8]) -> Result<(), Refusal> {
-        let mut command = Command::decode(body).ok_or_else(malformed)?;
-        let refused =
-            |failure: Failure| Refusal { code: refusal::SYSTEM, errno: failure.errno, text: failure.step };
-        let keeper = match self.idle.pop() {
-            Some(keeper) => keeper,
-            None => Keeper::new(self.jail).map_err(refused)?,
-        };
-        self.running.push(Running::start(keeper, id, &mut command).map_err(refused)?);
-        Ok(())
-    }
-
-    fn read(&mut self, id: u32, body: &[u8]) -> Result<(), Refusal> {
-        let mut body = Decoder::new(body);
-        let (Some(path), Some(most)) = (body.bytes(), body.u64()) else { return Err(malformed()) };
-        let content = files::read(self.files.workspace(), path, most)?;
-        self.outgoing.extend(Encoder::new(reply::CONTENT, id).bytes(&content).finish());
-        Ok(())
-    }
-
-    fn write(&mut self, id: u32, body: &[u8]) -> Result<(), Refusal> {
-        let mut body = Decoder::new(body);
-        let (Some(path), Some(content), Some(executable)) = (body.bytes(), body.bytes(), body.u8()) else {
-            return Err(malformed());
-        };
-        files::write(self.files.workspace(), path, content, executable != 0)?;
-        self.outgoing.extend(Encoder::new(reply::DONE, id).finish());
-        Ok(())
-    }
-
-    fn tree(&mut self, id: u32, body: &[u8]) -> Result<(), Refusal> {
-        let limits = TreeLimits::decode(body).ok_or_else(malformed)?;
-        match self.files {
-            Files::Layers(_) => self.start_walk(Walk::Tree(TreeWalk::new(id, limits))),
-            Files::Received(_) => Err(Refusal::new(refusal::INVALID, "the host has the checkout itself")),
-        }
-    }
-
-    fn start_walk(&mut self, walk: Walk) -> Result<(), Refusal> {
-        if self.walks.len() >= MAX_WALKS {
-            return Err(Refusal::new(refusal::INVALID, "too many trees are being read"));
-        }
-        self.walks.push(walk);
-        Ok(())
-    }
-
-    fn changes(&mut self, id: u32, body: &[u8]) -> Result<(), Refusal> {
-        let bounds = match body {
-            [] => Bounds::STRICT,
-            body => Bounds::within(TreeLimits::decode(body).ok_or_else(malformed)?),
-        };
-        let session = match self.files {
-            Files::Layers(session) => session,
-            Files::Received(_) => return self.start_walk(Walk::Changes(Comparison::new(id, bounds))),
-        };
-        for (path, (kind, content)) in changes::list(session, bounds)? {
-            self.outgoing
-                .extend(Encoder::new(reply::CHANGE, id).bytes(&path).u8(kind).bytes(&content).finish());
-        }
-        self.outgoing.extend(Encoder::new(reply::DONE, id).finish());
-        Ok(())
-    }
-
     /// Finishes the commands whose keeper says that nothing of them is left.
     fn finish_ended(&mut self) {
         while let Some(at) = self.running.iter().position(Running::is_over) {
@@ -461,10 +376,6 @@ impl Server<'_> {
         drop(idle);
         keeper::wait_for_children(END_LIMIT);
     }
-}
-
-const fn malformed() -> Refusal {
-    Refusal::new(refusal::INVALID, "the request is malformed")
 }
 
 pub(crate) fn refusal_frame(id: u32, refused: &Refusal) -> Vec<u8> {

@@ -85,7 +85,7 @@ impl TreeWalk {
                 return Some((directory, name, kind));
             }
             let path = self.directories.pop()?;
-            let Some(fd) = open_dir(session.lower.as_fd(), &path) else { continue };
+            let Ok(fd) = open_dir(session.lower.as_fd(), &path) else { continue };
             match sys::list_entries(fd.as_fd(), MAX_NAMES) {
                 Ok(names) => self.current = Some(Directory { fd, path, names: names.into_iter() }),
                 Err(_) => self.note_cut(out),
@@ -100,7 +100,7 @@ impl TreeWalk {
         let Ok(c_name) = CString::new(name) else { return };
         let named = || sys::stat_at(directory.fd.as_fd(), &c_name).map(|stat| stat.kind);
         let Some(kind) = kind.or_else(|| named().ok()) else { return };
-        let Ok(path) = join(&directory.path, name) else { return self.note_cut(out) };
+        let Some(path) = join(&directory.path, name) else { return self.note_cut(out) };
         if kind == Kind::Directory {
             self.directories.push(path);
             return;

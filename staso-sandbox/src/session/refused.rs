@@ -42,7 +42,7 @@ pub(super) fn exec_error(provider: &'static str, request: &ExecRequest, refused:
     if refused.code != refusal::INVALID || refused.errno == 0 {
         return refusal_error(provider, "run the command", None, refused);
     }
-    let program = request.argv.first().map_or("", String::as_str);
+    let program: String = request.argv.first().into_iter().flat_map(|name| name.chars()).take(256).collect();
     let cause = std::io::Error::from_raw_os_error(refused.errno);
     invalid("run the command", format!("{program:?} cannot be started in the session: {cause}"))
 }

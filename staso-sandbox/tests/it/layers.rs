@@ -1,12 +1,18 @@
 //! The layers behind the namespaces: Landlock, and the filter of system calls, for commands and for the helper.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use staso_core::sandbox::{ExecRequest, IsolationTier, Sandbox as _, SandboxSession};
-use staso_sandbox::{LocalSandbox, LocalSandboxOptions};
+use staso_core::sandbox::{ExecRequest, IsolationTier, Sandbox as _, SandboxError, SandboxSession};
+use staso_sandbox::{LocalSandbox, LocalSandboxOptions, ReadOnlyMount};
 
+use crate::bad_input::again;
 use crate::host::{Host, ancestors, eventually, processes_with, python_outside};
+use crate::lifecycle::own_variable;
 
 async fn open(host: &Host, options: LocalSandboxOptions) -> Box<dyn SandboxSession> {
     let spec = host.spec().with_min_tier(options.strongest_tier);
@@ -145,4 +151,177 @@ async fn the_helper_itself_is_filtered_and_without_privileges() {
         drop(stream);
         session.close().await.unwrap();
     }
+}
+
+/// In memory the kernel does not note the time of what is written through a mapping that was read before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_written_through_a_mapping_is_a_change_on_every_file_system() {
+    let host = Host::new();
+    let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+    fs::set_permissions(memory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    for place in [host.directory.path(), memory.path()] {
+        let tier = LocalSandboxOptions::new().with_strongest_tier(IsolationTier::LandlockOnly);
+        let session = open(&host, tier.with_directory(place)).await;
+        let program = "import mmap\n\
+            for name in ('hello.txt', 'src/one.py'):\n\
+            \x20   with open(name, 'r+b') as f, mmap.mmap(f.fileno(), 0) as m: m[0]; m[0] = 88\n";
+        host.python(&*session, program).await;
+        let changes = session.changes(&host.ctx).await.unwrap();
+        let names: Vec<&str> = changes.keys().map(|path| path.as_str()).collect();
+        assert_eq!(names, ["hello.txt", "src/one.py"], "{}", place.display());
+    }
+}
+
+/// To read a file is enough for some controls that change it, when its owner asks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn attributes_of_the_hosts_files_cannot_be_set_beside_the_host() {
+    const FLAGS: &str = "import fcntl, struct, sys, os\n\
+        f = os.open(sys.argv[1], os.O_RDONLY)\n\
+        print(os.isatty(f), os.get_blocking(f), end=' ')\n\
+        v, = struct.unpack('q', fcntl.ioctl(f, 0x80086601, bytes(8)))\n\
+        try: fcntl.ioctl(f, 0x40086602, struct.pack('q', v ^ 0x40)); print('set', end=' ')\n\
+        except OSError as e: print(e.errno, end=' ')\n\
+        try: fcntl.ioctl(os.open('/dev/urandom', os.O_RDONLY), 0x80045200, bytes(4)); print('asked')\n\
+        except OSError as e: print(e.errno)\n";
+    let host = Host::new();
+    let tools = host.directory.path().join("tools");
+    fs::create_dir(&tools).unwrap();
+    let tool = tools.join("tool");
+    fs::write(&tool, "x").unwrap();
+    let options = LocalSandboxOptions::new().with_strongest_tier(IsolationTier::LandlockOnly);
+    if fs::metadata("/proc/self").unwrap().uid() == 0 {
+        let (user, group) = options.session_user;
+        chown(&tool, Some(user), Some(group)).unwrap();
+    }
+    let name = tool.display().to_string();
+    let outside = std::process::Command::new("/usr/bin/python3")
+        .args(["-I", "-S", "-c", FLAGS, &name])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&outside.stdout), "False True set asked\n", "outside: {outside:?}");
+    let mount = ReadOnlyMount { host: tools, inside: PathBuf::from("/opt/tools") };
+    let options = options.with_toolchain(mount);
+    for options in [options.clone(), options.with_landlock_at_most(4)] {
+        let session = open(&host, options).await;
+        let output = host.run(&*session, &["python3", "-I", "-S", "-c", FLAGS, &name]).await;
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "False True 25 25\n", "{output:?}");
+    }
+}
+
+/// A session that cannot close what it inherited is none. In a weak one commands would get the rules of all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_have_three_descriptors_or_there_is_no_session() {
+    let host = Host::new();
+    for tier in [IsolationTier::Full, IsolationTier::LandlockOnly, IsolationTier::None] {
+        let options = LocalSandboxOptions::new().with_strongest_tier(tier);
+        let spec = host.spec().with_min_tier(tier);
+        let session = match LocalSandbox::with_options(options).open(&spec, &host.ctx).await {
+            Ok(session) => session,
+            Err(SandboxError::Unavailable { reason, .. }) => {
+                assert!(reason.contains("inherited"), "{reason}");
+                continue;
+            }
+            Err(other) => panic!("{other:?}"),
+        };
+        let program = "import os\n\
+            for fd in range(1024):\n\
+            \x20   try: os.fstat(fd); print(fd, end=' ')\n\
+            \x20   except OSError: pass\n";
+        assert_eq!(host.python(&*session, program).await, "0 1 2 ", "{tier:?}");
+    }
+}
+
+#[test]
+fn a_host_that_may_not_close_descriptors_at_once_gets_no_weaker_session() {
+    let filtered = "import ctypes, os, struct, sys\n\
+        code = b''.join(struct.pack('HBBI', *i) for i in\n\
+        \x20   [(0x20, 0, 0, 0), (0x15, 0, 1, 436), (6, 0, 0, 0x50001), (6, 0, 0, 0x7fff0000)])\n\
+        text = ctypes.create_string_buffer(code)\n\
+        class Program(ctypes.Structure): _fields_ = [('length', ctypes.c_ushort), ('code', ctypes.c_void_p)]\n\
+        program = Program(4, ctypes.addressof(text))\n\
+        libc = ctypes.CDLL(None, use_errno=True)\n\
+        assert libc.prctl(38, 1, 0, 0, 0) == 0\n\
+        assert libc.prctl(22, 2, ctypes.byref(program)) == 0\n\
+        os.execv(sys.argv[1], sys.argv[1:])\n";
+    let way = ["/usr/bin/python3", "-I", "-S", "-c", filtered];
+    again(&way, "layers::commands_have_three_descriptors_or_there_is_no_session");
+}
+
+const STOLEN_MARK: &str = "STASO_TEST_STOLEN_GROUPS";
+
+/// The directories that hold control groups whose names begin so.
+fn groups(below: &Path, name: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(below).into_iter().flatten().flatten();
+    let directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let mut found = Vec::new();
+    for entry in directories {
+        if entry.file_name().to_string_lossy().starts_with(name) {
+            found.push(below.to_path_buf());
+        } else {
+            found.extend(groups(&entry.path(), name));
+        }
+    }
+    found
+}
+
+/// The body of a host whose control groups vanish; does nothing unless the test below started it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_whose_groups_are_taken_away() {
+    const DENIALS: u32 = 5;
+    if own_variable(STOLEN_MARK).is_none() {
+        return;
+    }
+    let host = Host::new();
+    let name = format!("staso-sandbox-{}-", std::process::id());
+    let session = host.open().await;
+    let places = groups("/sys/fs/cgroup".as_ref(), &name);
+    let told = !session.isolation().missing.is_empty();
+    session.close().await.unwrap();
+    assert!(told || !places.is_empty());
+    let (over, thief) = (Arc::new(AtomicBool::new(false)), places.clone());
+    let (seen, prefix) = (Arc::clone(&over), name.clone());
+    let thief = std::thread::spawn(move || {
+        while !seen.load(Ordering::Relaxed) {
+            for entry in thief.iter().flat_map(fs::read_dir).flatten().flatten() {
+                if entry.file_name().to_string_lossy().starts_with(&prefix) {
+                    drop(fs::remove_dir(entry.path()));
+                }
+            }
+        }
+    });
+    let mut denied = 0;
+    for round in 0..500 {
+        if denied >= DENIALS || places.is_empty() {
+            break;
+        }
+        let session = match LocalSandbox::new().open(&host.spec(), &host.ctx).await {
+            Ok(session) => session,
+            Err(error) => {
+                assert!(error.to_string().contains("control group"), "{error}");
+                denied += 1;
+                continue;
+            }
+        };
+        let mark = format!("86{}.{round}1", std::process::id());
+        let started = session.exec(&ExecRequest::new(["sleep", &mark]), &host.ctx).await;
+        if let Ok(_stream) = &started {
+            let pid = processes_with(&mark)[0];
+            let joined = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap().matches(&name).count();
+            let told = !session.isolation().missing.is_empty();
+            assert!(told || joined == places.len(), "a command runs without the limits that were promised");
+        } else {
+            assert!(matches!(started, Err(SandboxError::Closed)), "{started:?}");
+            denied += 1;
+        }
+    }
+    over.store(true, Ordering::Relaxed);
+    thief.join().unwrap();
+    assert!(denied >= DENIALS || places.is_empty(), "the groups were never taken in time");
+}
+
+/// The host is told that a session is ready before the last group was joined: no command may run in between.
+#[test]
+fn no_command_runs_outside_of_the_groups_that_were_promised() {
+    let mark = format!("{STOLEN_MARK}=1");
+    again(&["/usr/bin/env", &mark], "layers::a_host_whose_groups_are_taken_away");
 }

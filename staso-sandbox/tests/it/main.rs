@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
 
 mod agent_fixer;
+mod bad_input;
 mod conformance;
 #[cfg(feature = "container")]
 mod container;

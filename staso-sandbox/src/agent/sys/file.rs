@@ -1,15 +1,16 @@
 //! Files opened without following anything, and what they are.
 
-use std::ffi::{CStr, c_int, c_uint};
+use std::ffi::{CStr, c_int, c_uint, c_void};
 use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 
 use super::{
-    Errno, Result, SYS_OPENAT2, check, fchmod, fd, fgetxattr, mkdirat, number, readlinkat, setxattr, statx,
-    symlinkat, syscall, umask, unit,
+    Errno, Result, SYS_OPENAT2, check, fchmod, fd, fgetxattr, mkdirat, mmap, munmap, number, readlinkat,
+    setxattr, statx, symlinkat, syscall, umask, unit,
 };
 
 pub(crate) const O_RDONLY: u64 = 0;
 pub(crate) const O_WRONLY: u64 = 1;
+pub(crate) const O_RDWR: u64 = 2;
 pub(crate) const O_CREAT: u64 = 0o100;
 pub(crate) const O_EXCL: u64 = 0o200;
 pub(crate) const O_PATH: u64 = 0o10_000_000;
@@ -92,6 +93,43 @@ pub(crate) fn attribute(file: BorrowedFd<'_>, name: &CStr) -> Option<Vec<u8>> {
 pub(crate) fn set_attribute(path: &CStr, name: &CStr, value: &[u8]) -> Result<()> {
     // SAFETY: the value is as long as said.
     unit(unsafe { setxattr(path.as_ptr(), name.as_ptr(), value.as_ptr().cast(), value.len(), 0) })
+}
+
+/// The first byte of a file in memory that is the file's own, so that writing needs no call.
+#[derive(Debug)]
+pub(crate) struct Mapped(*mut u8);
+
+impl Mapped {
+    const BYTES: usize = 1;
+
+    /// Maps a file that is open for reading and writing and is not empty, and reads the byte, which brings it into memory.
+    pub(crate) fn new(file: BorrowedFd<'_>) -> Result<Self> {
+        const READ_WRITE: c_int = 3;
+        const SHARED: c_int = 1;
+        let (anywhere, file) = (std::ptr::null_mut(), file.as_raw_fd());
+        // SAFETY: the kernel chooses the place, so that nothing else is there.
+        let place = unsafe { mmap(anywhere, Self::BYTES, READ_WRITE, SHARED, file, 0) };
+        if place.addr() == usize::MAX {
+            return Err(Errno::last());
+        }
+        let mapped = Self(place.cast());
+        // SAFETY: it is mapped for as long as the value lives.
+        unsafe { mapped.0.read_volatile() };
+        Ok(mapped)
+    }
+
+    /// Writes the byte.
+    pub(crate) fn write(&mut self, byte: u8) {
+        // SAFETY: as above, and nobody else has the place.
+        unsafe { self.0.write_volatile(byte) };
+    }
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        // SAFETY: the place was mapped with this size and is not used any more.
+        unsafe { munmap(self.0.cast::<c_void>(), Self::BYTES) };
+    }
 }
 
 /// As the kernel's `struct statx`.
@@ -202,7 +240,7 @@ pub(crate) fn list_entries(dir: BorrowedFd<'_>, most: usize) -> Result<Vec<(Vec<
             entries = rest;
         }
         if names.len() > most {
-            return Err(Errno(75));
+            return Err(Errno::OVERFLOW);
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::ffi::{c_int, c_void};
 use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
+use std::time::Duration;
 
-use super::{Errno, Result, recvmsg, sendmsg, socketpair, unit};
+use super::{Errno, Result, recvmsg, sendmsg, setsockopt, socketpair, unit};
 
 /// A connected pair of sockets that are closed on exec.
 pub(crate) fn socket_pair() -> Result<(OwnedFd, OwnedFd)> {
@@ -16,6 +17,21 @@ pub(crate) fn socket_pair() -> Result<(OwnedFd, OwnedFd)> {
     Ok(unsafe { (OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])) })
 }
 
+/// Lets nobody wait longer for the other end of a socket, at a time.
+pub(crate) fn limit_waiting(socket: RawFd, receiving: Duration, sending: Duration) -> Result<()> {
+    const RECEIVE: c_int = 20;
+    const SEND: c_int = 21;
+    for (option, limit) in [(RECEIVE, receiving), (SEND, sending)] {
+        let seconds = i64::try_from(limit.as_secs()).map_err(|_| Errno::INVAL)?;
+        let time = [seconds, i64::from(limit.subsec_micros())];
+        let value = time.as_ptr().cast();
+        // SAFETY: the value has the layout of C's `struct timeval` and lives through the call.
+        unit(unsafe { setsockopt(socket, SOL_SOCKET, option, value, TIME_BYTES) })?;
+    }
+    Ok(())
+}
+
+const TIME_BYTES: u32 = 16;
 const SOL_SOCKET: c_int = 1;
 const SCM_RIGHTS: c_int = 1;
 

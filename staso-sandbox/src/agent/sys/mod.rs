@@ -15,11 +15,11 @@ use std::io;
 use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 
 pub(crate) use file::{
-    Kind, O_CREAT, O_DIRECTORY, O_EXCL, O_NONBLOCK, O_PATH, O_RDONLY, O_WRONLY, Stamp, Stat, attribute,
-    list_dir, list_entries, make_dir, make_link, open_beneath, read_link, set_attribute, set_mode, set_umask,
-    stat_at,
+    Kind, Mapped, O_CREAT, O_DIRECTORY, O_EXCL, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, O_WRONLY, Stamp, Stat,
+    attribute, list_dir, list_entries, make_dir, make_link, open_beneath, read_link, set_attribute, set_mode,
+    set_umask, stat_at,
 };
-pub(crate) use message::{receive_with_fds, send_with_fds, socket_pair};
+pub(crate) use message::{limit_waiting, receive_with_fds, send_with_fds, socket_pair};
 pub(crate) use mount::{
     MOUNT_IDMAP, MOUNT_NODEV, MOUNT_NOEXEC, MOUNT_NOSUID, MOUNT_RDONLY, MS_NODEV, MS_NOEXEC, MS_NOSUID,
     make_private, mount_fs, mount_setattr, move_mount, open_tree, pivot_here,
@@ -51,6 +51,7 @@ impl Errno {
     pub(crate) const INVAL: Self = Self(22);
     pub(crate) const NXIO: Self = Self(6);
     pub(crate) const FBIG: Self = Self(27);
+    pub(crate) const OVERFLOW: Self = Self(75);
     pub(crate) const NAMETOOLONG: Self = Self(36);
     pub(crate) const NOSYS: Self = Self(38);
     pub(crate) const LOOP: Self = Self(40);
@@ -157,6 +158,9 @@ unsafe extern "C" {
     fn socketpair(domain: c_int, kind: c_int, protocol: c_int, fds: *mut c_int) -> c_int;
     fn sendmsg(fd: c_int, message: *const Message, flags: c_int) -> isize;
     fn recvmsg(fd: c_int, message: *mut Message, flags: c_int) -> isize;
+    fn setsockopt(fd: c_int, level: c_int, option: c_int, value: *const c_void, size: c_uint) -> c_int;
+    fn mmap(at: *mut c_void, size: usize, access: c_int, flags: c_int, fd: c_int, from: i64) -> *mut c_void;
+    fn munmap(at: *mut c_void, size: usize) -> c_int;
     fn statx(dir: c_int, path: *const c_char, flags: c_int, mask: c_uint, into: *mut Statx) -> c_int;
     fn fgetxattr(fd: c_int, name: *const c_char, value: *mut c_void, size: usize) -> isize;
     fn setxattr(
@@ -239,10 +243,10 @@ pub(crate) fn parent() -> i32 {
     unsafe { getppid() }
 }
 
-/// Closes every descriptor from `first` on.
-pub(crate) fn close_from(first: u32) {
+/// Closes every descriptor from `first` on. Whoever cannot must not go on: what stays open would get into commands.
+pub(crate) fn close_from(first: u32) -> Result<()> {
     // SAFETY: callers own no descriptor at or above `first` that they use afterwards.
-    unsafe { syscall(SYS_CLOSE_RANGE, first, u32::MAX, 0usize) };
+    check(unsafe { syscall(SYS_CLOSE_RANGE, first, u32::MAX, 0usize) }).map(|_| ())
 }
 
 /// A pipe that is closed on exec: reading end, writing end.
@@ -269,8 +273,7 @@ pub(crate) fn place_fds(fds: &[RawFd]) -> Result<()> {
         // SAFETY: takes no pointers; whatever was open at the target is not used any more.
         unit(unsafe { dup2(from, to) })?;
     }
-    close_from(u32::try_from(fds.len()).unwrap_or(0));
-    Ok(())
+    close_from(u32::try_from(fds.len()).unwrap_or(0))
 }
 
 /// Makes reads and writes return at once.
@@ -383,6 +386,17 @@ pub(crate) fn child_signal_fd() -> Result<OwnedFd> {
     let set = SignalSet(std::array::from_fn(|at| if at == 0 { SIGCHLD_BIT } else { 0 }));
     // SAFETY: the set has the size of C's.
     fd(c_long::from(unsafe { signalfd(-1, &raw const set, CLOEXEC_NONBLOCK) }))
+}
+
+/// Gives every signal its default action and lets all through. What a host ignores its children ignore as well, and who
+/// ignores the end of children cannot wait for them.
+pub(crate) fn reset_signals() {
+    const LAST: c_int = 64;
+    for number in 1..=LAST {
+        // SAFETY: 0 is the default action and no function. Those that nobody can ignore need no default.
+        unsafe { signal(number, 0) };
+    }
+    block_child_signal(false);
 }
 
 /// Ignores broken pipes, or restores their default.
