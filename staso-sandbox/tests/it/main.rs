@@ -14,5 +14,6 @@ mod lifecycle;
 mod project_tests;
 mod scratch;
 mod tiers;
+mod toolchains;
 mod tools;
 mod tools_memory;
