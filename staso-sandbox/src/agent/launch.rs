@@ -50,6 +50,7 @@ pub(crate) fn report_on(replies: i32, failure: &Failure) {
 /// Builds the session and waits for its end.
 pub(crate) fn launch() -> i32 {
     sys::close_from(3);
+    sys::default_signals();
     sys::set_umask(0o022);
     let Some(configuration) = read_configuration() else { return 2 };
     match start(&configuration) {

@@ -5,8 +5,8 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -58,6 +58,7 @@ impl Cgroups {
     pub(super) fn create(limits: &SandboxLimits, in_memory: u64, missing: &mut Vec<String>) -> Self {
         let name = owner::new_name();
         let mut this = Self::default();
+        kept().retain(|path| fs::remove_dir(path).is_err() && path.exists());
         let bytes = limits.memory_bytes.saturating_add(in_memory).saturating_add(SPARE_BYTES);
         let pids = u64::from(limits.pids).saturating_add(SPARE_PIDS);
         if !this.bound(Controller::Memory, &name, bytes) {
@@ -113,12 +114,10 @@ impl Cgroups {
         self.groups.iter().map(|group| group.path.join("cgroup.procs")).collect()
     }
 
-    /// Notices processes that are killed for want of memory from now on.
+    /// Counts processes that are killed for want of memory.
     pub(super) fn oom_watch(&self) -> OomWatch {
-        let files =
-            self.groups.iter().filter_map(|group| Some(group.path.join(group.oom_file?))).collect::<Vec<_>>();
-        let seen = AtomicU64::new(oom_kills(&files));
-        OomWatch { files, seen }
+        let files = self.groups.iter().filter_map(|group| Some(group.path.join(group.oom_file?)));
+        OomWatch { files: files.collect() }
     }
 }
 
@@ -126,13 +125,11 @@ impl Cgroups {
 #[derive(Debug)]
 pub(super) struct OomWatch {
     files: Vec<PathBuf>,
-    seen: AtomicU64,
 }
 
 impl crate::session::OomWatch for OomWatch {
-    fn any_new(&self) -> bool {
-        let now = oom_kills(&self.files);
-        self.seen.swap(now, Ordering::Relaxed) < now
+    fn kills(&self) -> u64 {
+        oom_kills(&self.files)
     }
 }
 
@@ -146,19 +143,32 @@ fn oom_kills(files: &[PathBuf]) -> u64 {
 
 impl Drop for Cgroups {
     fn drop(&mut self) {
-        for group in &self.groups {
-            for _ in 0..REMOVAL_ATTEMPTS {
-                match fs::remove_dir(&group.path) {
-                    // The last process may still be on its way out, or was left by a helper without namespaces.
-                    Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
-                        end_processes(&group.path);
-                        thread::sleep(REMOVAL_PAUSE);
-                    }
-                    _ => break,
-                }
+        let paths = self.groups.drain(..).map(|group| group.path);
+        let left: Vec<PathBuf> = paths.filter(|path| !remove(path)).collect();
+        kept().extend(left);
+    }
+}
+
+/// Groups of this host that could not be removed when their session ended.
+fn kept() -> MutexGuard<'static, Vec<PathBuf>> {
+    static KEPT: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    // Nothing panics while it is held.
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes the group of a session that is over; whether it is gone.
+fn remove(path: &Path) -> bool {
+    for _ in 0..REMOVAL_ATTEMPTS {
+        match fs::remove_dir(path) {
+            // The last process may still be on its way out, or was left by a helper without namespaces.
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                end_processes(path);
+                thread::sleep(REMOVAL_PAUSE);
             }
+            _ => break,
         }
     }
+    !path.exists()
 }
 
 #[derive(Debug)]
@@ -221,7 +231,10 @@ fn own_path(own: &str, controller: &str) -> Option<PathBuf> {
         let controllers = fields.next()?;
         let path = fields.next()?;
         let found = controllers.split(',').any(|name| name == controller);
-        found.then(|| PathBuf::from(path.trim_start_matches('/')))
+        let path = Path::new(path.trim_start_matches('/'));
+        // What is outside of the host's own namespace of groups is written with dots, and is not below the mount.
+        let below = path.components().all(|part| matches!(part, Component::Normal(_)));
+        (found && below).then(|| path.to_path_buf())
     })
 }
 
@@ -297,5 +310,7 @@ mod tests {
         assert_eq!(own_path(own, "memory"), Some(PathBuf::from("a/b")));
         assert_eq!(own_path(own, ""), Some(PathBuf::from("user.slice/x:y")));
         assert_eq!(own_path(own, "pids"), None);
+        assert_eq!(own_path("4:memory:/\n", "memory"), Some(PathBuf::new()));
+        assert_eq!(own_path("4:memory:/../../other\n", "memory"), None, "outside of the mount");
     }
 }

@@ -289,6 +289,11 @@ async fn handshake(
             let mut body = Decoder::new(frame.body);
             return match frame.kind {
                 reply::READY => {
+                    // Nothing follows but that the helper could not keep its word.
+                    let rest = buffer.get(frame.length..).unwrap_or_default();
+                    if let Ok(Some(late)) = wire::split_frame(rest) {
+                        return Err(refused_session(&mut Decoder::new(late.body), wanted));
+                    }
                     let missing = body.list().unwrap_or_default();
                     let missing = missing.iter().map(|line| String::from_utf8_lossy(line).into_owned());
                     Ok(Ready { missing: missing.collect(), landlock_abi: body.u32().unwrap_or(0) })

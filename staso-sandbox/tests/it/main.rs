@@ -11,6 +11,7 @@ mod flood;
 mod host;
 mod layers;
 mod lifecycle;
+mod neighbours;
 mod project_tests;
 mod scratch;
 mod tiers;

@@ -392,6 +392,15 @@ pub(crate) fn ignore_broken_pipes(ignore: bool) {
     unsafe { signal(SIGPIPE, usize::from(ignore)) };
 }
 
+/// Restores the default of every signal: what is ignored stays so in programs that are started.
+pub(crate) fn default_signals() {
+    const LAST: c_int = 64;
+    for number in 1..=LAST {
+        // SAFETY: 0 is the default action. Signals that have no other are refused.
+        unsafe { signal(number, 0) };
+    }
+}
+
 /// Names the machine.
 pub(crate) fn set_host_name(name: &CStr) -> Result<()> {
     // SAFETY: the name is as long as said.
