@@ -1,12 +1,13 @@
 //! Control groups: bounds for a session as a whole, where the host may make them.
 //!
 //! Versions 1 and 2, below the host's own group so that its own limits hold as well. Groups of hosts that were killed
-//! are removed by the next host.
+//! are removed by the next host: those beside its own when it makes some, others after its first session.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ use super::owner;
 const SPARE_PIDS: u64 = 32;
 /// Memory of the helper itself.
 const SPARE_BYTES: u64 = 32 << 20;
+/// Groups that are looked into for those of dead hosts, nearest to the top first.
+const MAX_SWEPT: usize = 10_000;
 const REMOVAL_ATTEMPTS: u32 = 100;
 const REMOVAL_PAUSE: Duration = Duration::from_millis(2);
 
@@ -280,6 +283,34 @@ fn remove_abandoned(parent: &Path) {
         if entry.file_name().to_str().is_some_and(abandoned) {
             end_processes(&entry.path());
             drop(fs::remove_dir(entry.path()));
+        }
+    }
+}
+
+/// Removes groups of dead hosts wherever they are, once in the life of a host: a host that is started elsewhere has
+/// another parent for its own. What has processes stays.
+pub(super) fn sweep_once() {
+    static SWEPT: Once = Once::new();
+    SWEPT.call_once(|| {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        let first = |controller: Controller| mount_point(&mounts, "cgroup", Some(controller.name()));
+        let places =
+            [first(Controller::Memory), first(Controller::Pids), mount_point(&mounts, "cgroup2", None)];
+        places.into_iter().flatten().for_each(sweep);
+    });
+}
+
+fn sweep(top: PathBuf) {
+    let mut waiting = VecDeque::from([top]);
+    for _ in 0..MAX_SWEPT {
+        let Some(parent) = waiting.pop_front() else { return };
+        for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                match entry.file_name().to_str().is_some_and(owner::is_abandoned) {
+                    true => drop(fs::remove_dir(entry.path())),
+                    false => waiting.push_back(entry.path()),
+                }
+            }
         }
     }
 }

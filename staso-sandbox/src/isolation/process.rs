@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::cgroup::Cgroups;
+use super::cgroup::{Cgroups, sweep_once};
 use super::directory::SessionDirectory;
 use super::helper::{Executable, ended_within};
 
@@ -104,5 +104,6 @@ impl Drop for End {
         drop(self.cgroups.take());
         drop(self.directory.take());
         self.gone.send_replace(true);
+        sweep_once();
     }
 }

@@ -216,6 +216,71 @@ fn a_group_that_could_not_be_removed_goes_later() {
     );
 }
 
+const ELSEWHERE: &str = "STASO_TEST_ELSEWHERE";
+const VICTIM: &str = "STASO_TEST_CHECKOUT";
+
+/// The body of a host that comes after one that was killed in another group; does nothing unless the test below started
+/// it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_after_one_that_was_killed_elsewhere() {
+    if own_variable(ELSEWHERE).is_none() {
+        return;
+    }
+    let host = Host::new();
+    let (places, victim) = victim_elsewhere(&host).await;
+    let of_victim = || {
+        let groups = places.iter().flat_map(|place| fs::read_dir(place).unwrap()).flatten();
+        groups.filter(|entry| entry.file_name().to_str().unwrap().contains(&format!("-{victim}-"))).count()
+    };
+    assert!(of_victim() > 0 || places.is_empty(), "it left some");
+    host.open().await.close().await.unwrap();
+    assert!(eventually(SOON, || of_victim() == 0).await, "they went with the next host");
+    assert!(eventually(SOON, || places.iter().all(|place| fs::remove_dir(place).is_ok())).await);
+}
+
+/// Kills a host in a group of its own, in another process than this one's: what is beside this process's groups is
+/// looked at with every session.
+async fn victim_elsewhere(host: &Host) -> (Vec<PathBuf>, u32) {
+    let name = format!("staso-test-{}", std::process::id());
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap();
+    let own = |controller: &str| {
+        let line = groups.lines().find_map(|line| line.split_once(&format!(":{controller}:/")))?;
+        Some(Path::new("/sys/fs/cgroup").join(controller).join(line.1)).filter(|own| own.is_dir())
+    };
+    let places: Vec<PathBuf> =
+        ["memory", "pids"].into_iter().filter_map(|name| own(name)).map(|own| own.join(&name)).collect();
+    places.iter().for_each(|place| fs::create_dir(place).unwrap());
+    let joins: String =
+        places.iter().map(|place| format!("echo $$ > {}/cgroup.procs; ", place.display())).collect();
+    let mut victim = Command::new("/bin/sh")
+        .args(["-ec", &format!("{joins} exec \"$@\""), "sh"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "lifecycle::a_host_that_waits_to_be_killed", "--nocapture"])
+        .env(VICTIM, &host.fixture.checkout)
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(victim.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let mark = lines.find_map(|line| line.strip_prefix("mark ").map(str::to_owned)).unwrap();
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+    assert!(eventually(SOON, || processes_with(&mark).is_empty()).await);
+    (places, victim.id())
+}
+
+#[test]
+fn groups_of_a_host_that_was_killed_elsewhere_go_with_the_next_one() {
+    // Groups of version 1 that a test may make belong to root.
+    if is_root() {
+        let mark = [(ELSEWHERE, Path::new("1"))];
+        passed(
+            &again(&["/usr/bin/env"], "neighbours::a_host_after_one_that_was_killed_elsewhere", &mark),
+            RUNS,
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_that_ran_out_is_told_to_the_command_that_it_ran_out_for() {
     let host = Host::new();
