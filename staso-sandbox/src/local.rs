@@ -15,8 +15,8 @@ use tokio::sync::OnceCell;
 use crate::isolation;
 use crate::toolchain::{Found, HostToolchain, Lacking, ReadOnlyMount, Toolchains};
 
-/// How long looking for toolchains may take; each question to one of them takes at most ten seconds.
-const DETECT_LIMIT: Duration = Duration::from_secs(90);
+/// How long looking for toolchains may take; each question to one of them takes at most thirty seconds.
+const DETECT_LIMIT: Duration = Duration::from_secs(180);
 
 /// How [`LocalSandbox`] builds its sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,7 +164,9 @@ impl LocalSandboxOptions {
 /// the isolation.
 ///
 /// Memory and processes of a session as a whole are bounded by control groups: version 1 where the host may write its
-/// own, version 2 where a service manager delegated one (systemd: `Delegate=yes` with `DelegateSubgroup=`). Without, each
+/// own, version 2 where a service manager delegated one (systemd: `Delegate=yes` with `DelegateSubgroup=`). What a session
+/// writes is in memory, so the bound of memory for all together is the limit and the sizes of the checkout's layer,
+/// `/tmp` and `/dev/shm`; a process alone has the limit. Without control groups, each
 /// process has its own bound of memory, and a resource limit bounds their number: it holds for a host that is root as
 /// well, because sessions do not run as root.
 ///
@@ -248,7 +250,14 @@ impl LocalSandbox {
         if self.options.tmp_bytes == 0 || self.options.open_files == 0 {
             return Err(invalid("the size of /tmp or the number of open files is 0"));
         }
-        Ok(())
+        let unusable = self.options.mounts.iter().find(|mount| !mount.is_usable());
+        unusable.map_or(Ok(()), |mount| {
+            let (host, inside) = (mount.host.display(), mount.inside.display());
+            Err(invalid(&format!(
+                "{host} cannot be mounted at {inside}: both must be absolute, without `..`, and not where sessions have \
+                 something of their own (/workspace, /tmp, /proc, /dev/shm)"
+            )))
+        })
     }
 }
 

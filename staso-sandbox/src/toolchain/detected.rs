@@ -21,7 +21,7 @@ const INTERPRETERS: [(&str, &[&str]); 2] = [
 impl Toolchains {
     /// Finds `python3` and `node` for sessions. An interpreter in `/usr/bin` needs nothing; of another one on the host's
     /// `PATH` the installation directory is asked for, by running it outside of any session in `/`: it is the host's
-    /// own program. An interpreter that does not answer within ten seconds is left out, and so is an installation with
+    /// own program. An interpreter that does not answer within thirty seconds is left out, and so is an installation with
     /// settings that may hold credentials, such as `pip.conf`.
     ///
     /// Blocks: call it once, at start.

@@ -1,6 +1,6 @@
 //! Directories of the host inside of sessions.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// A directory of the host that sessions may read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +18,18 @@ impl ReadOnlyMount {
         let host = path.into();
         Self { inside: host.clone(), host }
     }
+
+    /// Whether sessions can have it there, as far as the paths tell.
+    pub(crate) fn is_usable(&self) -> bool {
+        let plain = |path: &Path| !path.components().any(|part| matches!(part, Component::ParentDir));
+        let covered = COVERED.iter().any(|place| self.inside.starts_with(place));
+        let absolute = self.host.is_absolute() && self.inside.is_absolute();
+        absolute && plain(&self.inside) && self.inside != Path::new("/") && !covered
+    }
 }
+
+/// What is mounted after everything else.
+const COVERED: [&str; 4] = ["/workspace", "/tmp", "/proc", "/dev/shm"];
 
 /// Where the system is, which sessions see anyway.
 const SYSTEM: &str = "/usr";

@@ -218,6 +218,12 @@ async fn requests_that_make_no_sense_are_refused_before_anything_runs() {
         let refused = sandbox.open(&spec, &host.ctx).await.map(|_| ());
         assert!(matches!(refused, Err(SandboxError::InvalidRequest { .. })), "{refused:?}");
     }
+    for inside in ["relative", "/", "/opt/../mnt", "/tmp/tools", "/workspace", "/proc/x", "/dev/shm/x"] {
+        let mount = ReadOnlyMount { host: PathBuf::from("/usr/share"), inside: PathBuf::from(inside) };
+        let sandbox = LocalSandbox::with_options(LocalSandboxOptions::new().with_toolchain(mount));
+        let refused = sandbox.open(&host.spec(), &host.ctx).await.map(|_| ());
+        assert!(matches!(refused, Err(SandboxError::InvalidRequest { .. })), "{inside}: {refused:?}");
+    }
 }
 
 /// Without user namespaces there is no session: the host runs in a namespace that may not make another.
