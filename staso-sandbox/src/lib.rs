@@ -36,4 +36,4 @@ mod toolchain;
 pub use container::{ContainerOptions, ContainerSandbox};
 pub use local::{LocalSandbox, LocalSandboxOptions};
 pub use test_runner::{DetectedTests, ParsedTests, parse_test_output};
-pub use toolchain::{ReadOnlyMount, Toolchains};
+pub use toolchain::{HostToolchain, ReadOnlyMount, Toolchains, UnknownToolchain};

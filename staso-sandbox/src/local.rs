@@ -13,20 +13,22 @@ use staso_core::sandbox::{
 use tokio::sync::OnceCell;
 
 use crate::isolation;
-use crate::toolchain::{ReadOnlyMount, Toolchains};
+use crate::toolchain::{Found, HostToolchain, Lacking, ReadOnlyMount, Toolchains};
 
-/// How long looking for interpreters may take; each of them is asked for at most five seconds.
-const DETECT_LIMIT: Duration = Duration::from_secs(15);
+/// How long looking for toolchains may take; each question to one of them takes at most thirty seconds.
+const DETECT_LIMIT: Duration = Duration::from_secs(180);
 
 /// How [`LocalSandbox`] builds its sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LocalSandboxOptions {
-    /// Directories of the host that sessions may read beside the system, such as an interpreter that is not installed
-    /// under `/usr`. The `bin` directory of each comes first on `PATH`. Default none.
+    /// Directories of the host that sessions may read beside the system, such as a tool that is not installed under
+    /// `/usr`. The `bin` directory of each comes first on `PATH`. Default none.
     pub mounts: Vec<ReadOnlyMount>,
-    /// Whether the interpreters of [`Toolchains::detect`] are mounted as well, after those of
-    /// [`mounts`](Self::mounts). They are looked for once, when the first session is opened. Default yes.
+    /// Toolchains of the host that sessions get with their downloaded packages, after [`mounts`](Self::mounts) on `PATH`.
+    /// They are looked for once, when the first session is opened. Default none.
+    pub toolchains: Vec<HostToolchain>,
+    /// Whether the interpreters of [`Toolchains::detect`] are mounted as well, after all others. They are looked for once, when the first session is opened. Default yes.
     pub detect_toolchains: bool,
     /// User and group of the host that sessions run as when the host is root; else they run as the host's own user.
     /// Default 65534 for both.
@@ -50,6 +52,7 @@ impl Default for LocalSandboxOptions {
     fn default() -> Self {
         Self {
             mounts: Vec::new(),
+            toolchains: Vec::new(),
             detect_toolchains: true,
             session_user: (65_534, 65_534),
             tmp_bytes: 256 << 20,
@@ -72,6 +75,14 @@ impl LocalSandboxOptions {
     #[must_use]
     pub fn with_toolchain(mut self, mount: ReadOnlyMount) -> Self {
         self.mounts.push(mount);
+        self
+    }
+
+    /// Lets sessions use a toolchain of the host with its downloaded packages. Where the host does not have it,
+    /// [`open`](Sandbox::open) fails with [`SandboxError::Unavailable`], which says what to do.
+    #[must_use]
+    pub fn with_host_toolchain(mut self, toolchain: HostToolchain) -> Self {
+        self.toolchains.push(toolchain);
         self
     }
 
@@ -129,8 +140,21 @@ impl LocalSandboxOptions {
 /// # Full
 ///
 /// A session sees its checkout at `/workspace` (writes go to a layer in memory above it), the host's `/usr`, a few files
-/// of `/etc` and the interpreters of [`Toolchains::detect`] read-only, an empty `/tmp`, and its own processes. It has no network but its own loopback, no
-/// capabilities, no way to make namespaces, and a user of the host other than root.
+/// of `/etc` and the interpreters of [`Toolchains::detect`] read-only, an empty `/tmp`, and its own processes. It has no
+/// network but its own loopback, no capabilities, no way to make namespaces, and a user of the host other than root.
+///
+/// Tests of a project that has dependencies need them without a network: name the toolchain, and sessions see it with
+/// the packages that the host has downloaded ([`HostToolchain`]; [`DetectedTests`](crate::DetectedTests) runs in such
+/// sessions as in others). Tools of your own are one [`ReadOnlyMount`] each.
+///
+/// ```
+/// use staso_sandbox::{HostToolchain, LocalSandbox, LocalSandboxOptions, ReadOnlyMount};
+///
+/// let options = LocalSandboxOptions::new()
+///     .with_host_toolchain(HostToolchain::Cargo)
+///     .with_toolchain(ReadOnlyMount::same_place("/opt/protoc"));
+/// let sandbox = LocalSandbox::with_options(options);
+/// ```
 ///
 /// When the host is root, the owner of the checkout directory is mapped to the session's user, so that sessions can
 /// change what they were given; the checkout must then lie on a file system that can map owners (ext4, xfs, btrfs,
@@ -140,7 +164,9 @@ impl LocalSandboxOptions {
 /// the isolation.
 ///
 /// Memory and processes of a session as a whole are bounded by control groups: version 1 where the host may write its
-/// own, version 2 where a service manager delegated one (systemd: `Delegate=yes` with `DelegateSubgroup=`). Without, each
+/// own, version 2 where a service manager delegated one (systemd: `Delegate=yes` with `DelegateSubgroup=`). What a session
+/// writes is in memory, so the bound of memory for all together is the limit and the sizes of the checkout's layer,
+/// `/tmp` and `/dev/shm`; a process alone has the limit. Without control groups, each
 /// process has its own bound of memory, and a resource limit bounds their number: it holds for a host that is root as
 /// well, because sessions do not run as root.
 ///
@@ -170,7 +196,7 @@ impl LocalSandboxOptions {
 #[derive(Debug, Clone, Default)]
 pub struct LocalSandbox {
     options: LocalSandboxOptions,
-    toolchains: Arc<OnceCell<Toolchains>>,
+    found: Arc<OnceCell<Found>>,
 }
 
 impl LocalSandbox {
@@ -183,34 +209,34 @@ impl LocalSandbox {
     /// With other options.
     #[must_use]
     pub fn with_options(options: LocalSandboxOptions) -> Self {
-        Self { options, toolchains: Arc::default() }
+        Self { options, found: Arc::default() }
     }
 
-    /// The options with everything that sessions are to see.
-    async fn resolved(
+    /// What sessions are to see of the host beside the system.
+    async fn found(
         &self,
         detect: fn() -> Toolchains,
+        wanted: IsolationTier,
         ctx: &RunContext,
-    ) -> Result<LocalSandboxOptions, SandboxError> {
-        const OPERATION: &str = "looking for interpreters";
-        let mut options = self.options.clone();
-        if options.detect_toolchains {
-            let search = self.toolchains.get_or_try_init(|| tokio::task::spawn_blocking(detect));
-            let found = ctx.bounded(DETECT_LIMIT, search).await.map_err(|ended| match ended {
-                Interrupted::Cancelled => SandboxError::Cancelled,
-                Interrupted::TimedOut { limit_ms } => {
-                    SandboxError::Timeout { operation: OPERATION, limit_ms }
-                }
-            })?;
-            let found = found.map_err(|error| SandboxError::Backend {
+    ) -> Result<Found, SandboxError> {
+        const OPERATION: &str = "looking for toolchains";
+        let options = self.options.clone();
+        let look = move || look(&options, detect);
+        let search = self.found.get_or_try_init(|| async {
+            let found = tokio::task::spawn_blocking(look).await.map_err(|error| SandboxError::Backend {
                 provider: "local",
                 operation: OPERATION,
                 source: error.into(),
             })?;
-            let new = found.mounts.iter().filter(|mount| !self.options.mounts.contains(mount));
-            options.mounts.extend(new.cloned());
+            found.map_err(|Lacking { reason, remedy }| SandboxError::Unavailable { wanted, reason, remedy })
+        });
+        match ctx.bounded(DETECT_LIMIT, search).await {
+            Ok(found) => found.cloned(),
+            Err(Interrupted::Cancelled) => Err(SandboxError::Cancelled),
+            Err(Interrupted::TimedOut { limit_ms }) => {
+                Err(SandboxError::Timeout { operation: OPERATION, limit_ms })
+            }
         }
-        Ok(options)
     }
 
     fn check(&self) -> Result<(), SandboxError> {
@@ -224,7 +250,14 @@ impl LocalSandbox {
         if self.options.tmp_bytes == 0 || self.options.open_files == 0 {
             return Err(invalid("the size of /tmp or the number of open files is 0"));
         }
-        Ok(())
+        let unusable = self.options.mounts.iter().find(|mount| !mount.is_usable());
+        unusable.map_or(Ok(()), |mount| {
+            let (host, inside) = (mount.host.display(), mount.inside.display());
+            Err(invalid(&format!(
+                "{host} cannot be mounted at {inside}: both must be absolute, without `..`, and not where sessions have \
+                 something of their own (/workspace, /tmp, /proc, /dev/shm)"
+            )))
+        })
     }
 }
 
@@ -233,11 +266,11 @@ impl Sandbox for LocalSandbox {
     async fn capabilities(&self, ctx: &RunContext) -> Result<SandboxCapabilities, SandboxError> {
         // The empty path stands for an empty checkout; a caller's checkout must be absolute.
         self.check()?;
-        let options = self.resolved(Toolchains::detect, ctx).await?;
         // A plain process is no isolation: only a host that asks for it by name is told that it can have one.
-        let weakest = options.strongest_tier.max(IsolationTier::LandlockOnly);
+        let weakest = self.options.strongest_tier.max(IsolationTier::LandlockOnly);
+        let found = self.found(Toolchains::detect, weakest, ctx).await?;
         let spec = SandboxSpec::new(PathBuf::new()).with_min_tier(weakest);
-        let session = isolation::open(&options, &spec, ctx).await?;
+        let session = isolation::open(&self.options, &found, &spec, ctx).await?;
         let output = session.run(&ExecRequest::new(["true"]), ctx).await?;
         let isolation = session.isolation().clone();
         session.close().await?;
@@ -267,9 +300,29 @@ impl Sandbox for LocalSandbox {
                 reason: format!("the checkout {} is no absolute path", spec.checkout.display()),
             });
         }
-        let options = self.resolved(Toolchains::detect, ctx).await?;
-        isolation::open(&options, spec, ctx).await
+        let found = self.found(Toolchains::detect, spec.min_tier, ctx).await?;
+        isolation::open(&self.options, &found, spec, ctx).await
     }
+}
+
+/// Looks for everything that the options name or leave to be found. Blocks.
+fn look(options: &LocalSandboxOptions, detect: fn() -> Toolchains) -> Result<Found, Lacking> {
+    let mut found = Found::default();
+    options.mounts.iter().for_each(|mount| found.add(mount));
+    for toolchain in &options.toolchains {
+        let named = toolchain.find().and_then(|named| {
+            named.mounts.iter().try_for_each(|mount| isolation::check_readable(options, mount))?;
+            Ok(named)
+        });
+        found.extend(named.map_err(|lacking| Lacking {
+            reason: format!("sessions cannot have the toolchain `{toolchain}`: {}", lacking.reason),
+            remedy: format!("{}, or do not name it", lacking.remedy),
+        })?);
+    }
+    if options.detect_toolchains {
+        detect().mounts.iter().for_each(|mount| found.add(mount));
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -292,14 +345,16 @@ mod tests {
             Toolchains { mounts: vec![mount("/opt/found"), mount("/opt/named")] }
         };
         let ctx = test_context();
+        let tier = IsolationTier::Full;
         let options = LocalSandboxOptions::new().with_toolchain(mount("/opt/named"));
         let without = LocalSandbox::with_options(options.clone().without_detected_toolchains());
-        assert_eq!(without.resolved(detect, &ctx).await.unwrap().mounts, [mount("/opt/named")]);
+        assert_eq!(without.found(detect, tier, &ctx).await.unwrap().mounts, [mount("/opt/named")]);
         assert_eq!(SEARCHES.load(Ordering::SeqCst), 0);
         let sandbox = LocalSandbox::with_options(options);
         for sandbox in [&sandbox, &sandbox.clone()] {
-            let mounts = sandbox.resolved(detect, &ctx).await.unwrap().mounts;
-            assert_eq!(mounts, [mount("/opt/named"), mount("/opt/found")], "the host's own come first");
+            let found = sandbox.found(detect, tier, &ctx).await.unwrap();
+            assert_eq!(found.mounts, [mount("/opt/named"), mount("/opt/found")], "the host's own come first");
+            assert_eq!(found.path, [mount("/opt/named/bin"), mount("/opt/found/bin")]);
         }
         assert_eq!(SEARCHES.load(Ordering::SeqCst), 1);
     }

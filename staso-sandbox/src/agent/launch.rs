@@ -115,6 +115,8 @@ fn start(configuration: &Configuration) -> Result<i32, Failure> {
     } else {
         None
     };
+    // What is above a toolchain may be closed to the session's user, such as the home directory of root.
+    let toolchains = configuration.privileged.then(|| root::toolchains(configuration)).transpose()?;
     let (wait, go) = sys::pipe().step("make a pipe")?;
     let namespaces = sys::CLONE_NEWUSER
         | sys::CLONE_NEWNS
@@ -125,9 +127,9 @@ fn start(configuration: &Configuration) -> Result<i32, Failure> {
     let session = sys::clone(namespaces).step("make the namespaces")?;
     if session == 0 {
         drop(go);
-        sys::exit(become_session(configuration, checkout, host, &Gate(wait)));
+        sys::exit(become_session(configuration, (checkout, toolchains), host, &Gate(wait)));
     }
-    drop((wait, host));
+    drop((wait, host, toolchains));
     if let Err(failure) = open_gates(configuration, session, checkout.as_ref(), &go) {
         sys::kill_now(session);
         let _ = sys::reap(session, true);
@@ -221,14 +223,14 @@ fn owner(path: &[u8]) -> Result<(u32, u32), Errno> {
 /// The second life: process 1.
 fn become_session(
     configuration: &Configuration,
-    checkout: Option<OwnedFd>,
+    opened: root::Opened,
     host: OwnedFd,
     gate: &Gate,
 ) -> i32 {
     if gate.pass().is_err() {
         return 1;
     }
-    match confine(configuration, checkout, gate) {
+    match confine(configuration, opened, gate) {
         Ok((session, jail, missing)) => serve::serve(Service {
             files: Files::Layers(&session),
             jail: &jail,
@@ -246,7 +248,7 @@ fn become_session(
 
 fn confine(
     configuration: &Configuration,
-    checkout: Option<OwnedFd>,
+    opened: root::Opened,
     gate: &Gate,
 ) -> Result<(root::Session, Jail, Vec<Vec<u8>>), Failure> {
     sys::become_user(SESSION_ID, SESSION_ID).step("become the session's user")?;
@@ -255,7 +257,7 @@ fn confine(
     let network = Network::begin()?;
     sys::set_host_name(c"sandbox").step("name the machine")?;
     let mut missing = Vec::new();
-    let session = root::build(configuration, checkout, gate, &mut missing)?;
+    let session = root::build(configuration, opened, gate, &mut missing)?;
     network.enter()?;
     sys::drop_bounding_set().step("drop the bounding set")?;
     sys::no_new_privileges().step("forbid new privileges")?;

@@ -33,6 +33,9 @@ pub(crate) struct Session {
     pub(crate) copied: Option<Copied>,
 }
 
+/// The checkout and the toolchains, as far as they were opened with more rights than the session has.
+pub(crate) type Opened = (Option<OwnedFd>, Option<Vec<(OwnedFd, PathBuf)>>);
+
 const SYSTEM_DIRECTORIES: [&str; 6] = ["bin", "sbin", "lib", "lib64", "lib32", "libx32"];
 const ETC_ENTRIES: [&str; 4] = ["ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives"];
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
@@ -44,7 +47,7 @@ const PLAIN: std::ffi::c_ulong = sys::MS_NOSUID | sys::MS_NODEV;
 /// does not offer.
 pub(crate) fn build(
     configuration: &Configuration,
-    checkout: Option<OwnedFd>,
+    (checkout, mounts): Opened,
     gate: &Gate,
     missing: &mut Vec<Vec<u8>>,
 ) -> Result<Session, Failure> {
@@ -56,7 +59,7 @@ pub(crate) fn build(
             read_only_tree(OsStr::from_bytes(&configuration.checkout), false).step("open the checkout")?,
         ),
     };
-    let mounts = toolchains(configuration)?;
+    let mounts = mounts.map_or_else(|| toolchains(configuration), Ok)?;
     let stage = stage()?;
     let root = stage.join("root");
     make_dir(&root)?;
@@ -86,7 +89,8 @@ fn stage() -> Result<PathBuf, Failure> {
     Ok(stage)
 }
 
-fn toolchains(configuration: &Configuration) -> Result<Vec<(OwnedFd, PathBuf)>, Failure> {
+/// Opens the toolchains, read-only.
+pub(crate) fn toolchains(configuration: &Configuration) -> Result<Vec<(OwnedFd, PathBuf)>, Failure> {
     let open = |(host, inside): &(Vec<u8>, Vec<u8>)| {
         let inside = Path::new(OsStr::from_bytes(inside));
         let relative = inside.strip_prefix("/").map_err(|_| Errno::INVAL).step("mount a toolchain")?;
@@ -241,6 +245,8 @@ fn enter(root: &Path) -> Result<(), Failure> {
     const STEP: &str = "enter the root";
     std::env::set_current_dir(root).step(STEP)?;
     sys::pivot_here().step(STEP)?;
+    // What was opened outside still follows the mounts of the host.
+    sys::make_private().step("separate the mounts")?;
     seal_root().step("make the root read-only")
 }
 

@@ -1,12 +1,13 @@
 //! Control groups: bounds for a session as a whole, where the host may make them.
 //!
 //! Versions 1 and 2, below the host's own group so that its own limits hold as well. Groups of hosts that were killed
-//! are removed by the next host.
+//! are removed by the next host: those beside its own when it makes some, others after its first session.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ use super::owner;
 const SPARE_PIDS: u64 = 32;
 /// Memory of the helper itself.
 const SPARE_BYTES: u64 = 32 << 20;
+/// Groups that are looked into for those of dead hosts, nearest to the top first.
+const MAX_SWEPT: usize = 10_000;
 const REMOVAL_ATTEMPTS: u32 = 100;
 const REMOVAL_PAUSE: Duration = Duration::from_millis(2);
 
@@ -58,6 +61,7 @@ impl Cgroups {
     pub(super) fn create(limits: &SandboxLimits, in_memory: u64, missing: &mut Vec<String>) -> Self {
         let name = owner::new_name();
         let mut this = Self::default();
+        kept().retain(|path| fs::remove_dir(path).is_err() && path.exists());
         let bytes = limits.memory_bytes.saturating_add(in_memory).saturating_add(SPARE_BYTES);
         let pids = u64::from(limits.pids).saturating_add(SPARE_PIDS);
         if !this.bound(Controller::Memory, &name, bytes) {
@@ -113,12 +117,10 @@ impl Cgroups {
         self.groups.iter().map(|group| group.path.join("cgroup.procs")).collect()
     }
 
-    /// Notices processes that are killed for want of memory from now on.
+    /// Counts processes that are killed for want of memory.
     pub(super) fn oom_watch(&self) -> OomWatch {
-        let files =
-            self.groups.iter().filter_map(|group| Some(group.path.join(group.oom_file?))).collect::<Vec<_>>();
-        let seen = AtomicU64::new(oom_kills(&files));
-        OomWatch { files, seen }
+        let files = self.groups.iter().filter_map(|group| Some(group.path.join(group.oom_file?)));
+        OomWatch { files: files.collect() }
     }
 }
 
@@ -126,13 +128,11 @@ impl Cgroups {
 #[derive(Debug)]
 pub(super) struct OomWatch {
     files: Vec<PathBuf>,
-    seen: AtomicU64,
 }
 
 impl crate::session::OomWatch for OomWatch {
-    fn any_new(&self) -> bool {
-        let now = oom_kills(&self.files);
-        self.seen.swap(now, Ordering::Relaxed) < now
+    fn kills(&self) -> u64 {
+        oom_kills(&self.files)
     }
 }
 
@@ -146,19 +146,32 @@ fn oom_kills(files: &[PathBuf]) -> u64 {
 
 impl Drop for Cgroups {
     fn drop(&mut self) {
-        for group in &self.groups {
-            for _ in 0..REMOVAL_ATTEMPTS {
-                match fs::remove_dir(&group.path) {
-                    // The last process may still be on its way out, or was left by a helper without namespaces.
-                    Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
-                        end_processes(&group.path);
-                        thread::sleep(REMOVAL_PAUSE);
-                    }
-                    _ => break,
-                }
+        let paths = self.groups.drain(..).map(|group| group.path);
+        let left: Vec<PathBuf> = paths.filter(|path| !remove(path)).collect();
+        kept().extend(left);
+    }
+}
+
+/// Groups of this host that could not be removed when their session ended.
+fn kept() -> MutexGuard<'static, Vec<PathBuf>> {
+    static KEPT: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    // Nothing panics while it is held.
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes the group of a session that is over; whether it is gone.
+fn remove(path: &Path) -> bool {
+    for _ in 0..REMOVAL_ATTEMPTS {
+        match fs::remove_dir(path) {
+            // The last process may still be on its way out, or was left by a helper without namespaces.
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                end_processes(path);
+                thread::sleep(REMOVAL_PAUSE);
             }
+            _ => break,
         }
     }
+    !path.exists()
 }
 
 #[derive(Debug)]
@@ -221,7 +234,10 @@ fn own_path(own: &str, controller: &str) -> Option<PathBuf> {
         let controllers = fields.next()?;
         let path = fields.next()?;
         let found = controllers.split(',').any(|name| name == controller);
-        found.then(|| PathBuf::from(path.trim_start_matches('/')))
+        let path = Path::new(path.trim_start_matches('/'));
+        // What is outside of the host's own namespace of groups is written with dots, and is not below the mount.
+        let below = path.components().all(|part| matches!(part, Component::Normal(_)));
+        (found && below).then(|| path.to_path_buf())
     })
 }
 
@@ -271,6 +287,34 @@ fn remove_abandoned(parent: &Path) {
     }
 }
 
+/// Removes groups of dead hosts wherever they are, once in the life of a host: a host that is started elsewhere has
+/// another parent for its own. What has processes stays.
+pub(super) fn sweep_once() {
+    static SWEPT: Once = Once::new();
+    SWEPT.call_once(|| {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        let first = |controller: Controller| mount_point(&mounts, "cgroup", Some(controller.name()));
+        let places =
+            [first(Controller::Memory), first(Controller::Pids), mount_point(&mounts, "cgroup2", None)];
+        places.into_iter().flatten().for_each(sweep);
+    });
+}
+
+fn sweep(top: PathBuf) {
+    let mut waiting = VecDeque::from([top]);
+    for _ in 0..MAX_SWEPT {
+        let Some(parent) = waiting.pop_front() else { return };
+        for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                match entry.file_name().to_str().is_some_and(owner::is_abandoned) {
+                    true => drop(fs::remove_dir(entry.path())),
+                    false => waiting.push_back(entry.path()),
+                }
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,5 +341,7 @@ mod tests {
         assert_eq!(own_path(own, "memory"), Some(PathBuf::from("a/b")));
         assert_eq!(own_path(own, ""), Some(PathBuf::from("user.slice/x:y")));
         assert_eq!(own_path(own, "pids"), None);
+        assert_eq!(own_path("4:memory:/\n", "memory"), Some(PathBuf::new()));
+        assert_eq!(own_path("4:memory:/../../other\n", "memory"), None, "outside of the mount");
     }
 }

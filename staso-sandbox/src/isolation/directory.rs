@@ -9,12 +9,13 @@ use std::io;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::helper::effective_ids;
 use super::owner;
 
-/// How often a directory that fills up again is emptied.
-const ATTEMPTS: usize = 8;
+/// How long emptying a directory may take: what fills it up again may still run.
+const REMOVAL_LIMIT: Duration = Duration::from_secs(30);
 
 /// A private directory. Dropping removes it with everything in it.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ impl SessionDirectory {
 impl Drop for SessionDirectory {
     fn drop(&mut self) {
         // What cannot be removed now is left to the next host.
-        drop(remove(&self.path));
+        drop(remove(&self.path, REMOVAL_LIMIT));
     }
 }
 
@@ -51,7 +52,7 @@ fn remove_abandoned(parent: &Path) {
     for entry in entries.flatten() {
         let abandoned = entry.file_name().to_str().is_some_and(owner::is_abandoned);
         if abandoned && entry.file_type().is_ok_and(|kind| kind.is_dir()) && may_remove(&entry.path()) {
-            drop(remove(&entry.path()));
+            drop(remove(&entry.path(), REMOVAL_LIMIT));
         }
     }
 }
@@ -62,20 +63,20 @@ fn may_remove(path: &Path) -> bool {
     user == 0 || fs::symlink_metadata(path).is_ok_and(|found| found.uid() == user)
 }
 
-fn remove(path: &Path) -> io::Result<()> {
-    let mut last = Ok(());
-    for _ in 0..ATTEMPTS {
+fn remove(path: &Path, limit: Duration) -> io::Result<()> {
+    let deadline = Instant::now() + limit;
+    loop {
         let top = open_dir(path)?;
-        last = empty(&top).and_then(|()| fs::remove_dir(path));
-        if last.is_ok() {
-            break;
+        match empty(&top, deadline).and_then(|()| fs::remove_dir(path)) {
+            // Something fills it up again.
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && Instant::now() < deadline => {}
+            ended => return ended,
         }
     }
-    last
 }
 
 /// Removes everything in an open directory.
-fn empty(top: &File) -> io::Result<()> {
+fn empty(top: &File, deadline: Instant) -> io::Result<()> {
     let mut moved = 0_u64;
     loop {
         let mut found = false;
@@ -84,11 +85,12 @@ fn empty(top: &File) -> io::Result<()> {
             found = true;
             let path = inside(top, "").join(&name);
             if fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir()) {
-                flatten(top, &open_dir(&path)?, &mut moved)?;
+                flatten(top, &open_dir(&path)?, &mut moved, deadline)?;
                 fs::remove_dir(&path)?;
             } else {
                 fs::remove_file(&path)?;
             }
+            in_time(deadline)?;
         }
         if !found {
             return Ok(());
@@ -96,9 +98,14 @@ fn empty(top: &File) -> io::Result<()> {
     }
 }
 
+fn in_time(deadline: Instant) -> io::Result<()> {
+    if Instant::now() < deadline { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
+}
+
 /// Empties a directory: its directories go to the top, where their turn comes.
-fn flatten(top: &File, directory: &File, moved: &mut u64) -> io::Result<()> {
+fn flatten(top: &File, directory: &File, moved: &mut u64, deadline: Instant) -> io::Result<()> {
     for entry in fs::read_dir(inside(directory, ""))? {
+        in_time(deadline)?;
         let path = inside(directory, "").join(entry?.file_name());
         if !fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir()) {
             fs::remove_file(&path)?;
@@ -166,10 +173,32 @@ mod tests {
     #[test]
     fn those_of_dead_hosts_go_with_the_next_one() {
         let parent = tempfile::tempdir().unwrap();
-        let abandoned = parent.path().join(format!("staso-sandbox-{}-1-0", std::process::id()));
+        let own = owner::own_prefix();
+        let dead = own.rsplitn(3, '-').last().unwrap();
+        let abandoned = parent.path().join(format!("{dead}-1-0"));
         fs::create_dir_all(abandoned.join("workspace")).unwrap();
         let living = SessionDirectory::create(parent.path()).unwrap();
         let other = SessionDirectory::create(parent.path()).unwrap();
         assert!(!abandoned.exists() && living.path().exists() && other.path().exists());
+    }
+
+    #[test]
+    fn a_directory_that_fills_up_again_is_given_up() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("filled");
+        fs::create_dir(&path).unwrap();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let names = (0_u64..).map(|number| path.join(number.to_string()));
+                for name in names.take_while(|_| !stop.load(std::sync::atomic::Ordering::Relaxed)) {
+                    drop(File::create(name));
+                }
+            });
+            while fs::read_dir(&path).unwrap().next().is_none() {}
+            // Whoever fills it may be slower for a moment; the end is what counts.
+            drop(remove(&path, Duration::from_millis(300)));
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
     }
 }

@@ -21,6 +21,6 @@ mod unsupported;
 #[cfg(all(target_os = "linux", feature = "container"))]
 pub(crate) use owner::start_time;
 #[cfg(target_os = "linux")]
-pub(crate) use session::open;
+pub(crate) use session::{check_readable, open};
 #[cfg(not(target_os = "linux"))]
-pub(crate) use unsupported::open;
+pub(crate) use unsupported::{check_readable, open};

@@ -11,22 +11,30 @@ pub(super) fn new_name() -> String {
     format!("{}{}", own_prefix(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// How all names of this host begin: with the start time of this process, because process numbers come again.
+/// How all names of this host begin: with its process namespace, because a process number means nothing in another, and
+/// the start time of this process, because the numbers come again.
 pub(super) fn own_prefix() -> String {
     let pid = std::process::id();
-    format!("{PREFIX}{pid}-{}-", start_time(pid).unwrap_or(0))
+    format!("{PREFIX}{}-{pid}-{}-", process_namespace().unwrap_or(0), start_time(pid).unwrap_or(0))
 }
 
-/// Whether the name is one of a host that is no more.
+/// Whether the name is one of a host that is no more. Hosts in other process namespaces cannot be seen, and may live.
 pub(super) fn is_abandoned(name: &str) -> bool {
     let Some(owner) = name.strip_prefix(PREFIX) else { return false };
     let mut parts = owner.split('-').map(str::parse::<u64>);
-    let (Some(Ok(pid)), Some(Ok(started)), Some(Ok(_)), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
+    let (Some(Ok(namespace)), Some(Ok(pid)), Some(Ok(started)), Some(Ok(_)), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
     else {
         return false;
     };
-    !u32::try_from(pid).is_ok_and(|pid| start_time(pid) == Some(started))
+    process_namespace() == Some(namespace)
+        && !u32::try_from(pid).is_ok_and(|pid| start_time(pid) == Some(started))
+}
+
+/// The number of the process namespace that this process is in.
+fn process_namespace() -> Option<u64> {
+    let link = fs::read_link("/proc/self/ns/pid").ok()?;
+    link.to_str()?.strip_prefix("pid:[")?.strip_suffix(']')?.parse().ok()
 }
 
 /// When a process started, in clock ticks since boot: field 22, counted after the name, which may hold anything.
@@ -51,10 +59,14 @@ mod tests {
         let (one, other) = (new_name(), new_name());
         assert_ne!(one, other);
         assert!(!is_abandoned(&one), "its host lives");
-        let later = format!("{PREFIX}{}-1-0", std::process::id());
+        let namespace = process_namespace().unwrap();
+        let later = format!("{PREFIX}{namespace}-{}-1-0", std::process::id());
         assert!(is_abandoned(&later), "the number came again");
-        for foreign in ["staso-sandbox-7", "staso-sandbox-x-1-0", "staso-sandbox-4-1-0-x", "other-1-1-1", ""]
-        {
+        let elsewhere = format!("{PREFIX}{}-{}-1-0", namespace + 1, std::process::id());
+        assert!(!is_abandoned(&elsewhere), "who is not here may live");
+        let foreign =
+            ["staso-sandbox-7", "staso-sandbox-x-1-0", "staso-sandbox-4-1-0-x", "other-1-1-1-1", ""];
+        for foreign in foreign {
             assert!(!is_abandoned(foreign), "{foreign} is someone else's");
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::cgroup::Cgroups;
+use super::cgroup::{Cgroups, sweep_once};
 use super::directory::SessionDirectory;
 use super::helper::{Executable, ended_within};
 
@@ -95,7 +95,8 @@ impl End {
 
 impl Drop for End {
     fn drop(&mut self) {
-        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+        // A host that ignores its children, or reaps them elsewhere, has none to kill: the number may be another's.
+        if matches!(self.child.try_wait(), Ok(None)) {
             drop(self.child.kill());
             drop(self.child.wait());
         }
@@ -103,5 +104,6 @@ impl Drop for End {
         drop(self.cgroups.take());
         drop(self.directory.take());
         self.gone.send_replace(true);
+        sweep_once();
     }
 }

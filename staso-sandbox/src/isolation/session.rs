@@ -24,6 +24,7 @@ use crate::session::{
     AgentSession, Connection, SYSTEM_PATH, TreeCache, backend as backend_failed, check_spec, environment,
     interrupted, invalid,
 };
+use crate::toolchain::{Found, Lacking, ReadOnlyMount, Reader};
 
 const PROVIDER: &str = "local";
 /// How long building a session may take.
@@ -36,6 +37,7 @@ const TIERS: [IsolationTier; 3] = [IsolationTier::Full, IsolationTier::LandlockO
 /// Opens a session in the strongest tier that this machine gives, or says why it gives none that the caller accepts.
 pub(crate) async fn open(
     options: &LocalSandboxOptions,
+    found: &Found,
     spec: &SandboxSpec,
     ctx: &RunContext,
 ) -> Result<Box<dyn SandboxSession>, SandboxError> {
@@ -44,7 +46,7 @@ pub(crate) async fn open(
     let accepted = TIERS.into_iter().filter(|tier| (options.strongest_tier..=wanted).contains(tier));
     let mut refused: Vec<(IsolationTier, String, String)> = Vec::new();
     for tier in accepted {
-        let built = ctx.bounded(OPEN_LIMIT, build(options, spec, tier, &refused)).await;
+        let built = ctx.bounded(OPEN_LIMIT, build(options, found, spec, tier, &refused)).await;
         match built.map_err(|ended| interrupted(ended, "opening a session"))? {
             Ok(session) => return Ok(Box::new(session)),
             Err(SandboxError::Unavailable { reason, remedy, .. }) => refused.push((tier, reason, remedy)),
@@ -93,12 +95,13 @@ struct Started {
 
 async fn build(
     options: &LocalSandboxOptions,
+    found: &Found,
     spec: &SandboxSpec,
     tier: IsolationTier,
     refused: &[(IsolationTier, String, String)],
 ) -> Result<AgentSession, SandboxError> {
-    let (own_options, own_spec) = (options.clone(), spec.clone());
-    let started = tokio::task::spawn_blocking(move || start(&own_options, &own_spec, tier)).await;
+    let (own_options, own_found, own_spec) = (options.clone(), found.clone(), spec.clone());
+    let started = tokio::task::spawn_blocking(move || start(&own_options, &own_found, &own_spec, tier)).await;
     let started = started.map_err(|error| backend("starting the helper", error))??;
     let Started { helper, socket, oom, configuration, untold, missing } = started;
     let mut socket = UnixStream::from_std(socket).map_err(|error| backend("starting the helper", error))?;
@@ -116,7 +119,7 @@ async fn build(
     Ok(AgentSession {
         provider: PROVIDER,
         isolation,
-        env: session_environment(options, spec, &configuration),
+        env: session_environment(found, spec, &configuration),
         connection,
         oom: Arc::new(oom),
         gone,
@@ -128,6 +131,7 @@ async fn build(
 
 fn start(
     options: &LocalSandboxOptions,
+    found: &Found,
     spec: &SandboxSpec,
     tier: IsolationTier,
 ) -> Result<Started, SandboxError> {
@@ -147,10 +151,10 @@ fn start(
         _ => backend("starting the helper", error),
     })?;
     // The kernel loads the helper meanwhile.
-    let mut missing = Vec::new();
+    let mut missing = out_of_reach(options, found, tier);
     let cgroups = Cgroups::create(&spec.limits, in_memory, &mut missing);
     let oom = cgroups.oom_watch();
-    let configuration = configuration(options, spec, tier, &cgroups, place.as_deref());
+    let configuration = configuration(options, found, spec, tier, &cgroups, place.as_deref());
     helper.outlive(cgroups);
     // What fits into the socket, which is nearly always all of it, need not wait for another thread.
     let mut untold = configuration.encode();
@@ -158,6 +162,35 @@ fn start(
         untold.drain(..told);
     }
     Ok(Started { helper, socket, oom, configuration, untold, missing })
+}
+
+/// Refuses a mount with anything that sessions could not read.
+pub(crate) fn check_readable(options: &LocalSandboxOptions, mount: &ReadOnlyMount) -> Result<(), Lacking> {
+    reader(options).map_or(Ok(()), |reader| reader.check(mount))
+}
+
+/// Who reads in sessions, where that is not the host's own user.
+fn reader(options: &LocalSandboxOptions) -> Option<Reader> {
+    let (uid, gid) = options.session_user;
+    (effective_ids().0 == 0).then_some(Reader { uid, gid })
+}
+
+/// Tools that sessions cannot get at where the host has them. What is mounted can be reached.
+fn out_of_reach(options: &LocalSandboxOptions, found: &Found, tier: IsolationTier) -> Vec<String> {
+    let reader = reader(options).filter(|_| tier != IsolationTier::Full);
+    let closed = reader.into_iter().flat_map(|reader| {
+        let stops = move |mount| Some((mount, reader.stopped_at(mount)?));
+        found.mounts.iter().filter_map(stops)
+    });
+    let sentence = |(mount, above): (&ReadOnlyMount, std::path::PathBuf)| {
+        format!(
+            "commands cannot reach {}: {} is closed to user {} (`chmod o+x` opens it)",
+            mount.host.display(),
+            above.display(),
+            options.session_user.0
+        )
+    };
+    closed.map(sentence).collect()
 }
 
 fn session_directory(
@@ -171,6 +204,7 @@ fn session_directory(
 
 fn configuration(
     options: &LocalSandboxOptions,
+    found: &Found,
     spec: &SandboxSpec,
     tier: IsolationTier,
     cgroups: &Cgroups,
@@ -197,7 +231,7 @@ fn configuration(
         host_gid,
         checkout: bytes(&spec.checkout),
         cgroups: cgroups.join_files().iter().map(|path| bytes(path)).collect(),
-        mounts: options.mounts.iter().map(|mount| (bytes(&mount.host), bytes(&mount.inside))).collect(),
+        mounts: found.mounts.iter().map(|mount| (bytes(&mount.host), bytes(&mount.inside))).collect(),
         limits: Limits {
             data_bytes: limits.memory_bytes,
             pids: if counted { 0 } else { u64::from(limits.pids) },
@@ -211,15 +245,18 @@ fn configuration(
 
 /// The variables of every command. Where nothing is mounted, things are where the host has them.
 fn session_environment(
-    options: &LocalSandboxOptions,
+    found: &Found,
     spec: &SandboxSpec,
     configuration: &Configuration,
 ) -> BTreeMap<String, String> {
     let mounted = configuration.tier == tier::FULL;
-    let places = options.mounts.iter().map(|mount| if mounted { &mount.inside } else { &mount.host });
-    let tools = places.filter_map(|place| place.join("bin").to_str().map(str::to_owned));
+    let places = found.path.iter().map(|place| if mounted { &place.inside } else { &place.host });
+    let tools = places.filter_map(|place| place.to_str().map(str::to_owned));
     let path: Vec<String> = tools.chain([SYSTEM_PATH.to_owned()]).collect();
     let mut env = environment(path.join(":"), spec);
+    for (key, value) in &found.env {
+        env.entry(key.clone()).or_insert_with(|| value.clone());
+    }
     if !mounted {
         let tmp = format!("{}/tmp", String::from_utf8_lossy(&configuration.directory));
         for (key, value) in [("HOME", format!("{tmp}/home")), ("TMPDIR", tmp)] {
@@ -252,6 +289,11 @@ async fn handshake(
             let mut body = Decoder::new(frame.body);
             return match frame.kind {
                 reply::READY => {
+                    // Nothing follows but that the helper could not keep its word.
+                    let rest = buffer.get(frame.length..).unwrap_or_default();
+                    if let Ok(Some(late)) = wire::split_frame(rest) {
+                        return Err(refused_session(&mut Decoder::new(late.body), wanted));
+                    }
                     let missing = body.list().unwrap_or_default();
                     let missing = missing.iter().map(|line| String::from_utf8_lossy(line).into_owned());
                     Ok(Ready { missing: missing.collect(), landlock_abi: body.u32().unwrap_or(0) })

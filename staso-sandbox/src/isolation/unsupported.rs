@@ -4,14 +4,25 @@ use staso_core::run::RunContext;
 use staso_core::sandbox::{IsolationTier, SandboxError, SandboxSession, SandboxSpec};
 
 use crate::local::LocalSandboxOptions;
+use crate::toolchain::Found;
 
 /// Says that there are no sessions here.
 pub(crate) async fn open(
     _options: &LocalSandboxOptions,
+    _found: &Found,
     spec: &SandboxSpec,
     _ctx: &RunContext,
 ) -> Result<Box<dyn SandboxSession>, SandboxError> {
     Err(unavailable(spec.min_tier, std::env::consts::OS))
+}
+
+/// There is no other user here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn check_readable(
+    _options: &LocalSandboxOptions,
+    _mount: &crate::toolchain::ReadOnlyMount,
+) -> Result<(), crate::toolchain::Lacking> {
+    Ok(())
 }
 
 /// The refusal on an operating system, as Rust names it.
@@ -54,7 +65,7 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_opened_whatever_is_accepted() {
         let spec = SandboxSpec::new(Path::new("/")).with_min_tier(IsolationTier::None);
-        let refused = open(&LocalSandboxOptions::default(), &spec, &test_context()).await;
+        let refused = open(&LocalSandboxOptions::default(), &Found::default(), &spec, &test_context()).await;
         assert!(matches!(refused, Err(SandboxError::Unavailable { wanted: IsolationTier::None, .. })));
     }
 }

@@ -13,9 +13,9 @@ use staso_core::sandbox::{
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::connection::{Answer, Connection, Report};
+use super::connection::{Answer, Connection, LateFailure, Report};
 use super::forward::{Forward, KillOnDrop, OomWatch};
-use super::refused::{closed, exec_error, interrupted, invalid, refusal_error, session_change};
+use super::refused::{exec_error, interrupted, invalid, refusal_error, session_change};
 use super::spec::check_env;
 use super::tree::TreeCache;
 use super::wire::{Command, Encoder, request};
@@ -59,10 +59,25 @@ impl AgentSession {
         if ctx.is_cancelled() {
             return Err(SandboxError::Cancelled);
         }
-        if self.stop.is_cancelled() || self.connection.is_closed() {
+        if self.stop.is_cancelled() {
             return Err(SandboxError::Closed);
         }
-        Ok(())
+        if self.connection.is_closed() { Err(self.lost()) } else { Ok(()) }
+    }
+
+    /// Why nothing answers any more.
+    fn lost(&self) -> SandboxError {
+        let Some(LateFailure { step, errno }) = self.connection.failure() else {
+            return SandboxError::Closed;
+        };
+        let cause = std::io::Error::from_raw_os_error(*errno);
+        SandboxError::Unavailable {
+            wanted: self.isolation.tier,
+            reason: format!("the session was given up before any command ran: it could not {step}: {cause}"),
+            remedy:
+                "open another session: should that be refused as well, the error says what this machine lacks"
+                    .to_owned(),
+        }
     }
 
     async fn ask(
@@ -74,7 +89,7 @@ impl AgentSession {
     ) -> Result<Answer, SandboxError> {
         self.check(ctx)?;
         let answer = ctx.bounded(FILE_LIMIT, self.connection.ask(encode)).await;
-        match answer.map_err(|ended| interrupted(ended, operation))?.map_err(closed)? {
+        match answer.map_err(|ended| interrupted(ended, operation))?.map_err(|_| self.lost())? {
             Answer::Refused(refused) => Err(refusal_error(self.provider, operation, path, refused)),
             answer => Ok(answer),
         }
@@ -130,8 +145,10 @@ impl SandboxSession for AgentSession {
         self.check(ctx)?;
         let command = self.command(request)?;
         let limit = Duration::from_millis(command.timeout_ms).saturating_add(EXEC_SLACK);
+        let oom_before = self.oom.kills();
         let sent = ctx.bounded(EXEC_SLACK, self.connection.command(|id| command.encode(id))).await;
-        let (id, reports) = sent.map_err(|ended| interrupted(ended, OPERATION))?.map_err(closed)?;
+        let sent = sent.map_err(|ended| interrupted(ended, OPERATION))?;
+        let (id, reports) = sent.map_err(|_| self.lost())?;
         let guard = KillOnDrop { connection: Arc::clone(&self.connection), id, armed: true };
         let first = ctx.bounded(limit, reports.next()).await;
         let first = match first.map_err(|ended| interrupted(ended, OPERATION))? {
@@ -139,11 +156,11 @@ impl SandboxSession for AgentSession {
                 guard.disarm();
                 return Err(exec_error(self.provider, request, refused));
             }
-            Report::Lost => return Err(SandboxError::Closed),
+            Report::Lost => return Err(self.lost()),
             report => report,
         };
         let (events, stream) = mpsc::channel(QUEUED_EVENTS);
-        let forward = Forward { reports, events, oom: Arc::clone(&self.oom), guard, limit };
+        let forward = Forward { reports, events, oom: Arc::clone(&self.oom), oom_before, guard, limit };
         tokio::spawn(forward.run(first, ctx.clone(), self.stop.clone()));
         Ok(ExecStream::new(stream))
     }
@@ -202,7 +219,7 @@ impl SandboxSession for AgentSession {
         const OPERATION: &str = "read the tree";
         self.check(ctx)?;
         let read = ctx.bounded(FILE_LIMIT, self.tree.read(&self.connection, limits)).await;
-        match read.map_err(|ended| interrupted(ended, OPERATION))?.map_err(closed)? {
+        match read.map_err(|ended| interrupted(ended, OPERATION))?.map_err(|_| self.lost())? {
             Ok(tree) => Ok(tree),
             Err(refused) => Err(refusal_error(self.provider, OPERATION, None, refused)),
         }

@@ -3,11 +3,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::wire::{self, Decoder, Encoder, Exit, Frame, reply, request};
@@ -19,6 +19,9 @@ const PIECE_BYTES: usize = 256 << 10;
 const READ_BYTES: usize = 256 << 10;
 /// A buffer that a large frame made larger than this is given back.
 const KEPT_BYTES: usize = 2 << 20;
+
+/// How long a helper that takes nothing any more is still listened to.
+const LAST_WORDS_LIMIT: Duration = Duration::from_secs(1);
 
 /// What a command reports.
 #[derive(Debug)]
@@ -110,11 +113,23 @@ type Board = Mutex<Option<HashMap<u32, Waiting>>>;
 #[derive(Debug)]
 pub(super) struct Gone;
 
+/// A step of building the session that was refused when the helper had said already that it is ready. No command ran.
+#[derive(Debug)]
+pub(super) struct LateFailure {
+    pub(super) step: String,
+    pub(super) errno: i32,
+}
+
+/// A frame, and the room that it takes among those that wait to be sent.
+type Queued = (Vec<u8>, Option<OwnedSemaphorePermit>);
+
 /// The host's end of a session.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    requests: mpsc::Sender<Vec<u8>>,
+    requests: mpsc::UnboundedSender<Queued>,
+    room: Arc<Semaphore>,
     board: Arc<Board>,
+    failure: Arc<OnceLock<LateFailure>>,
     next_id: AtomicU32,
     stop: CancellationToken,
 }
@@ -129,11 +144,19 @@ impl Connection {
         ping: Option<Duration>,
         stop: CancellationToken,
     ) -> Self {
-        let (requests, outgoing) = mpsc::channel(QUEUED_REQUESTS);
+        let (requests, outgoing) = mpsc::unbounded_channel();
+        let room = Arc::new(Semaphore::new(QUEUED_REQUESTS));
         let board = Arc::new(Mutex::new(Some(HashMap::new())));
-        let task = Task { reading, writing, helper, ping, board: Arc::clone(&board) };
+        let failure = Arc::default();
+        let task =
+            Task { reading, writing, helper, ping, board: Arc::clone(&board), failure: Arc::clone(&failure) };
         tokio::spawn(task.run(outgoing, stop.clone()));
-        Self { requests, board, next_id: AtomicU32::new(1), stop }
+        Self { requests, room, board, failure, next_id: AtomicU32::new(1), stop }
+    }
+
+    /// Why there is no session after all.
+    pub(super) fn failure(&self) -> Option<&LateFailure> {
+        self.failure.get()
     }
 
     /// Whether the helper is gone or told to go.
@@ -152,16 +175,17 @@ impl Connection {
         encode: impl FnOnce(u32) -> Vec<u8>,
     ) -> Result<(u32, Arc<Reports>), Gone> {
         let reports = Arc::new(Reports::default());
-        let id = self.register(Waiting::Command(Arc::clone(&reports)))?;
-        self.send(encode(id)).await?;
-        Ok((id, reports))
+        let mut place = self.register(Waiting::Command(Arc::clone(&reports)))?;
+        self.send(encode(place.id)).await?;
+        place.kept = true;
+        Ok((place.id, reports))
     }
 
     /// Sends a request and waits for its answer.
     pub(super) async fn ask(&self, encode: impl FnOnce(u32) -> Vec<u8>) -> Result<Answer, Gone> {
         let (to, answer) = oneshot::channel();
-        let id = self.register(Waiting::Answer { to, changes: Vec::new() })?;
-        self.send(encode(id)).await?;
+        let place = self.register(Waiting::Answer { to, changes: Vec::new() })?;
+        self.send(encode(place.id)).await?;
         answer.await.map_err(|_| Gone)
     }
 
@@ -173,49 +197,52 @@ impl Connection {
         encode: impl FnOnce(u32) -> Vec<u8>,
     ) -> Result<Answer, Gone> {
         let (to, answer) = oneshot::channel();
-        let id = self.register(Waiting::Tree { to, parts: Vec::new(), bytes_left: most_bytes })?;
-        let _abandon = Abandon { connection: self, id };
-        self.send(encode(id)).await?;
+        let mut place = self.register(Waiting::Tree { to, parts: Vec::new(), bytes_left: most_bytes })?;
+        self.send(encode(place.id)).await?;
+        place.stops = true;
         answer.await.map_err(|_| Gone)
     }
 
-    /// Sends a request that has no answer.
-    pub(super) async fn tell(&self, frame: Vec<u8>) -> Result<(), Gone> {
-        self.send(frame).await
+    /// Tells the helper to stop what it does for a request. It need not wait for room: there is at most one for each
+    /// request that had some.
+    pub(super) fn stop_request(&self, id: u32) {
+        // A helper that is gone has stopped.
+        drop(self.requests.send((Encoder::new(request::KILL, id).finish(), None)));
     }
 
-    /// As [`tell`](Self::tell), from where nothing can wait. A helper with a full queue is as good as gone.
-    pub(super) fn tell_now(&self, frame: Vec<u8>) {
-        if self.requests.try_send(frame).is_err() && !self.is_closed() {
-            self.stop.cancel();
-        }
-    }
-
-    fn register(&self, waiting: Waiting) -> Result<u32, Gone> {
+    fn register(&self, waiting: Waiting) -> Result<Place<'_>, Gone> {
         if self.stop.is_cancelled() {
             return Err(Gone);
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         lock(&self.board).as_mut().ok_or(Gone)?.insert(id, waiting);
-        Ok(id)
+        Ok(Place { connection: self, id, kept: false, stops: false })
     }
 
     async fn send(&self, frame: Vec<u8>) -> Result<(), Gone> {
-        self.requests.send(frame).await.map_err(|_| Gone)
+        let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| Gone)?;
+        self.requests.send((frame, Some(room))).map_err(|_| Gone)
     }
 }
 
-/// Stops the reading of a tree that nobody waits for any more.
-struct Abandon<'a> {
+/// A place on the board, given up when nobody waits any more.
+struct Place<'a> {
     connection: &'a Connection,
     id: u32,
+    /// Whether the reports are waited for by someone else from now on.
+    kept: bool,
+    /// Whether the helper is to stop what nobody waits for.
+    stops: bool,
 }
 
-impl Drop for Abandon<'_> {
+impl Drop for Place<'_> {
     fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
         let waited = lock(&self.connection.board).as_mut().and_then(|board| board.remove(&self.id));
-        if waited.is_some() {
-            self.connection.tell_now(Encoder::new(request::KILL, self.id).finish());
+        if waited.is_some() && self.stops {
+            self.connection.stop_request(self.id);
         }
     }
 }
@@ -233,23 +260,23 @@ struct Task<R, W, H> {
     helper: H,
     ping: Option<Duration>,
     board: Arc<Board>,
+    failure: Arc<OnceLock<LateFailure>>,
 }
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin, H> Task<R, W, H> {
-    async fn run(self, mut outgoing: mpsc::Receiver<Vec<u8>>, stop: CancellationToken) {
-        let Self { mut reading, mut writing, helper, ping, board } = self;
+    async fn run(self, mut outgoing: mpsc::UnboundedReceiver<Queued>, stop: CancellationToken) {
+        let Self { mut reading, mut writing, helper, ping, board, failure } = self;
         let board = ClosingBoard(board);
         let write = async {
-            while let Some(frame) = next_frame(&mut outgoing, ping).await {
-                writing.write_all(&frame).await?;
-                writing.flush().await?;
+            if write_all(&mut writing, &mut outgoing, ping).await.is_err() {
+                // Why it takes nothing any more may be on its way here.
+                tokio::time::sleep(LAST_WORDS_LIMIT).await;
             }
-            io::Result::Ok(())
         };
-        let read = read_all(&mut reading, &board.0);
+        let read = read_all(&mut reading, &board.0, &failure);
         tokio::select! {
             () = stop.cancelled() => {}
-            _ = write => {}
+            () = write => {}
             _ = read => {}
         }
         drop((reading, writing));
@@ -258,11 +285,27 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin, H> Task<R, W, H> {
     }
 }
 
+async fn write_all(
+    stream: &mut (impl AsyncWrite + Unpin),
+    outgoing: &mut mpsc::UnboundedReceiver<Queued>,
+    ping: Option<Duration>,
+) -> io::Result<()> {
+    // The room is free again when the frame was sent.
+    while let Some((frame, _room)) = next_frame(outgoing, ping).await {
+        stream.write_all(&frame).await?;
+        stream.flush().await?;
+    }
+    Ok(())
+}
+
 /// What is to be sent next; `None` when nothing will be.
-async fn next_frame(outgoing: &mut mpsc::Receiver<Vec<u8>>, ping: Option<Duration>) -> Option<Vec<u8>> {
+async fn next_frame(
+    outgoing: &mut mpsc::UnboundedReceiver<Queued>,
+    ping: Option<Duration>,
+) -> Option<Queued> {
     let Some(every) = ping else { return outgoing.recv().await };
     let next = tokio::time::timeout(every, outgoing.recv()).await;
-    next.unwrap_or_else(|_| Some(Encoder::new(request::PING, 0).finish()))
+    next.unwrap_or_else(|_| Some((Encoder::new(request::PING, 0).finish(), None)))
 }
 
 /// Tells everyone who waits that nothing will come, even when the task is thrown away.
@@ -279,13 +322,22 @@ impl Drop for ClosingBoard {
     }
 }
 
-async fn read_all(stream: &mut (impl AsyncRead + Unpin), board: &Board) -> io::Result<()> {
+async fn read_all(
+    stream: &mut (impl AsyncRead + Unpin),
+    board: &Board,
+    failure: &OnceLock<LateFailure>,
+) -> io::Result<()> {
     let mut buffer = Vec::with_capacity(READ_BYTES);
     loop {
         let mut done = 0;
         while let Some(frame) =
             wire::split_frame(buffer.get(done..).unwrap_or_default()).map_err(|_| malformed())?
         {
+            if frame.kind == reply::FAILED {
+                let failed = late_failure(&mut Decoder::new(frame.body)).ok_or_else(malformed)?;
+                drop(failure.set(failed));
+                return Ok(());
+            }
             deliver(board, frame).ok_or_else(malformed)?;
             done += frame.length;
         }
@@ -297,6 +349,11 @@ async fn read_all(stream: &mut (impl AsyncRead + Unpin), board: &Board) -> io::R
             return Ok(());
         }
     }
+}
+
+fn late_failure(body: &mut Decoder<'_>) -> Option<LateFailure> {
+    let step = String::from_utf8_lossy(body.bytes()?).into_owned();
+    Some(LateFailure { step, errno: i32::try_from(body.u32()?).ok()? })
 }
 
 fn malformed() -> io::Error {

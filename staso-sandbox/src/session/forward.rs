@@ -11,15 +11,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::{Connection, Report, Reports};
 use super::refused::interrupted;
-use super::wire::{Encoder, Exit, request};
+use super::wire::Exit;
 
 /// How long a killed command may take until it is gone.
 const KILL_LIMIT: Duration = Duration::from_millis(1000);
 
 /// Notices processes that were killed for want of memory.
 pub(crate) trait OomWatch: Debug + Send + Sync {
-    /// Whether there were any since the last call.
-    fn any_new(&self) -> bool;
+    /// How many there were.
+    fn kills(&self) -> u64;
 }
 
 /// For agents that notice themselves.
@@ -29,8 +29,8 @@ pub(crate) struct NoOomWatch;
 
 #[cfg(feature = "container")]
 impl OomWatch for NoOomWatch {
-    fn any_new(&self) -> bool {
-        false
+    fn kills(&self) -> u64 {
+        0
     }
 }
 
@@ -46,20 +46,12 @@ impl KillOnDrop {
     pub(super) fn disarm(mut self) {
         self.armed = false;
     }
-
-    fn frame(&self) -> Vec<u8> {
-        Encoder::new(request::KILL, self.id).finish()
-    }
-
-    async fn kill(&self) {
-        drop(self.connection.tell(self.frame()).await);
-    }
 }
 
 impl Drop for KillOnDrop {
     fn drop(&mut self) {
         if self.armed {
-            self.connection.tell_now(self.frame());
+            self.connection.stop_request(self.id);
         }
     }
 }
@@ -69,6 +61,9 @@ pub(super) struct Forward {
     pub(super) reports: Arc<Reports>,
     pub(super) events: mpsc::Sender<Result<ExecEvent, SandboxError>>,
     pub(super) oom: Arc<dyn OomWatch>,
+    /// The number of such processes before the command started. Of commands at the same time each says what was killed
+    /// meanwhile.
+    pub(super) oom_before: u64,
     pub(super) guard: KillOnDrop,
     pub(super) limit: Duration,
 }
@@ -118,7 +113,7 @@ impl Forward {
     /// Kills the command and waits until it is gone.
     async fn kill(&self) {
         let end = async {
-            self.guard.kill().await;
+            self.guard.connection.stop_request(self.guard.id);
             while !matches!(self.reports.next().await, Report::Exit(_) | Report::Refused(_) | Report::Lost) {}
         };
         drop(tokio::time::timeout(KILL_LIMIT, end).await);
@@ -131,7 +126,7 @@ impl Forward {
         ExecExit {
             code: (!killed).then_some(code),
             signal: killed.then_some(signal),
-            oom: (self.oom.any_new() || exit.oom) && !exit.timed_out,
+            oom: (self.oom.kills() > self.oom_before || exit.oom) && !exit.timed_out,
             timed_out: exit.timed_out,
         }
     }

@@ -4,7 +4,7 @@ use staso_core::code::RepoPath;
 use staso_core::run::Interrupted;
 use staso_core::sandbox::{ExecRequest, SandboxError, SessionChange};
 
-use super::connection::{Gone, Refused};
+use super::connection::Refused;
 use super::wire::{change, refusal};
 
 /// All contents of one list of changes together, as the agent bounds them, in bytes.
@@ -76,11 +76,6 @@ pub(crate) fn interrupted(ended: Interrupted, operation: &'static str) -> Sandbo
         Interrupted::Cancelled => SandboxError::Cancelled,
         Interrupted::TimedOut { limit_ms } => SandboxError::Timeout { operation, limit_ms },
     }
-}
-
-/// The agent is gone.
-pub(super) fn closed(_: Gone) -> SandboxError {
-    SandboxError::Closed
 }
 
 /// A request that makes no sense.

@@ -121,9 +121,9 @@ async fn killing_the_host_kills_everything() {
         || fs::read_to_string(format!("/proc/{helper}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
     assert!(eventually(SOON, || !alive()).await, "the helper outlives the host");
     // Its control groups stay until the next host makes some.
-    let abandoned = format!("staso-sandbox-{}-", victim.id());
+    let abandoned = format!("-{}-", victim.id());
     host.open().await.close().await.unwrap();
-    assert!(eventually(SOON, || cgroups().iter().all(|name| !name.starts_with(&abandoned))).await);
+    assert!(eventually(SOON, || cgroups().iter().all(|name| !name.contains(&abandoned))).await);
 }
 
 /// Control groups of sessions, wherever they are mounted.
@@ -217,6 +217,12 @@ async fn requests_that_make_no_sense_are_refused_before_anything_runs() {
     ] {
         let refused = sandbox.open(&spec, &host.ctx).await.map(|_| ());
         assert!(matches!(refused, Err(SandboxError::InvalidRequest { .. })), "{refused:?}");
+    }
+    for inside in ["relative", "/", "/opt/../mnt", "/tmp/tools", "/workspace", "/proc/x", "/dev/shm/x"] {
+        let mount = ReadOnlyMount { host: PathBuf::from("/usr/share"), inside: PathBuf::from(inside) };
+        let sandbox = LocalSandbox::with_options(LocalSandboxOptions::new().with_toolchain(mount));
+        let refused = sandbox.open(&host.spec(), &host.ctx).await.map(|_| ());
+        assert!(matches!(refused, Err(SandboxError::InvalidRequest { .. })), "{inside}: {refused:?}");
     }
 }
 

@@ -44,7 +44,7 @@ fn missing(session: &dyn SandboxSession) -> String {
 }
 
 /// Runs one test of this program again, by way of another program.
-fn again(way: &[&str], test: &str, variables: &[(&str, &Path)]) -> Output {
+pub(crate) fn again(way: &[&str], test: &str, variables: &[(&str, &Path)]) -> Output {
     let directory = tempfile::tempdir().unwrap();
     let copy = directory.path().join("it");
     fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
@@ -58,21 +58,22 @@ fn again(way: &[&str], test: &str, variables: &[(&str, &Path)]) -> Output {
     command.envs(variables.iter().copied()).output().unwrap()
 }
 
-fn passed(output: &Output, must_say: &str) {
+pub(crate) fn passed(output: &Output, must_say: &str) {
     let text =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && text.contains("1 passed") && text.contains(must_say), "{text}");
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
 /// Another user, whoever runs the tests.
-const ANOTHER_USER: [&str; 4] = ["/usr/bin/setpriv", "--reuid=12345", "--regid=12345", "--clear-groups"];
+pub(crate) const ANOTHER_USER: [&str; 4] =
+    ["/usr/bin/setpriv", "--reuid=12345", "--regid=12345", "--clear-groups"];
 
 /// What another test gave the test that is run again by it; says that the test is not skipped.
-fn own_variable(name: &str) -> Option<PathBuf> {
+pub(crate) fn own_variable(name: &str) -> Option<PathBuf> {
     let all = fs::read("/proc/self/environ").unwrap();
     let found = all.split(|byte| *byte == 0).find_map(|entry| {
         std::str::from_utf8(entry).ok()?.strip_prefix(name)?.strip_prefix('=').map(PathBuf::from)
@@ -80,7 +81,7 @@ fn own_variable(name: &str) -> Option<PathBuf> {
     found.inspect(|_| std::io::stderr().write_all(RUNS.as_bytes()).unwrap())
 }
 
-const RUNS: &str = "this test was not skipped\n";
+pub(crate) const RUNS: &str = "this test was not skipped\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_gets_less_than_was_asked_for() {

@@ -1,24 +1,9 @@
 //! Interpreters that are not installed under `/usr`.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
-/// A directory of the host that sessions may read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReadOnlyMount {
-    /// Where it is on the host. It and everything in it must be readable by the session's user.
-    pub host: PathBuf,
-    /// Where sessions see it, absolute.
-    pub inside: PathBuf,
-}
-
-impl ReadOnlyMount {
-    /// A directory that sessions see where the host has it.
-    pub fn same_place(path: impl Into<PathBuf>) -> Self {
-        let host = path.into();
-        Self { inside: host.clone(), host }
-    }
-}
+use super::mount::{ReadOnlyMount, credentials_in, is_free, is_of_system};
+use super::question::ask;
 
 /// The directories of interpreters that sessions would lack.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,11 +12,6 @@ pub struct Toolchains {
     pub mounts: Vec<ReadOnlyMount>,
 }
 
-/// How long an interpreter may take to say where it lives.
-const ASK_LIMIT: Duration = Duration::from_secs(5);
-const SYSTEM: &str = "/usr";
-/// Where sessions have something of their own, which an interpreter would cover or be covered by.
-const TAKEN: [&str; 6] = ["/tmp", "/workspace", "/proc", "/dev", "/etc", "/sys"];
 /// Each interpreter with its question: what is its installation directory?
 const INTERPRETERS: [(&str, &[&str]); 2] = [
     ("python3", &["-I", "-c", "import sys; print(sys.base_prefix)"]),
@@ -41,7 +21,8 @@ const INTERPRETERS: [(&str, &[&str]); 2] = [
 impl Toolchains {
     /// Finds `python3` and `node` for sessions. An interpreter in `/usr/bin` needs nothing; of another one on the host's
     /// `PATH` the installation directory is asked for, by running it outside of any session in `/`: it is the host's
-    /// own program. An interpreter that does not answer within five seconds is left out.
+    /// own program. An interpreter that does not answer within thirty seconds is left out, and so is an installation with
+    /// settings that may hold credentials, such as `pip.conf`.
     ///
     /// Blocks: call it once, at start.
     #[must_use]
@@ -68,54 +49,14 @@ fn installation(program: &str, question: &[&str]) -> Option<ReadOnlyMount> {
     is_mountable(&path).then(|| ReadOnlyMount::same_place(path))
 }
 
-/// Whether the directory is the place of an installation and free to be used inside.
+/// Whether the directory is the place of an installation, free to be used inside, and without credentials.
 fn is_mountable(path: &Path) -> bool {
-    let taken = TAKEN.iter().chain([&SYSTEM]).any(|place| path.starts_with(place));
-    path.is_absolute() && path != Path::new("/") && path.join("bin").is_dir() && !taken
-}
-
-fn ask(program: &str, question: &[&str]) -> Option<String> {
-    use std::io::Read as _;
-    use std::process::{Command, Stdio};
-    use std::time::Instant;
-    const PAUSE: Duration = Duration::from_millis(5);
-    const MAX_ANSWER_BYTES: u64 = 4096;
-    let mut child = Command::new(program)
-        .args(question)
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    let deadline = Instant::now() + ASK_LIMIT;
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break Some(status),
-            Ok(None) if Instant::now() < deadline => std::thread::sleep(PAUSE),
-            _ => break None,
-        }
-    };
-    if status.is_none() {
-        drop(child.kill());
-        drop(child.wait());
-    }
-    let mut answer = String::new();
-    status.filter(std::process::ExitStatus::success)?;
-    child.stdout?.take(MAX_ANSWER_BYTES).read_to_string(&mut answer).ok()?;
-    Some(answer)
+    is_free(path) && !is_of_system(path) && path.join("bin").is_dir() && credentials_in(path).is_none()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_program_is_asked_for_its_place() {
-        assert_eq!(ask("echo", &["/opt/python"]).as_deref(), Some("/opt/python\n"));
-        assert_eq!(ask("false", &[]), None);
-        assert_eq!(ask("no-such-interpreter", &[]), None);
-    }
 
     #[test]
     fn only_an_installation_in_a_free_place_is_mounted() {
