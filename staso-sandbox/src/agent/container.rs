@@ -23,9 +23,8 @@ const REQUESTS: i32 = 0;
 const REPLIES: i32 = 1;
 const HOME: &str = "/tmp/home";
 const READ_BYTES: usize = 256 << 10;
-/// How long the host may be silent. It says something every ten seconds; should an engine not tell that it went, the
-/// session ends all the same.
-pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(60);
+/// How long the host may be silent before the session runs; from then on it is as the host said.
+const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 /// Where a container may have mounts that can be written: its own memory, and what the kernel makes up. Anything else would
 /// be a directory of the host.
 const WRITABLE: [&str; 5] = ["/workspace", "/tmp", "/proc", "/dev", "/sys"];

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::filter::{self, Audience};
 use crate::launch::{Failure, Step as _};
@@ -60,6 +61,11 @@ impl Jail {
     /// What the session may write, in bytes.
     pub(crate) fn disk_bytes(&self) -> u64 {
         self.limits.disk_bytes
+    }
+
+    /// How long the host may be silent, where nothing else tells that it went.
+    pub(crate) fn silence(&self) -> Option<Duration> {
+        self.contained.then(|| Duration::from_millis(self.limits.silence_ms))
     }
 
     /// The bounds of a command that starts now.

@@ -261,8 +261,8 @@ impl Server<'_> {
     }
 
     fn hear(&mut self) {
-        if self.jail.contained {
-            self.silence_ends = Instant::now().checked_add(container::SILENCE_LIMIT);
+        if let Some(silence) = self.jail.silence() {
+            self.silence_ends = Instant::now().checked_add(silence);
         }
     }
 

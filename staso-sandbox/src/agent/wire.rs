@@ -163,6 +163,8 @@ pub(crate) struct Limits {
     pub(crate) tmp_bytes: u64,
     /// `RLIMIT_NOFILE`.
     pub(crate) open_files: u64,
+    /// How long the host may be silent, in milliseconds, where nothing else tells that it went; else 0.
+    pub(crate) silence_ms: u64,
 }
 
 /// One command.
@@ -365,6 +367,7 @@ impl Configuration {
             .u64(self.limits.disk_bytes)
             .u64(self.limits.tmp_bytes)
             .u64(self.limits.open_files)
+            .u64(self.limits.silence_ms)
             .finish()
     }
 
@@ -389,6 +392,7 @@ impl Configuration {
                 disk_bytes: body.u64()?,
                 tmp_bytes: body.u64()?,
                 open_files: body.u64()?,
+                silence_ms: body.u64()?,
             },
         })
     }
@@ -518,6 +522,7 @@ mod tests {
                 disk_bytes: 4,
                 tmp_bytes: 5,
                 open_files: 6,
+                silence_ms: 7,
             },
         };
         let frame = configuration.encode();

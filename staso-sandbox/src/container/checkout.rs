@@ -16,7 +16,7 @@ use crate::session::wire::{Encoder, put, request};
 use crate::session::{ReadCheckout, backend, invalid};
 
 /// Paths of one checkout.
-const MAX_ENTRIES: u64 = 500_000;
+const MAX_ENTRIES: usize = 500_000;
 const MAX_PATH_BYTES: usize = 4_095;
 const PAGE_BYTES: u64 = 4_096;
 /// Content in one frame.
@@ -35,7 +35,14 @@ pub(super) struct Size {
     /// All contents, in whole pages.
     pub(super) bytes: u64,
     /// Files, links and directories.
-    pub(super) entries: u64,
+    pub(super) entries: usize,
+}
+
+impl Size {
+    /// Files, links and directories, as a number of the engine's.
+    pub(super) fn paths(self) -> u64 {
+        u64::try_from(self.entries).unwrap_or(u64::MAX)
+    }
 }
 
 /// Something in a checkout.
@@ -141,7 +148,8 @@ impl Checkout {
 }
 
 fn names(place: &Path) -> io::Result<Vec<Vec<u8>>> {
-    let entries = fs::read_dir(place)?.map(|entry| entry.map(|entry| entry.file_name().into_vec()));
+    let entries = fs::read_dir(place)?.take(MAX_ENTRIES + 1);
+    let entries = entries.map(|entry| entry.map(|entry| entry.file_name().into_vec()));
     let mut names = entries.collect::<io::Result<Vec<_>>>()?;
     names.sort_unstable();
     Ok(names)

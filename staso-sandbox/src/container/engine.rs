@@ -1,6 +1,7 @@
 //! The engine: what is asked of it, and who asks.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bollard::container::AttachContainerResults;
 use bollard::models::{ContainerCreateBody, ContainerSummary, ImageConfig};
@@ -16,13 +17,29 @@ use super::refusal::{Doing, refused};
 
 /// How long the engine may take to answer, in seconds.
 const ANSWER_SECONDS: u64 = 60;
+/// How long it is waited for the name of a container, so that one that nobody waits for any more is removed all the same.
+const NAME_LIMIT: Duration = Duration::from_secs(600);
 
 /// An engine behind a unix socket.
 #[derive(Debug)]
 pub(super) struct Engine {
     socket: PathBuf,
     /// Made once: the versions have to be agreed on.
-    client: OnceCell<Docker>,
+    client: OnceCell<Client>,
+}
+
+/// Speaks an engine's version, and knows whose it is.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) docker: Docker,
+    pub(super) maker: Maker,
+}
+
+/// Both speak one language, and not all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Maker {
+    Docker,
+    Podman,
 }
 
 impl Engine {
@@ -31,11 +48,14 @@ impl Engine {
     }
 
     /// A client that speaks the engine's version.
-    pub(super) async fn client(&self) -> Result<&Docker, SandboxError> {
+    pub(super) async fn client(&self) -> Result<&Client, SandboxError> {
         let connect = || async {
             let socket = self.socket.to_string_lossy();
             let docker = Docker::connect_with_unix(&socket, ANSWER_SECONDS, API_DEFAULT_VERSION)?;
-            docker.negotiate_version().await
+            let docker = docker.negotiate_version().await?;
+            let parts = docker.version().await?.components.unwrap_or_default();
+            let podman = parts.iter().any(|part| part.name.starts_with("Podman"));
+            Ok(Client { docker, maker: if podman { Maker::Podman } else { Maker::Docker } })
         };
         let client = self.client.get_or_try_init(connect).await;
         client.map_err(|error| refused(&Doing::Connect(&self.socket), error))
@@ -54,16 +74,26 @@ pub(super) async fn create(
     body: ContainerCreateBody,
 ) -> Result<(String, Vec<String>), SandboxError> {
     let runtime = body.host_config.as_ref().and_then(|host| host.runtime.clone());
-    let made = docker.create_container(None, body).await;
+    let made = docker.clone().with_timeout(NAME_LIMIT).create_container(None, body).await;
     let made = made.map_err(|error| refused(&Doing::Create(runtime.as_deref()), error))?;
     Ok((made.id, made.warnings))
 }
 
+/// The runtime that the engine will start a container with, as far as it says.
+pub(super) async fn runtime_of(docker: &Docker, id: &str) -> Option<String> {
+    let found = docker.inspect_container(id, None::<InspectContainerOptions>).await.ok()?;
+    found.host_config?.runtime
+}
+
 /// Connects to the standard streams of a container that was not started yet.
-pub(super) async fn attach(docker: &Docker, id: &str) -> Result<AttachContainerResults, SandboxError> {
+pub(super) async fn attach(
+    docker: &Docker,
+    id: &str,
+    runtime: Option<&str>,
+) -> Result<AttachContainerResults, SandboxError> {
     let options =
         AttachContainerOptionsBuilder::new().stdin(true).stdout(true).stderr(true).stream(true).build();
-    docker.attach_container(id, Some(options)).await.map_err(|error| refused(&Doing::Attach, error))
+    docker.attach_container(id, Some(options)).await.map_err(|error| refused(&Doing::Attach(runtime), error))
 }
 
 /// Starts a container.

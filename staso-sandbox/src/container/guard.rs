@@ -8,22 +8,25 @@ use tokio::sync::watch;
 
 use super::engine;
 
-/// How long the engine may take to remove a container.
-const REMOVAL_LIMIT: Duration = Duration::from_secs(30);
-const REMOVAL_PAUSE: Duration = Duration::from_millis(10);
+/// How long it is tried to remove a container: an engine may be busy, or be started again meanwhile.
+const REMOVAL_LIMIT: Duration = Duration::from_secs(600);
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Owns a container. Dropping kills and removes it, in the background; without a runtime to do that in, the agent ends
-/// because its input does, and the engine removes the container.
+/// Owns a container. Dropping kills and removes it, in the background; when the runtime to do that in has ended, the
+/// agent ends because its input does, and the engine removes the container.
 #[derive(Debug)]
 pub(super) struct Container {
     docker: Docker,
     id: String,
     gone: Option<watch::Sender<bool>>,
+    /// It may be dropped outside of any.
+    runtime: Handle,
 }
 
 impl Container {
-    pub(super) fn new(docker: Docker, id: String) -> Self {
-        Self { docker, id, gone: Some(watch::channel(false).0) }
+    pub(super) fn new(docker: Docker, id: String, runtime: Handle) -> Self {
+        Self { docker, id, gone: Some(watch::channel(false).0), runtime }
     }
 
     pub(super) fn id(&self) -> &str {
@@ -42,12 +45,16 @@ impl Container {
 impl Drop for Container {
     fn drop(&mut self) {
         let (docker, id, gone) = (self.docker.clone(), std::mem::take(&mut self.id), self.gone.take());
-        let Ok(runtime) = Handle::try_current() else { return };
-        runtime.spawn(async move {
+        self.runtime.spawn(async move {
             let removal = async {
-                engine::remove(&docker, &id).await;
-                while !engine::is_gone(&docker, &id).await {
-                    tokio::time::sleep(REMOVAL_PAUSE).await;
+                let mut pause = FIRST_PAUSE;
+                loop {
+                    engine::remove(&docker, &id).await;
+                    if engine::is_gone(&docker, &id).await {
+                        return;
+                    }
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             };
             drop(tokio::time::timeout(REMOVAL_LIMIT, removal).await);

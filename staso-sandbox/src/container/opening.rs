@@ -1,5 +1,6 @@
 //! From an image to a session.
 
+use std::env::consts;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,15 +8,16 @@ use std::time::Duration;
 use bollard::Docker;
 use staso_core::sandbox::{Isolation, IsolationTier, SandboxError, SandboxSpec};
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::checkout::{Checkout, Size};
-use super::engine::{self, Engine};
+use super::engine::{self, Client, Engine, Maker};
 use super::guard::Container;
 use super::options::ContainerOptions;
 use super::output::Output;
-use super::refusal::{PROVIDER, unavailable};
+use super::refusal::{PROVIDER, no_agent, other_runtime, unavailable};
 use super::{owner, recipe};
 use crate::program::PROGRAM;
 use crate::session::wire::{self, Configuration, Decoder, Encoder, Limits, reply, request, tier};
@@ -24,11 +26,14 @@ use crate::session::{AgentSession, Connection, NoOomWatch, TreeCache, backend, e
 /// Pieces of the checkout that were read and wait to be sent.
 const PIECES_AHEAD: usize = 16;
 
-/// How often the host says that it is there. The agent ends when it hears nothing for a minute.
-const PING_EVERY: Duration = Duration::from_secs(10);
+/// How often the host says that it is there, in the time that it may be silent for.
+const PINGS_IN_SILENCE: u64 = 6;
 
 /// How long an engine may take to remove a container; one with much to do takes seconds.
 const CLOSE_LIMIT: Duration = Duration::from_secs(15);
+
+/// What Podman cannot be asked for.
+const FILES_UNBOUNDED: &str = "the number of files is bounded by memory alone: Podman sets no limit of its own on file systems in memory";
 
 type Input = Pin<Box<dyn AsyncWrite + Send>>;
 
@@ -39,30 +44,32 @@ pub(super) async fn open(
     spec: &SandboxSpec,
 ) -> Result<AgentSession, SandboxError> {
     if PROGRAM.is_empty() {
-        return Err(unavailable(
-            "the agent was not built for the containers of this machine".to_owned(),
-            "build on Linux for x86-64 or AArch64 with a linker for that target, or add Rust's musl target of the same \
-             processor (`rustup target add x86_64-unknown-linux-musl`) and build again"
-                .to_owned(),
-        ));
+        return Err(no_agent(consts::OS, consts::ARCH));
     }
-    let docker = engine.client().await?;
+    let Client { docker, maker } = engine.client().await?;
     let image = engine::image(docker, &options.image).await?;
-    owner::remove_abandoned(docker).await;
+    owner::remove_abandoned(docker);
     let checkout = Checkout::at(spec.checkout.clone());
     let size = measure(&checkout, options.checkout_bytes).await?;
-    let body = recipe::container(options, &spec.limits, &image, size, PROGRAM.len());
+    let body = recipe::container(options, &spec.limits, &image, size, *maker);
     let (container, warnings) = create(docker.clone(), body).await?;
-    let attached = engine::attach(docker, container.id()).await?;
+    if let Some(runtime) = &options.runtime
+        && engine::runtime_of(docker, container.id()).await.as_ref() != Some(runtime)
+    {
+        return Err(other_runtime(runtime));
+    }
+    let attached = engine::attach(docker, container.id(), options.runtime.as_deref()).await?;
     let (mut output, mut input) = (Output::new(attached.output), attached.input);
     engine::start(docker, container.id(), options.runtime.as_deref()).await?;
     let ready = introduce(&mut input, &mut output, &checkout, options, spec).await?;
     let warnings = warnings.into_iter().map(|warning| format!("the engine warns: {warning}"));
+    let weaker = (*maker == Maker::Podman).then(|| FILES_UNBOUNDED.to_owned());
     let isolation = Isolation::new(IsolationTier::Container, spec.limits.clone())
-        .with_missing(warnings.chain(ready.missing).collect())
+        .with_missing(warnings.chain(weaker).chain(ready.missing).collect())
         .with_landlock_abi((ready.landlock_abi > 0).then_some(ready.landlock_abi));
     let (gone, stop) = (container.gone(), CancellationToken::new());
-    let connection = Connection::start(output, input, container, Some(PING_EVERY), stop.clone());
+    let ping = Duration::from_millis(options.silence_ms / PINGS_IN_SILENCE);
+    let connection = Connection::start(output, input, container, Some(ping), stop.clone());
     Ok(AgentSession {
         provider: PROVIDER,
         isolation,
@@ -82,15 +89,15 @@ async fn measure(checkout: &Checkout, most_bytes: u64) -> Result<Size, SandboxEr
     measured.map_err(|error| backend(PROVIDER, "reading the checkout", error))?
 }
 
-/// Makes a container. In a task of its own: were it dropped between the request and the answer, nobody would know the
-/// container's name.
+/// Makes a container. In a task of its own, which waits longer than anyone: were it dropped between the request and the
+/// answer, nobody would know the container's name.
 async fn create(
     docker: Docker,
     body: bollard::models::ContainerCreateBody,
 ) -> Result<(Container, Vec<String>), SandboxError> {
     let made = tokio::spawn(async move {
         let (id, warnings) = engine::create(&docker, body).await?;
-        Ok((Container::new(docker, id), warnings))
+        Ok((Container::new(docker, id, Handle::current()), warnings))
     });
     made.await.map_err(|error| backend(PROVIDER, "starting a container", error))?
 }
@@ -232,6 +239,7 @@ fn configuration(options: &ContainerOptions, spec: &SandboxSpec) -> Configuratio
             disk_bytes: limits.disk_bytes,
             tmp_bytes: options.tmp_bytes,
             open_files: options.open_files,
+            silence_ms: options.silence_ms,
         },
         ..Configuration::default()
     }

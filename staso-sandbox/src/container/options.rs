@@ -13,7 +13,8 @@ pub struct ContainerOptions {
     /// `podman/podman.sock` below `XDG_RUNTIME_DIR` for others.
     pub socket: PathBuf,
     /// The runtime that the engine starts containers with: `runc`, `crun`, `runsc` (gVisor), `kata` or whatever else it was
-    /// told of. Default the engine's own.
+    /// told of. Default the engine's own. Podman takes no notice of a wish, which is an error: name the runtime in its
+    /// `containers.conf`.
     pub runtime: Option<String>,
     /// User and group that sessions run as, inside of the container and, unless the engine maps users, outside. Neither may
     /// be 0. Default 65534 for both.
@@ -30,6 +31,9 @@ pub struct ContainerOptions {
     pub landlock_most: Option<u32>,
     /// Largest checkout, in bytes. It is copied into the memory of every session. Default 1 GiB.
     pub checkout_bytes: u64,
+    /// How long a session goes on without a word of its host, in milliseconds; at least 1,000. The host says something six
+    /// times as often, so that a container ends even if the engine does not tell that its host is gone. Default 60,000.
+    pub silence_ms: u64,
 }
 
 impl ContainerOptions {
@@ -45,6 +49,7 @@ impl ContainerOptions {
             cpu_millis: None,
             landlock_most: None,
             checkout_bytes: 1 << 30,
+            silence_ms: 60_000,
         }
     }
 
@@ -94,6 +99,13 @@ impl ContainerOptions {
     #[must_use]
     pub const fn with_checkout_bytes(mut self, bytes: u64) -> Self {
         self.checkout_bytes = bytes;
+        self
+    }
+
+    /// Sets how long a session goes on without a word of its host, in milliseconds.
+    #[must_use]
+    pub const fn with_silence_ms(mut self, milliseconds: u64) -> Self {
+        self.silence_ms = milliseconds;
         self
     }
 }

@@ -3,10 +3,15 @@
 //! A running container ends with its host, because its input ends. One that was made and never started has no input:
 //! the next host on the same machine removes it.
 
+use std::time::Duration;
+
 use bollard::Docker;
 use bollard::models::ContainerSummary;
 
 use super::engine;
+
+/// How long the engine may take to remove all that was left behind.
+const REMOVAL_LIMIT: Duration = Duration::from_secs(60);
 
 /// The label of every container: boot, process namespace, process and start time of its host.
 pub(super) const LABEL: &str = "staso.sandbox.host";
@@ -19,14 +24,19 @@ pub(super) fn own() -> String {
     )
 }
 
-/// Removes the containers of hosts of this machine that are no more.
-pub(super) async fn remove_abandoned(docker: &Docker) {
+/// Removes the containers of hosts of this machine that are no more, beside whatever else happens: an engine that cannot
+/// remove one of them opens sessions all the same.
+pub(super) fn remove_abandoned(docker: &Docker) {
     let Some(machine) = machine() else { return };
-    for container in engine::with_label(docker, LABEL).await {
-        if let Some(id) = abandoned(&container, &machine) {
-            engine::remove(docker, id).await;
+    let docker = docker.clone();
+    let removal = async move {
+        for container in engine::with_label(&docker, LABEL).await {
+            if let Some(id) = abandoned(&container, &machine) {
+                engine::remove(&docker, id).await;
+            }
         }
-    }
+    };
+    tokio::spawn(tokio::time::timeout(REMOVAL_LIMIT, removal));
 }
 
 fn abandoned<'a>(container: &'a ContainerSummary, machine: &str) -> Option<&'a str> {

@@ -9,8 +9,10 @@ use bollard::models::{
 use staso_core::sandbox::SandboxLimits;
 
 use super::checkout::Size;
+use super::engine::Maker;
 use super::options::ContainerOptions;
 use super::owner;
+use crate::program::PROGRAM;
 use crate::session::SYSTEM_PATH;
 
 /// Memory of the agent itself, and what it remembers of one path of the checkout.
@@ -20,6 +22,8 @@ const BYTES_PER_PATH: u64 = 512;
 const SPARE_PIDS: u64 = 32;
 const BYTES_PER_INODE: u64 = 4096;
 const FEWEST_INODES: u64 = 1024;
+/// A file system in memory that is empty and stays so.
+const CLOSED: &str = "ro,noexec,nosuid,nodev,size=4096,mode=0555";
 /// Where the agent is put. It takes itself away when it runs.
 const AGENT: &str = "/tmp/.staso-agent";
 
@@ -29,11 +33,12 @@ pub(super) fn container(
     limits: &SandboxLimits,
     image: &ImageConfig,
     checkout: Size,
-    agent_bytes: usize,
+    maker: Maker,
 ) -> ContainerCreateBody {
     // The agent is as long as said, so that what follows is not read by `head`.
+    let bytes = PROGRAM.len();
     let script =
-        format!("umask 077; head -c {agent_bytes} >{AGENT} && chmod 500 {AGENT} && exec {AGENT} container");
+        format!("umask 077; head -c {bytes} >{AGENT} && chmod 500 {AGENT} && exec {AGENT} container");
     ContainerCreateBody {
         image: Some(options.image.clone()),
         entrypoint: Some(vec!["/bin/sh".to_owned(), "-c".to_owned(), script]),
@@ -51,7 +56,7 @@ pub(super) fn container(
         attach_stderr: Some(true),
         tty: Some(false),
         healthcheck: Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..HealthConfig::default() }),
-        host_config: Some(host(options, limits, image, checkout)),
+        host_config: Some(host(options, limits, image, checkout, maker)),
         ..ContainerCreateBody::default()
     }
 }
@@ -61,10 +66,11 @@ fn host(
     limits: &SandboxLimits,
     image: &ImageConfig,
     checkout: Size,
+    maker: Maker,
 ) -> HostConfig {
-    let tmpfs = tmpfs(options, limits, checkout);
+    let tmpfs = tmpfs(options, limits, checkout, maker);
     let in_memory = workspace_bytes(limits, checkout).saturating_add(options.tmp_bytes.saturating_mul(5) / 4);
-    let agent = SPARE_BYTES.saturating_add(checkout.entries.saturating_mul(BYTES_PER_PATH));
+    let agent = SPARE_BYTES.saturating_add(checkout.paths().saturating_mul(BYTES_PER_PATH));
     let memory = signed(limits.memory_bytes.saturating_add(in_memory).saturating_add(agent));
     // With 0 a crash would still start the host's program for crashes, as the host's root; 1 means no file either.
     let (files, no_core) = (signed(options.open_files), Some(1));
@@ -101,24 +107,35 @@ fn workspace_bytes(limits: &SandboxLimits, checkout: Size) -> u64 {
     limits.disk_bytes.saturating_add(checkout.bytes)
 }
 
-fn tmpfs(options: &ContainerOptions, limits: &SandboxLimits, checkout: Size) -> HashMap<String, String> {
+/// Podman neither bounds the number of files nor says whose a directory is. There is but one user in the container.
+fn tmpfs(
+    options: &ContainerOptions,
+    limits: &SandboxLimits,
+    checkout: Size,
+    maker: Maker,
+) -> HashMap<String, String> {
     let inodes = |bytes: u64| (bytes / BYTES_PER_INODE).max(FEWEST_INODES);
     let place = |bytes: u64, inodes: u64, mode: &str, exec: &str| {
-        format!("rw,{exec},nosuid,nodev,size={bytes},nr_inodes={inodes},mode={mode}")
+        let common = format!("rw,{exec},nosuid,nodev,size={bytes},mode={mode}");
+        if maker == Maker::Podman { common } else { format!("{common},nr_inodes={inodes}") }
     };
-    let (uid, gid) = options.session_user;
-    let workspace = place(
-        workspace_bytes(limits, checkout),
-        inodes(limits.disk_bytes).saturating_add(checkout.entries),
-        "0755",
-        "exec",
-    );
+    let (bytes, (uid, gid)) = (workspace_bytes(limits, checkout), options.session_user);
+    let files = inodes(limits.disk_bytes).saturating_add(checkout.paths());
+    let workspace = match maker {
+        Maker::Docker => format!("{},uid={uid},gid={gid}", place(bytes, files, "0755", "exec")),
+        Maker::Podman => place(bytes, files, "0777", "exec"),
+    };
     let (tmp, shm) = (options.tmp_bytes, options.tmp_bytes / 4);
-    HashMap::from([
-        ("/workspace".to_owned(), format!("{workspace},uid={uid},gid={gid}")),
+    let mut places = HashMap::from([
+        ("/workspace".to_owned(), workspace),
         ("/tmp".to_owned(), place(tmp, inodes(tmp), "1777", "exec")),
         ("/dev/shm".to_owned(), place(shm, inodes(shm), "1777", "noexec")),
-    ])
+    ]);
+    if maker == Maker::Podman {
+        // With a read-only root it makes these writable and without a limit, unless they are asked for.
+        places.extend(["/run", "/var/tmp"].map(|place| (place.to_owned(), CLOSED.to_owned())));
+    }
+    places
 }
 
 /// Puts something empty that nobody can write to over the directories that the image wants to be volumes: those would be

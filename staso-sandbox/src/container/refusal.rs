@@ -19,7 +19,8 @@ pub(super) enum Doing<'a> {
     FindImage(&'a str),
     /// With the runtime that was asked for.
     Create(Option<&'a str>),
-    Attach,
+    /// Podman makes what it can of the container only now. With the runtime that was asked for.
+    Attach(Option<&'a str>),
 }
 
 /// Turns a refusal of the engine into the error the caller sees.
@@ -31,11 +32,12 @@ pub(super) fn refused(doing: &Doing<'_>, error: Error) -> SandboxError {
             format!("run `docker pull {image}` (or `podman pull {image}`), or build it"),
         ),
         (Doing::FindImage(_), _) => backend(PROVIDER, "looking for the image", error),
-        (Doing::Create(runtime), Error::DockerResponseServerError { message, .. }) => {
-            not_created(*runtime, message)
-        }
+        (
+            Doing::Create(runtime) | Doing::Attach(runtime),
+            Error::DockerResponseServerError { message, .. },
+        ) => not_created(*runtime, message),
         (Doing::Create(_), _) => backend(PROVIDER, "starting a container", error),
-        (Doing::Attach, _) => backend(PROVIDER, "attaching to a container", error),
+        (Doing::Attach(_), _) => backend(PROVIDER, "attaching to a container", error),
     }
 }
 
@@ -66,6 +68,30 @@ fn no_engine(socket: &Path, error: &Error) -> SandboxError {
             "name the socket of Docker or Podman with ContainerOptions::with_socket".to_owned(),
         ),
     }
+}
+
+/// The build script had nothing to make the agent with.
+pub(super) fn no_agent(os: &str, arch: &str) -> SandboxError {
+    let remedy = match (os, arch) {
+        (_, arch) if !["x86_64", "aarch64"].contains(&arch) => {
+            "use a machine whose processor is x86-64 or AArch64".to_owned()
+        }
+        ("linux", _) => "install a linker for this machine's programs (`gcc`) and build again".to_owned(),
+        _ => format!("run `rustup target add {arch}-unknown-linux-musl` and build again"),
+    };
+    let reason = "the agent, a program for Linux, was not built, so nothing can be put into containers";
+    unavailable(reason.to_owned(), remedy)
+}
+
+/// The engine took no notice of the runtime: code that another kernel was wanted for would run without.
+pub(super) fn other_runtime(name: &str) -> SandboxError {
+    unavailable(
+        format!("the engine does not say that it starts the container with the runtime {name}"),
+        format!(
+            "leave the runtime to the engine and make {name} its own (Podman, which cannot be asked for one: `runtime` \
+             in containers.conf)"
+        ),
+    )
 }
 
 fn not_created(runtime: Option<&str>, message: &str) -> SandboxError {
@@ -100,4 +126,23 @@ fn io_kind(error: &Error) -> Option<io::ErrorKind> {
         cause = error.source();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_an_agent_the_remedy_is_the_command_for_this_machine() {
+        let said = |os, arch| no_agent(os, arch).to_string();
+        for (os, arch, command) in [
+            ("macos", "aarch64", "`rustup target add aarch64-unknown-linux-musl`"),
+            ("macos", "x86_64", "`rustup target add x86_64-unknown-linux-musl`"),
+            ("freebsd", "x86_64", "`rustup target add x86_64-unknown-linux-musl`"),
+            ("linux", "x86_64", "`gcc`"),
+        ] {
+            assert!(said(os, arch).contains(command), "{}", said(os, arch));
+        }
+        assert!(!said("linux", "riscv64").contains("rustup"), "no command helps there");
+    }
 }

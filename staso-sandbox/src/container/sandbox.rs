@@ -18,6 +18,7 @@ use crate::session::{check_spec, interrupted, invalid};
 
 /// How long building a session may take. An engine that copies whole images needs some of it.
 const OPEN_LIMIT: Duration = Duration::from_secs(60);
+const SHORTEST_SILENCE_MS: u64 = 1_000;
 
 /// Runs sessions in containers of Docker or Podman, each in one of its own.
 ///
@@ -36,7 +37,7 @@ const OPEN_LIMIT: Duration = Duration::from_secs(60);
 /// which is more than the Full tier has.
 ///
 /// Images are never pulled: one that is missing is an error that names the command. Containers are removed when their
-/// session ends, by the engine itself when the host was killed; at the latest a minute after the host was last heard of.
+/// session ends, by the engine itself when the host was killed; at the latest [`ContainerOptions::silence_ms`] after the host was last heard of.
 /// Those that were never started are removed when the next session is opened.
 ///
 /// ```no_run
@@ -74,6 +75,9 @@ impl ContainerSandbox {
         }
         if options.tmp_bytes == 0 || options.open_files == 0 || options.cpu_millis == Some(0) {
             return refused("the size of /tmp, the number of open files or the processor time is 0");
+        }
+        if options.silence_ms < SHORTEST_SILENCE_MS {
+            return refused("sessions would end when their host is silent for less than a second");
         }
         if options.image.is_empty() {
             return refused("no image is named");

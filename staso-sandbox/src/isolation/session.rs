@@ -239,6 +239,7 @@ fn configuration(
             disk_bytes: limits.disk_bytes,
             tmp_bytes: options.tmp_bytes,
             open_files: options.open_files,
+            silence_ms: 0,
         },
     }
 }

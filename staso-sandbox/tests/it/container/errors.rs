@@ -98,7 +98,11 @@ async fn images_are_never_pulled_and_runtimes_never_guessed() {
     let said = refusal(image("staso-no-such-image"), &engine.host).await;
     assert!(said.contains("docker pull staso-no-such-image") && said.contains("never pulled"), "{said}");
     let said = refusal(engine.options.clone().with_runtime("no-such-runtime"), &engine.host).await;
-    assert!(said.contains("no runtime no-such-runtime") && said.contains("daemon.json"), "{said}");
+    if engine.is_podman().await {
+        assert!(said.contains("runtime no-such-runtime") && said.contains("containers.conf"), "{said}");
+    } else {
+        assert!(said.contains("no runtime no-such-runtime") && said.contains("daemon.json"), "{said}");
+    }
     let said = refusal(image("staso-test-bare"), &engine.host).await;
     assert!(said.contains("/bin/sh"), "an image without a shell: {said}");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bollard::Docker;
@@ -17,6 +17,10 @@ use super::{Engine, text, variable};
 
 const SOON: Duration = Duration::from_secs(10);
 const LABEL: &str = "staso.sandbox.host";
+/// Three times this is waited for.
+const SILENCE_MS: u64 = 1_000;
+/// An image for hosts that are killed, so that other tests do not count.
+const KILLED: &str = "staso-test-killed";
 
 /// The id of a session's container: of those of this process the one whose processes are the session's own.
 pub(super) async fn container_of(engine: &Engine, session: &dyn SandboxSession) -> String {
@@ -89,18 +93,24 @@ async fn a_host_that_waits_to_be_killed() {
     std::future::pending::<()>().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killing_the_host_ends_its_containers() {
-    let Some(engine) = Engine::found() else { return };
-    let mut victim = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "container::lifecycle::a_host_that_waits_to_be_killed", "--nocapture"])
-        .env("STASO_TEST_VICTIM", "1")
+/// Starts a test of this file as a host of its own, and waits until it says what begins so; the rest of that.
+fn host(body: &str, switch: &str, says: &str) -> (Child, String) {
+    let mut host = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", &format!("container::lifecycle::{body}"), "--nocapture"])
+        .env(switch, "1")
         .stderr(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(victim.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let id = lines.find_map(|line| line.strip_prefix("container ").map(str::to_owned)).unwrap();
+    let mut lines = BufReader::new(host.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let said = lines.find_map(|line| line.strip_prefix(says).map(str::to_owned));
+    (host, said.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killing_the_host_ends_its_containers() {
+    let Some(engine) = Engine::found() else { return };
+    let (mut victim, id) = host("a_host_that_waits_to_be_killed", "STASO_TEST_VICTIM", "container ");
     let client = engine.client();
     assert!(exists(&client, &id).await);
     victim.kill().unwrap();
@@ -135,14 +145,88 @@ async fn what_a_dead_host_made_and_never_started_is_removed_by_the_next() {
         made.push(client.create_container(None, body).await.unwrap().id);
     }
     engine.open().await.close().await.unwrap();
+    assert!(goes(&client, &made[0]).await, "what is known to be nobody's is removed");
     let mut left = Vec::new();
-    for id in &made {
+    for id in &made[1..] {
         left.push(exists(&client, id).await);
         let options = RemoveContainerOptionsBuilder::new().force(true).build();
         drop(client.remove_container(id, Some(options)).await);
     }
-    assert_eq!(left, [false, true, true], "only what is known to be nobody's is removed");
+    assert_eq!(left, [true, true], "nothing else is");
     session.close().await.unwrap();
+}
+
+/// The body of a host that is stopped; does nothing unless the test below started it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_falls_silent() {
+    if variable("STASO_TEST_SILENT").is_none() {
+        return;
+    }
+    let mut engine = Engine::found().unwrap();
+    engine.options = engine.options.with_silence_ms(SILENCE_MS);
+    let session = engine.open().await;
+    let id = container_of(&engine, &*session).await;
+    // Longer than it may be silent: what it says by itself keeps the session.
+    tokio::time::sleep(Duration::from_millis(3 * SILENCE_MS)).await;
+    assert!(engine.shell(&*session, "true").await.exit.success());
+    let _stream = session.exec(&ExecRequest::new(["sleep", "600"]), &engine.host.ctx).await.unwrap();
+    writeln!(std::io::stderr(), "container {id}").unwrap();
+    std::future::pending::<()>().await;
+}
+
+/// A host that is stopped keeps all its connections: nothing but its silence tells that it is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_whose_host_is_silent_ends_itself() {
+    let Some(engine) = Engine::found() else { return };
+    let (mut victim, id) = host("a_host_that_falls_silent", "STASO_TEST_SILENT", "container ");
+    let client = engine.client();
+    assert!(exists(&client, &id).await);
+    let stopped = Command::new("kill").args(["-STOP", &victim.id().to_string()]).status();
+    assert!(stopped.unwrap().success());
+    let ended = goes(&client, &id).await;
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+    assert!(ended, "the container outlives the silence of its host");
+}
+
+/// The body of a host that is always in the middle of something; does nothing unless the test below started it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_never_rests() {
+    if variable("STASO_TEST_RESTLESS").is_none() {
+        return;
+    }
+    let mut engine = Engine::found().unwrap();
+    engine.options.image = KILLED.to_owned();
+    let sandbox = engine.sandbox();
+    writeln!(std::io::stderr(), "begins").unwrap();
+    loop {
+        let session = sandbox.open(&engine.spec(), &engine.host.ctx).await.unwrap();
+        let daemons = "setsid sleep 600 & sleep 0.1";
+        engine.shell(&*session, daemons).await;
+        session.close().await.unwrap();
+    }
+}
+
+/// `STASO_TEST_KILLS` says how many hosts are killed; a dozen by default.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whenever_a_host_is_killed_nothing_is_left_after_the_next_session() {
+    let Some(mut engine) = Engine::found() else { return };
+    engine.options.image = KILLED.to_owned();
+    let client = engine.client();
+    let kills = variable("STASO_TEST_KILLS").map_or(12, |count| count.parse::<u64>().unwrap());
+    for kill in 0..kills {
+        let (mut victim, _) = host("a_host_that_never_rests", "STASO_TEST_RESTLESS", "begins");
+        // Spread over the time that a session takes, in steps that are no parts of each other.
+        std::thread::sleep(Duration::from_millis(kill * 61 % 1_201));
+        victim.kill().unwrap();
+        victim.wait().unwrap();
+    }
+    engine.open().await.close().await.unwrap();
+    let deadline = Instant::now() + SOON;
+    while containers(&client, KILLED).await > 0 {
+        assert!(Instant::now() < deadline, "a container of a host that was killed is left");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// Containers of this process and an image of its own, so that other tests do not count.
