@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
 
 mod agent_fixer;
+mod closed_way;
 mod conformance;
 #[cfg(feature = "container")]
 mod container;
@@ -11,6 +12,7 @@ mod flood;
 mod host;
 mod layers;
 mod lifecycle;
+mod mutants;
 mod project_tests;
 mod scratch;
 mod tiers;
