@@ -176,8 +176,7 @@ mod platform {
         for (name, target) in LINKS {
             symlink(target, checkout.join(name))?;
         }
-        // A session may be another user: the way to the checkout must be open.
-        checkout.parent().map_or(Ok(()), |above| fs::set_permissions(above, Permissions::from_mode(0o755)))
+        Ok(())
     }
 
     pub(super) async fn nothing_escapes(

@@ -79,13 +79,14 @@ pub struct SandboxLimits {
     pub exec_timeout_ms: u64,
     /// Memory of all processes together, in bytes. Default 1 GiB.
     pub memory_bytes: u64,
-    /// Processes and threads at a time. Default 256.
+    /// Processes and threads at a time, beside a few that the backend needs for itself. Default 256.
     pub pids: u32,
     /// CPU time of one process, in seconds. Default 600.
     pub cpu_seconds: u64,
     /// What may be written into the checkout, in bytes. Default 512 MiB.
     pub disk_bytes: u64,
-    /// Output kept of one command and stream, in bytes: half from the start, half from the end. Default 1 MiB.
+    /// Output kept of one command and stream, in bytes: half from the start, which arrives while the command runs, and half
+    /// from the end, which arrives when it has ended. Default 1 MiB.
     pub output_bytes: u64,
 }
 
@@ -124,13 +125,16 @@ impl SandboxCapabilities {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SandboxSpec {
-    /// The read-only checkout that becomes the working directory. Writes go to the session's own layer above it.
+    /// The read-only checkout that becomes the working directory: an absolute path. Writes go to the session's own layer
+    /// above it, or to a copy. Perhaps the host's user alone can reach it: a backend whose sessions are another user opens,
+    /// mounts or copies it before it becomes that one.
     pub checkout: PathBuf,
     /// Bounds.
     pub limits: SandboxLimits,
     /// The weakest tier that is acceptable. Default [`IsolationTier::Full`].
     pub min_tier: IsolationTier,
-    /// Variables that commands see beside `PATH`, `HOME`, `LANG` and `TMPDIR`. Never put a credential here.
+    /// Variables that commands see beside `PATH`, `HOME`, `LANG` and `TMPDIR`, which every command has; the two directories
+    /// can be written. Never put a credential here.
     pub env: BTreeMap<String, String>,
 }
 
@@ -171,13 +175,14 @@ impl SandboxSpec {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExecRequest {
-    /// Program and arguments; no shell reads them. The program is looked up in the session's `PATH`.
+    /// Program and arguments; no shell reads them. The program is looked up in the session's `PATH`; a path is taken from
+    /// the working directory.
     pub argv: Vec<String>,
-    /// Working directory inside the checkout; `None` is its root.
+    /// Working directory inside the checkout, which must be there; `None` is its root.
     pub cwd: Option<RepoPath>,
     /// Variables for this command, over those of the session.
     pub env: BTreeMap<String, String>,
-    /// What the command reads on standard input. Default empty.
+    /// What the command reads on standard input, which then ends. That it is not read is no error. Default empty.
     pub stdin: Vec<u8>,
     /// Longest time; `None` takes [`SandboxLimits::exec_timeout_ms`].
     pub timeout: Option<Duration>,
@@ -224,7 +229,8 @@ impl ExecRequest {
     }
 }
 
-/// What a running command reports. [`Exit`](Self::Exit) is the last.
+/// What a running command reports. [`Exit`](Self::Exit) is the last, and everything that was printed comes before it. The
+/// order of the two streams among each other is not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExecEvent {
@@ -232,7 +238,8 @@ pub enum ExecEvent {
     Stdout(Vec<u8>),
     /// Bytes written to standard error.
     Stderr(Vec<u8>),
-    /// This many bytes of output were left out between what came before and what comes after.
+    /// This many bytes of one stream were left out between what came of it before and what comes after. Each stream is cut
+    /// once at most.
     Truncated {
         /// Bytes left out.
         bytes: u64,
@@ -244,7 +251,7 @@ pub enum ExecEvent {
 /// How a command ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExecExit {
-    /// The exit code, when the program returned one.
+    /// The exit code, when the program returned one. None when it was killed, also for its time.
     pub code: Option<i32>,
     /// The signal that killed it.
     pub signal: Option<i32>,
@@ -269,7 +276,8 @@ pub struct ExecStream {
 }
 
 impl ExecStream {
-    /// Wraps the receiving half; the backend keeps the sender and stops the command when it is closed.
+    /// Wraps the receiving half; the backend keeps the sender, kills the command when that is closed, and drops it after the
+    /// last event. A reader that is slow may slow the command down: give the channel a small bound, and wait in `send`.
     #[must_use]
     pub const fn new(events: mpsc::Receiver<Result<ExecEvent, SandboxError>>) -> Self {
         Self { events }
@@ -315,7 +323,8 @@ pub enum SessionChange {
         /// Where it points, as written.
         target: Vec<u8>,
     },
-    /// A change that does not leave the session, and why: a device, a socket, a file over the size limit.
+    /// A change that does not leave the session, and why: a device, a socket, a file over the backend's own size limit,
+    /// which is some MiB.
     Refused {
         /// Why not.
         why: String,
@@ -419,13 +428,21 @@ impl SandboxError {
 /// Two sessions never see each other. The checkout below a session stays unchanged.
 ///
 /// # Cancellation
-/// Every method returns within two seconds after the context is cancelled, with [`SandboxError::Cancelled`].
+/// Every method returns within two seconds after the context is cancelled, with [`SandboxError::Cancelled`]. A backend needs
+/// nothing else of the context but its clock; the run's own time and budget are for the caller.
 ///
 /// # Errors
-/// One [`SandboxError`]; [`is_retryable`](SandboxError::is_retryable) decides about retries.
+/// One [`SandboxError`]; [`is_retryable`](SandboxError::is_retryable) decides about retries. What is wrong with the request
+/// itself is [`SandboxError::InvalidRequest`], before anything runs: a checkout that is no directory or no absolute path, a
+/// limit of 0, a program that is not there, no program at all, a NUL in an argument, a variable that no environment can
+/// hold, a working directory that is not there, more arguments than the system takes.
 ///
 /// # Implementing
-/// Run `staso_core::conformance::sandbox` against your backend.
+/// All methods may be called at the same time, from any task of a tokio runtime. Where the checkout is inside is up to the
+/// backend; nobody asks for an absolute path of it. [`SandboxError::Disabled`] is not for backends.
+///
+/// Run `staso_core::conformance::sandbox::run_all` (feature `conformance`) against your backend, and
+/// `staso_sandbox::escape::run` (feature `escape-suite`). The example `custom_sandbox` does both.
 #[async_trait]
 pub trait Sandbox: Debug + Send + Sync + 'static {
     /// What this machine gives, found by running a session, not by reading settings.
@@ -442,22 +459,30 @@ pub trait Sandbox: Debug + Send + Sync + 'static {
 /// A running session.
 ///
 /// # Contract
-/// Commands of one session share its files and may run at the same time. File operations act inside the session and
-/// never follow a link out of the checkout. After [`close`](Self::close), or when the helper died, every method
-/// returns [`SandboxError::Closed`]. Dropping a session does what `close` does, without waiting.
+/// Commands of one session share its files and run at the same time; file operations do not wait for them. File operations
+/// act inside the session, at once, and never follow a link out of the checkout. After [`close`](Self::close), or when the
+/// helper died, every method returns [`SandboxError::Closed`], and so do the streams of commands that were running.
+/// Dropping a session does what `close` does, without waiting.
 ///
 /// # Cancellation
-/// As for [`Sandbox`]. A cancelled command is killed with all its children.
+/// As for [`Sandbox`]. The context of [`exec`](Self::exec) holds for the command to its end: a cancelled command is killed
+/// with all its children, and its stream ends with [`SandboxError::Cancelled`]. The session goes on for other contexts.
 #[async_trait]
 pub trait SandboxSession: Debug + Send + Sync + 'static {
-    /// What really confines this session.
+    /// What really confines this session. The limits are those of the request; one that does not hold is among what is
+    /// missing.
     fn isolation(&self) -> &Isolation;
 
     /// Starts a command. It ends on exit of the program plus a short grace, never on the end of a pipe that a child
-    /// still holds, and all its processes are killed then.
+    /// still holds, and all its processes are killed then. When its time is over it is killed, which is no error but an
+    /// [`ExecExit`] that says so.
     async fn exec(&self, request: &ExecRequest, ctx: &RunContext) -> Result<ExecStream, SandboxError>;
 
     /// Reads a regular file of the checkout, at most `max_bytes` long.
+    ///
+    /// # Errors
+    /// [`SandboxError::NotFound`], also when a directory above it is missing; [`SandboxError::Denied`] for whatever is no
+    /// regular file, and for a path with a link in it; [`SandboxError::TooLarge`].
     async fn read_file(
         &self,
         path: &RepoPath,
@@ -465,7 +490,11 @@ pub trait SandboxSession: Debug + Send + Sync + 'static {
         ctx: &RunContext,
     ) -> Result<Vec<u8>, SandboxError>;
 
-    /// Writes a regular file of the checkout, making its directories.
+    /// Writes a regular file of the checkout, making its directories. What was there loses its content and its mode.
+    ///
+    /// # Errors
+    /// [`SandboxError::Denied`] where something is that is no regular file, and for a path with a link in it. When there is
+    /// no room left, any error.
     async fn write_file(
         &self,
         path: &RepoPath,
@@ -474,7 +503,8 @@ pub trait SandboxSession: Debug + Send + Sync + 'static {
         ctx: &RunContext,
     ) -> Result<(), SandboxError>;
 
-    /// Everything that differs from the checkout below, sorted by path. Two things are no content of the repository and
+    /// Everything that differs from the checkout below, sorted by path. What has the same content and mode as before does not
+    /// differ, and as in git, a directory is not listed but what was in it is. Two things are no content of the repository and
     /// left out: git's own directories, wherever commands made some, and `.staso` at the root, the host's scratch
     /// directory, unless the checkout has a `.staso` of its own. Other paths that cannot be named safely are refused
     /// with an error that names one.

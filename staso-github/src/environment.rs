@@ -12,7 +12,10 @@ const PROXIES: [&str; 7] =
     ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"];
 
 /// What git is told instead of what it was taken away.
-const GIVEN: [(&str, &str); 9] = [
+const GIVEN: [(&str, &str); 10] = [
+    // A few hundred KB can unfold to a directory of gigabytes, which git would take into memory as a whole. Files of this
+    // size it passes on in pieces.
+    ("GIT_ALLOC_LIMIT", "640m"),
     ("GIT_TERMINAL_PROMPT", "0"),
     ("GIT_CONFIG_GLOBAL", "/dev/null"),
     ("GIT_CONFIG_SYSTEM", "/dev/null"),

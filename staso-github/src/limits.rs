@@ -12,11 +12,13 @@ pub struct GitLimits {
     pub checkout_bytes: u64,
     /// Bytes of one file of a checkout. Default 256 MiB.
     pub file_bytes: u64,
-    /// Bytes that all kept checkouts together take of the disk, each file, link and directory counted in blocks of 4 KiB and
-    /// one more; the ones unused for longest go first, those in use never. Checked whenever a checkout is made. Default
-    /// 10 GiB.
+    /// Bytes that all kept checkouts and all kept repositories together take of the disk, each file, link and directory
+    /// counted in blocks of 4 KiB and one more. The ones unused for longest go first; those in use never, and neither do
+    /// repositories with the record of a proposal, which are as many as the host serves by git alone. Checked whenever a
+    /// checkout is made or something was fetched. Default 10 GiB.
     pub cache_bytes: u64,
-    /// Bytes of one mirror of a remote repository. Default 5 GiB.
+    /// Bytes of what is kept of one remote repository. When one has grown over it, it is fetched anew without what only
+    /// earlier runs needed. Default 5 GiB.
     pub mirror_bytes: u64,
     /// Commits of a remote's history that are looked through for a commit. Default 1,000.
     pub history_commits: u32,
@@ -72,7 +74,7 @@ impl GitLimits {
         self
     }
 
-    /// Sets how many bytes of checkouts are kept.
+    /// Sets how many bytes of checkouts and repositories are kept.
     #[must_use]
     pub const fn with_cache_bytes(mut self, bytes: u64) -> Self {
         self.cache_bytes = bytes;

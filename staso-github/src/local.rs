@@ -74,8 +74,8 @@ impl Place {
 }
 
 impl LocalGit {
-    /// A provider that keeps checkouts and mirrors below `data`, a directory of its own. It is made on first use, then
-    /// traversable by everyone, because sandboxes may run as another user.
+    /// A provider that keeps checkouts and mirrors below `data`, a directory of its own that is made on first use. What is
+    /// in it is for this user alone; nobody else may be able to write there.
     pub fn new(data: impl Into<PathBuf>) -> Self {
         let data = data.into();
         Self {
@@ -171,7 +171,7 @@ impl LocalGit {
     ) -> Result<T, VcsError> {
         let place = self.place(url)?;
         if let Place::Mirror(mirror) = &place
-            && !mirror.exists()
+            && !mirror.exists(ctx).await?
         {
             drop(mirror.update(ctx).await?);
         }

@@ -79,8 +79,8 @@ struct Known {
 
 impl GitRemote {
     /// Serves the repository that traces record as `recorded` from `address`. Commits and checkouts are kept below `data`,
-    /// a directory of its own, which is made on first use and is then traversable by everyone, because sandboxes may run
-    /// as another user.
+    /// a directory of its own that is made on first use. What is in it is for this user alone; nobody else may be able to
+    /// write there.
     pub fn new(data: impl Into<PathBuf>, recorded: RepositoryUrl, address: RemoteAddress) -> Self {
         let data = data.into();
         let limits = GitLimits::default();
@@ -196,7 +196,11 @@ impl GitRemote {
         let read = branches
             .store()
             .work("reading a proposal", ctx, move |repository, _| ProposalRecord::read(repository, &branch));
-        let record = read.await?;
+        let record = match read.await {
+            // It was removed to make room since.
+            Err(VcsError::RepositoryNotFound { .. }) => None,
+            record => record?,
+        };
         Ok(record.map(|(_, ProposalRecord { base, base_tip, head, draft, .. })| Known {
             base,
             base_tip,

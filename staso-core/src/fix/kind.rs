@@ -19,6 +19,11 @@ pub(crate) fn kind_of(patch: &Patch) -> FixKind {
     kinds(false).max_by_key(rank).or_else(|| kinds(true).max_by_key(rank)).unwrap_or(FixKind::Code)
 }
 
+/// Whether program text changes anywhere, tests included.
+pub(crate) fn writes_code(patch: &Patch) -> bool {
+    patch.files().any(|(path, _)| kind_of_file(path) == FixKind::Code)
+}
+
 /// Whether nothing but tests changes.
 #[cfg(feature = "agent-tools")]
 pub(crate) fn changes_only_tests(patch: &Patch) -> bool {

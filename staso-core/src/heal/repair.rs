@@ -9,7 +9,7 @@ use super::run::Source;
 use super::stop::{Flow, Stop};
 use super::{HealRequest, StoppingPoint};
 use crate::diagnosis::{Diagnosis, FixKind};
-use crate::fix::kind::kind_of;
+use crate::fix::kind::writes_code;
 use crate::fix::{FixCandidate, FixError, FixRequest, Fixer};
 use crate::run::{EventKind, FixRecord, OutcomeState, Phase, RunContext};
 
@@ -101,7 +101,7 @@ impl<'r> Repair<'r> {
             .check_with(&candidate.patch, &self.parts.redactor)
             .map_err(|violation| Stop::rejected("policy_denied", violation.to_string()))?;
         // By its files: a fixer may call it what it likes.
-        if candidate.kind == FixKind::Code || kind_of(&candidate.patch) == FixKind::Code {
+        if candidate.kind == FixKind::Code || writes_code(&candidate.patch) {
             self.code_may_be_changed()?;
         }
         Ok(())

@@ -1,7 +1,9 @@
 //! What all bare repositories below the data directory have in common: how they are made, cleaned and packed.
 //!
-//! Beside `<name>.git` stand `<name>.lock`, held by whoever fetches into it, and `<name>.packs`, shared by all who read
-//! and held alone while packs are replaced.
+//! Beside `<name>.git` stand `<name>.lock`, held by whoever fetches into it, `<name>.packs`, shared by all who read and
+//! held alone while packs are replaced, and `<name>.use`, shared by all who do either and held alone by who removes the
+//! repository. That comes before the others, and its time is the last use. A repository that is to be removed is first
+//! given the name `<name>.away`.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,6 +16,7 @@ use staso_core::vcs::VcsError;
 
 use super::checkout::remove_tree;
 use super::data::{self, Hold};
+use super::in_use::InUse;
 use super::leftovers::remove_leftovers;
 use super::transport::GitTransport;
 use crate::blocking::{self, Stop};
@@ -57,6 +60,42 @@ pub(super) async fn compact(
         return Ok(());
     };
     transport.compact(directory, ctx).await.map_err(|error| error.into_vcs("packing a repository", url))
+}
+
+/// Empties a repository that has become too large over time, when nobody else uses it and no proposal is known by it
+/// alone. Whether that made it smaller. The lock for fetching is held.
+pub(super) async fn start_over(
+    directory: &Path,
+    in_use: &InUse,
+    limits: &GitLimits,
+    ctx: &RunContext,
+) -> Result<bool, VcsError> {
+    let (directory, in_use) = (directory.to_owned(), in_use.clone());
+    let operation = "emptying a repository";
+    blocking::run(ctx, operation, limits.operation, move |stop| {
+        let fail = |error| error::backend(operation, error);
+        // What the fetch that was too large brought is no reason.
+        remove_leftovers(&directory).map_err(fail)?;
+        if packed_bytes(&directory) == 0 || holds_proposals(&directory) {
+            return Ok(false);
+        }
+        let emptied = in_use.alone(stop, || remove_tree(&directory))?;
+        prepare(&directory).map_err(fail)?;
+        emptied.transpose().map(|emptied| emptied.is_some()).map_err(fail)
+    })
+    .await
+}
+
+/// The size of the packs of a repository, half-received ones included.
+pub(super) fn packed_bytes(directory: &Path) -> u64 {
+    let packs = fs::read_dir(directory.join("objects/pack")).into_iter().flatten();
+    packs.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len())).sum()
+}
+
+/// Whether a repository has the record of a proposal, which nothing else may know.
+pub(super) fn holds_proposals(directory: &Path) -> bool {
+    let Ok(repository) = Repository::open_bare(directory) else { return false };
+    repository.references_glob("refs/staso/proposals/*").is_ok_and(|mut found| found.next().is_some())
 }
 
 /// Makes the bare repository, or removes what a killed git left in it. The lock is held: nobody is at work there.

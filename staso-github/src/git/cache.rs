@@ -10,13 +10,17 @@
 //! <data>/locks/room                                 held while room is made
 //! ```
 //!
+//! All of it is for this user alone. Sandboxes whose sessions are another user open a checkout before they become that
+//! one.
+//!
 //! An entry is made under a temporary name and renamed when it is whole; a process that dies leaves only the temporary
 //! directory, which the next holder of the stripe's lock removes. It is removed by whoever holds its lease alone until it
 //! has another name, so that nobody begins to use it meanwhile. The kernel releases locks of dead processes. Files are
 //! not flushed to the disk one by one; instead an entry of an earlier start of the machine is made anew, because a power
 //! failure may have left it with holes.
 //!
-//! Files have the permissions of a clone, for commands of a session, which change copies of them. Nothing keeps another
+//! The files themselves have the permissions of a clone, for commands of a session, which change copies of them. Nothing
+//! keeps another
 //! process of this user from changing the files themselves: it could as well take write protection away. So every use
 //! begins with a look at each file's metadata, and an entry that is not as it was left is made anew.
 
@@ -36,8 +40,8 @@ use super::entry::{Complete, Entry, Lease};
 use super::fingerprint::Fingerprint;
 use super::repository::GitRepository;
 use crate::blocking::Stop;
-use crate::error;
 use crate::limits::GitLimits;
+use crate::{error, platform};
 
 /// Locks that all entries share.
 const STRIPES: u8 = 64;
@@ -47,7 +51,7 @@ const PLACES: u8 = 4;
 /// The kept checkouts below one data directory.
 #[derive(Debug, Clone)]
 pub(crate) struct CheckoutCache {
-    root: PathBuf,
+    pub(super) root: PathBuf,
     pub(super) limits: GitLimits,
 }
 
@@ -98,10 +102,7 @@ impl CheckoutCache {
         // Also for a kept one: who cannot read the commit gets no checkout of it.
         let tree = repository.tree(commit)?.id();
         let key = Key::new(&repository.id(), commit);
-        for directory in ["locks", "checkouts"] {
-            data::make_directory(&self.root, directory, data::PASSABLE)
-                .map_err(|error| error::backend("preparing the checkout cache", error))?;
-        }
+        self.prepare().map_err(|error| error::backend("preparing the checkout cache", error))?;
         if let Some((entry, lease)) = self.find(&key, tree, now, stop)? {
             return Ok(entry.checkout(commit, lease));
         }
@@ -113,10 +114,13 @@ impl CheckoutCache {
             }
         };
         // Failing to make room does not take away what was made.
-        if let Err(error) = self.make_room() {
-            tracing::warn!(%error, "could not remove old checkouts");
-        }
+        self.make_room(now);
         Ok(entry.checkout(commit, lease))
+    }
+
+    /// Makes the directories that are not there yet.
+    pub(super) fn prepare(&self) -> io::Result<()> {
+        ["locks", "checkouts"].iter().try_for_each(|name| data::make_directory(&self.root, name))
     }
 
     fn find(
@@ -147,7 +151,7 @@ impl CheckoutCache {
         let temporary = self.checkouts().join(format!(".tmp-{:02}-{}", key.stripe, key.name));
         self.sweep(key.stripe).map_err(fail)?;
         let entry = self.free_place(key).map_err(fail)?;
-        fs::create_dir(&temporary).map_err(fail)?;
+        platform::make_directory(&temporary, 0o700).map_err(fail)?;
         let filled = self.fill(repository, tree, &temporary, stop).and_then(|complete| {
             entry.publish(&temporary, &complete, now).map(|lease| (entry, lease)).map_err(fail)
         });

@@ -159,7 +159,7 @@ fn open_edits<'a>(
 }
 
 fn tree_of<'a>(repository: &'a GitRepository, commit: &CommitId) -> Result<Tree<'a>, VcsError> {
-    repository.commit(commit)?.tree().map_err(|error| repository.fail("reading a tree", error))
+    repository.directory(repository.commit(commit)?.tree_id())
 }
 
 fn update(repository: &GitRepository, base: &Tree<'_>, edits: &[&FileEdit]) -> Result<Oid, VcsError> {

@@ -19,7 +19,7 @@ use crate::blocking::Stop;
 use crate::limits::GitLimits;
 use crate::{error, platform};
 
-/// As in a clone, whatever the umask of the host says. Readable by everyone: a sandbox may run as another user.
+/// As in a clone, whatever the umask of the host says: commands of a session see them.
 const DIRECTORY_MODE: u32 = 0o755;
 const FILE_MODE: u32 = 0o644;
 const EXECUTABLE_MODE: u32 = 0o755;
@@ -131,8 +131,7 @@ impl<'a> Writer<'a> {
 
     /// Counts something with this many bytes of content.
     fn takes(&mut self, bytes: u64) {
-        let blocks = bytes.div_ceil(BLOCK_BYTES).saturating_add(1).saturating_mul(BLOCK_BYTES);
-        self.written.disk_bytes = self.written.disk_bytes.saturating_add(blocks);
+        self.written.disk_bytes = self.written.disk_bytes.saturating_add(disk_bytes(bytes));
     }
 
     fn seal(&self) -> Result<(), VcsError> {
@@ -150,6 +149,11 @@ impl<'a> Writer<'a> {
         let reason = format!("two entries of its tree have the name {name} on this file system");
         VcsError::Unreadable { url: self.repository.url().clone(), reason }
     }
+}
+
+/// What a name and this many bytes of content take of the disk, about.
+pub(super) const fn disk_bytes(bytes: u64) -> u64 {
+    bytes.div_ceil(BLOCK_BYTES).saturating_add(1).saturating_mul(BLOCK_BYTES)
 }
 
 fn too_large(what: &str, limit: String) -> VcsError {

@@ -11,10 +11,9 @@ use staso_core::vcs::VcsError;
 use crate::blocking::{self, Stop};
 use crate::{error, platform};
 
-/// Traversable by the sandbox's user, but not listable.
-pub(crate) const PASSABLE: u32 = 0o711;
-/// For this user alone.
-pub(crate) const PRIVATE: u32 = 0o700;
+/// What is kept of a private repository is for this user alone, whatever else may be reached below the data directory.
+/// Sandboxes whose sessions are another user open a checkout before they become that one.
+const PRIVATE: u32 = 0o700;
 
 /// How often a lock that another run holds is tried again.
 const LOCK_RETRY: Duration = Duration::from_millis(10);
@@ -26,24 +25,26 @@ pub(crate) enum Hold {
     Alone,
 }
 
-/// Makes a directory below the data directory, whose mode is [`PASSABLE`]. What is there already keeps its mode.
-pub(crate) fn make_directory(data: &Path, name: &str, mode: u32) -> io::Result<()> {
-    for (directory, mode) in [(data, PASSABLE), (&data.join(name), mode)] {
-        if !directory.is_dir() {
-            make_whole(directory, mode)?;
+/// Makes a directory below the data directory that only this user can enter. A data directory that is there already keeps
+/// its mode; the directory in it is closed to others in any case.
+pub(crate) fn make_directory(data: &Path, name: &str) -> io::Result<()> {
+    let directory = data.join(name);
+    for made in [data, &directory] {
+        if !made.is_dir() {
+            make_whole(made)?;
         }
     }
-    Ok(())
+    platform::close_to_others(&directory)
 }
 
 /// Makes a directory that nobody sees before it has its mode: a process that dies in between would leave it as the umask
-/// says, perhaps closed to the sandbox's user. Others may do the same at the same time.
-fn make_whole(directory: &Path, mode: u32) -> io::Result<()> {
+/// says, perhaps open to everyone. Others may do the same at the same time.
+fn make_whole(directory: &Path) -> io::Result<()> {
     let mut name = directory.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = directory.with_file_name(name);
     let made = fs::create_dir_all(&new)
-        .and_then(|()| platform::set_mode(&new, mode))
+        .and_then(|()| platform::set_mode(&new, PRIVATE))
         .and_then(|()| fs::rename(&new, directory));
     match made {
         // Someone else was faster with one of the steps.
@@ -68,6 +69,22 @@ pub(crate) fn try_lock(path: &Path, hold: Hold) -> io::Result<Option<File>> {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Shares a file again whose lock was changed.
+pub(super) fn share_again(file: &File, stop: &Stop) -> Result<(), VcsError> {
+    loop {
+        match file.try_lock_shared() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => {
+                stop.check()?;
+                std::thread::sleep(LOCK_RETRY);
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error::backend("locking the data directory", error));
+            }
+        }
     }
 }
 

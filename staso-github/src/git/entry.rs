@@ -11,7 +11,6 @@ use staso_core::id::CommitId;
 use staso_core::vcs::{Checkout, VcsError};
 
 use super::checkout::Written;
-use super::data;
 use super::fingerprint::Fingerprint;
 use crate::blocking::Stop;
 use crate::platform;
@@ -126,7 +125,6 @@ impl Entry {
         lock.lock_shared()?;
         lock.set_times(FileTimes::new().set_modified(now))?;
         new("complete")?.write_all(&serde_json::to_vec(complete)?)?;
-        platform::set_mode(temporary, data::PASSABLE)?;
         fs::rename(temporary, &self.path)?;
         Ok(Lease { _lock: lock })
     }

@@ -13,19 +13,23 @@ use staso_core::vcs::VcsError;
 
 use super::bare;
 use super::data;
+use super::in_use::InUse;
+use super::room;
 use super::transport::{CliTransport, Fetch, GitTransport as _, Remote, TransportError, Wanted, check_size};
 use crate::address::RemoteAddress;
 use crate::blocking::Stop;
 use crate::limits::GitLimits;
 use crate::{blocking, error};
 
-/// A mirror below the data directory.
+/// A mirror below the data directory. From the first look at it until the value and its clones are dropped, it is not
+/// removed to make room.
 #[derive(Debug, Clone)]
 pub(crate) struct Mirror {
     data: PathBuf,
     directory: PathBuf,
     remote: RepositoryUrl,
     limits: GitLimits,
+    in_use: InUse,
 }
 
 /// While it lives, no other run fetches into the mirror or publishes in it.
@@ -38,7 +42,9 @@ impl Mirror {
     pub(crate) fn new(data: &Path, remote: RepositoryUrl, limits: GitLimits) -> Self {
         let digest = Digest::of(remote.as_str());
         let name = format!("{}.git", digest.hex().get(..32).unwrap_or_default());
-        Self { data: data.to_owned(), directory: data.join("mirrors").join(name), remote, limits }
+        let directory = data.join("mirrors").join(name);
+        let in_use = InUse::of(&directory);
+        Self { data: data.to_owned(), directory, remote, limits, in_use }
     }
 
     /// Where the bare repository stands.
@@ -46,9 +52,10 @@ impl Mirror {
         &self.directory
     }
 
-    /// Whether it was ever fetched.
-    pub(crate) fn exists(&self) -> bool {
-        self.directory.join("fetched").exists()
+    /// Whether it was ever fetched. It stays from now on.
+    pub(crate) async fn exists(&self, ctx: &RunContext) -> Result<bool, VcsError> {
+        self.enter(ctx).await?;
+        Ok(self.directory.join("fetched").exists())
     }
 
     /// Fetches all branches.
@@ -57,11 +64,21 @@ impl Mirror {
         let address = self.address()?;
         let (git, remote) = (self.git(), Remote { address: &address, credentials: None });
         let listed = git.list(&remote, &["HEAD".to_owned()], ctx).await.map_err(|error| self.fail(error))?;
-        git.mirror(&remote, &self.directory, ctx).await.map_err(|error| self.fail(error))?;
+        match git.mirror(&remote, &self.directory, ctx).await {
+            // What branches no longer hold has piled up.
+            Err(TransportError::TooLarge { .. })
+                if bare::start_over(&self.directory, &self.in_use, &self.limits, ctx).await? =>
+            {
+                git.mirror(&remote, &self.directory, ctx).await
+            }
+            fetched => fetched,
+        }
+        .map_err(|error| self.fail(error))?;
         bare::compact(&self.directory, &git, &self.remote, ctx).await?;
         let mirror = self.clone();
         blocking::run(ctx, "updating a mirror", self.limits.operation, move |_| mirror.finish(listed.head))
             .await?;
+        room::make_room(&self.data, &self.limits, ctx).await?;
         Ok(lock)
     }
 
@@ -87,9 +104,14 @@ impl Mirror {
     }
 
     async fn lock(&self, ctx: &RunContext) -> Result<MirrorLock, VcsError> {
-        data::make_directory(&self.data, "mirrors", data::PRIVATE)
-            .map_err(|error| error::backend("preparing a mirror", error))?;
+        self.enter(ctx).await?;
         Ok(MirrorLock { _file: bare::lock(&self.directory, &self.limits, ctx).await? })
+    }
+
+    async fn enter(&self, ctx: &RunContext) -> Result<(), VcsError> {
+        data::make_directory(&self.data, "mirrors")
+            .map_err(|error| error::backend("preparing a mirror", error))?;
+        self.in_use.enter(&self.limits, ctx).await
     }
 
     fn finish(&self, default: Option<BranchName>) -> Result<(), VcsError> {

@@ -13,6 +13,8 @@ pub(crate) mod commit;
 mod data;
 mod entry;
 mod fingerprint;
+mod in_use;
+mod kept_repository;
 mod leftovers;
 mod mirror;
 mod proposal;

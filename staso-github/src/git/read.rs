@@ -1,9 +1,8 @@
 //! Files and trees of a commit, as data.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use git2::{ErrorCode, ObjectType, Oid};
+use git2::{ObjectType, Oid};
 use staso_core::code::RepoPath;
 use staso_core::id::{BlobId, CommitId};
 use staso_core::vcs::{FileContent, Tree, TreeEntry, TreeEntryKind, VcsError};
@@ -74,11 +73,15 @@ pub(crate) fn read_file(
     max_bytes: u64,
 ) -> Result<FileContent, VcsError> {
     let missing = || VcsError::FileNotFound { path: path.clone(), commit: commit.clone() };
-    let tree = repository.tree(commit)?;
-    let entry = tree.get_path(Path::new(path.as_str())).map_err(|error| match error.code() {
-        ErrorCode::NotFound => missing(),
-        _ => repository.fail("reading a tree", error),
-    })?;
+    let mut tree = repository.tree(commit)?;
+    let (parents, name) = path.as_str().rsplit_once('/').unwrap_or(("", path.as_str()));
+    for parent in parents.split('/').filter(|parent| !parent.is_empty()) {
+        let entry = tree.get_name(parent).filter(|entry| kind(entry).is_none()).ok_or_else(missing)?;
+        let oid = entry.id();
+        drop(entry);
+        tree = repository.directory(oid)?;
+    }
+    let entry = tree.get_name(name).ok_or_else(missing)?;
     let kind = kind(&entry).ok_or_else(missing)?;
     let size_bytes = if kind == TreeEntryKind::Submodule { 0 } else { blob_size(repository, entry.id())? };
     let found = FoundFile { kind, blob: blob_id(entry.id())?, size_bytes };

@@ -4,12 +4,16 @@ use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use git2::{Config, ErrorCode, ObjectFormat, Oid, Repository};
+use git2::{Config, ErrorCode, ObjectFormat, ObjectType, Oid, Repository};
 use staso_core::id::CommitId;
 use staso_core::trace::RepositoryUrl;
 use staso_core::vcs::VcsError;
 
 use crate::error;
+
+/// Bytes of a commit or of one directory. They are taken into memory as a whole, and a few KB can unfold to any number;
+/// a directory of 200,000 files has about 10 MB.
+const OBJECT_BYTES: usize = 64 << 20;
 
 /// An open repository.
 ///
@@ -67,6 +71,7 @@ impl GitRepository {
     pub(crate) fn commit(&self, id: &CommitId) -> Result<git2::Commit<'_>, VcsError> {
         let missing = || VcsError::CommitNotFound { commit: id.clone(), url: self.url.clone() };
         let oid = Oid::from_str(id.as_str()).map_err(|_| missing())?;
+        self.check_size(oid)?;
         self.repo.find_commit(oid).map_err(|error| match error.code() {
             ErrorCode::NotFound => missing(),
             _ => self.fail("reading a commit", error),
@@ -76,13 +81,35 @@ impl GitRepository {
     /// The files of a commit. The commit itself need not be here when its tree was [kept](Self::keep_tree).
     pub(crate) fn tree(&self, id: &CommitId) -> Result<git2::Tree<'_>, VcsError> {
         match self.commit(id) {
-            Ok(commit) => commit.tree().map_err(|error| self.fail("reading a tree", error)),
-            Err(error) => self.kept_tree(id).ok_or(error),
+            Ok(commit) => self.directory(commit.tree_id()),
+            Err(error) => match self.kept_tree(id) {
+                Some(tree) => self.directory(tree),
+                None => Err(error),
+            },
         }
     }
 
-    fn kept_tree(&self, id: &CommitId) -> Option<git2::Tree<'_>> {
-        self.repo.find_reference(&kept_tree_name(id)).ok()?.peel_to_tree().ok()
+    /// One directory of a commit.
+    pub(crate) fn directory(&self, oid: Oid) -> Result<git2::Tree<'_>, VcsError> {
+        self.check_size(oid)?;
+        self.repo.find_tree(oid).map_err(|error| self.fail("reading a tree", error))
+    }
+
+    /// An object that is not here is within the limit.
+    fn check_size(&self, oid: Oid) -> Result<(), VcsError> {
+        match self.repo.odb().and_then(|odb| odb.read_header(oid)) {
+            Ok((size, ObjectType::Tree | ObjectType::Commit)) if size > OBJECT_BYTES => {
+                Err(VcsError::TooLarge {
+                    what: format!("the object {oid}"),
+                    limit: format!("{OBJECT_BYTES} bytes for a commit or directory"),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn kept_tree(&self, id: &CommitId) -> Option<Oid> {
+        self.repo.find_reference(&kept_tree_name(id)).ok()?.target()
     }
 
     /// Notes that these are the files of a commit which itself is not here.

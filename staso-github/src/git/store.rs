@@ -6,13 +6,14 @@
 //! <data>/commits/<repository>.history  commits alone, as far as anyone asked for their history
 //! <data>/commits/<repository>.lock     held while something is fetched
 //! <data>/commits/<repository>.packs    shared by all who read; held alone while packs are replaced
+//! <data>/commits/<repository>.use      shared by all who use any of it; held alone by who removes it to make room
 //! ```
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use git2::Oid;
 use staso_core::id::{BranchName, CommitId, Digest};
 use staso_core::run::RunContext;
 use staso_core::trace::RepositoryUrl;
@@ -20,8 +21,11 @@ use staso_core::vcs::{Access, VcsError};
 
 use super::ancestry::{self, Ancestry};
 use super::bare;
+use super::cache::system_time;
 use super::data;
+use super::in_use::InUse;
 use super::repository::GitRepository;
+use super::room;
 use super::transport::{Advertised, Fetch, GitTransport, Pushed, Remote, TransportError, Wanted};
 use crate::address::RemoteAddress;
 use crate::blocking::{self, Stop};
@@ -38,7 +42,8 @@ const PREFLIGHT_BRANCH: &str = "fix/staso-preflight-1";
 /// How often other credentials are asked for when a server refuses the first.
 const MAX_REFUSALS: u32 = 4;
 
-/// The kept commits of one remote repository.
+/// The kept commits of one remote repository. From the first look at them until the value and its clones are dropped, they
+/// are not removed to make room.
 #[derive(Debug, Clone)]
 pub(crate) struct CommitStore {
     data: PathBuf,
@@ -48,6 +53,7 @@ pub(crate) struct CommitStore {
     address: RemoteAddress,
     limits: GitLimits,
     transport: Arc<dyn GitTransport>,
+    in_use: InUse,
 }
 
 impl CommitStore {
@@ -62,7 +68,8 @@ impl CommitStore {
     ) -> Self {
         let name = format!("{}.git", Digest::of(key).hex().get(..32).unwrap_or_default());
         let directory = data.join("commits").join(name);
-        Self { data: data.to_owned(), directory, url, address, limits, transport }
+        let in_use = InUse::of(&directory);
+        Self { data: data.to_owned(), directory, url, address, limits, transport, in_use }
     }
 
     /// Fetches those of the commits that are not here yet, files and all, but no history. Servers that give out no
@@ -87,11 +94,14 @@ impl CommitStore {
         if missing.is_empty() {
             return Ok(());
         }
-        match self.fetch(Wanted::Commits(&missing), Some(1), credentials, ctx).await {
-            Err(VcsError::FeatureUnavailable { .. }) => {
-                self.follow_branches(&missing, credentials, ctx).await?;
+        match self.bring(&missing, credentials, ctx).await {
+            // Commits have piled up: without the others there is room for these.
+            Err(VcsError::TooLarge { .. })
+                if bare::start_over(&self.directory, &self.in_use, &self.limits, ctx).await? =>
+            {
+                self.bring(commits, credentials, ctx).await?;
             }
-            other => other?,
+            brought => brought?,
         }
         let (lock, missing) = self.missing(commits, lock, ctx).await?;
         if let Some(commit) = missing.into_iter().next() {
@@ -99,7 +109,20 @@ impl CommitStore {
         }
         let compacted = bare::compact(&self.directory, self.transport.as_ref(), &self.url, ctx).await;
         drop(lock);
-        compacted
+        compacted?;
+        room::make_room(&self.data, &self.limits, ctx).await
+    }
+
+    async fn bring(
+        &self,
+        commits: &[CommitId],
+        credentials: &dyn CredentialSource,
+        ctx: &RunContext,
+    ) -> Result<(), VcsError> {
+        match self.fetch(Wanted::Commits(commits), Some(1), credentials, ctx).await {
+            Err(VcsError::FeatureUnavailable { .. }) => self.follow_branches(commits, credentials, ctx).await,
+            fetched => fetched,
+        }
     }
 
     /// Whether a commit is here with its files.
@@ -267,9 +290,9 @@ impl CommitStore {
         ctx: &RunContext,
         work: impl FnOnce(&GitRepository, &Stop) -> Result<T, VcsError> + Send + 'static,
     ) -> Result<T, VcsError> {
-        let store = self.clone();
+        let (store, now) = (self.clone(), system_time(ctx.now()));
         blocking::run(ctx, operation, self.limits.operation, move |stop| {
-            let _packs = store.read_lock(stop)?;
+            let _packs = store.read_lock(now, stop)?;
             let repository = GitRepository::open(&store.directory, &store.url)?;
             stop.check()?;
             work(&repository, stop)
@@ -293,10 +316,11 @@ impl CommitStore {
         lock: Option<File>,
         ctx: &RunContext,
     ) -> Result<(Option<File>, Vec<CommitId>), VcsError> {
-        let (store, mut wanted) = (self.clone(), commits.to_vec());
+        let (store, mut wanted, now) = (self.clone(), commits.to_vec(), system_time(ctx.now()));
         blocking::run(ctx, "looking for commits", self.limits.operation, move |stop| {
-            if store.directory.exists() {
-                let _packs = store.read_lock(stop)?;
+            let packs = store.directory.exists().then(|| store.read_lock(now, stop)).transpose()?;
+            // Before it was in use, it may have been removed.
+            if packs.is_some() && store.directory.exists() {
                 let repository = GitRepository::open(&store.directory, &store.url)?;
                 wanted.retain(|commit| !holds(&repository, commit));
             }
@@ -359,22 +383,25 @@ impl CommitStore {
     /// Waits until nobody else fetches, and makes the repository ready to be fetched into.
     pub(crate) async fn lock(&self, ctx: &RunContext) -> Result<File, VcsError> {
         self.make_parent()?;
+        self.in_use.enter(&self.limits, ctx).await?;
         bare::lock(&self.directory, &self.limits, ctx).await
     }
 
     fn make_parent(&self) -> Result<(), VcsError> {
-        data::make_directory(&self.data, "commits", data::PRIVATE)
+        data::make_directory(&self.data, "commits")
             .map_err(|error| error::backend("preparing kept commits", error))
     }
 
     /// While it lives, no pack is replaced.
     async fn packs_lock(&self, ctx: &RunContext) -> Result<File, VcsError> {
-        let store = self.clone();
-        blocking::run(ctx, "waiting for packs", self.limits.fetch, move |stop| store.read_lock(stop)).await
+        let (store, now) = (self.clone(), system_time(ctx.now()));
+        let limit = self.limits.fetch;
+        blocking::run(ctx, "waiting for packs", limit, move |stop| store.read_lock(now, stop)).await
     }
 
-    fn read_lock(&self, stop: &Stop) -> Result<File, VcsError> {
+    fn read_lock(&self, now: SystemTime, stop: &Stop) -> Result<File, VcsError> {
         self.make_parent()?;
+        self.in_use.begin(now, stop)?;
         bare::read_lock(&self.directory, stop)
     }
 }
@@ -420,6 +447,9 @@ impl<'a> Turn<'a> {
 
 /// Whether a commit is here with its tree.
 fn holds(repository: &GitRepository, commit: &CommitId) -> bool {
-    let found = Oid::from_str(commit.as_str()).and_then(|oid| repository.git().find_commit(oid));
-    found.and_then(|commit| commit.tree().map(drop)).is_ok()
+    let found = repository.commit(commit).and_then(|commit| repository.directory(commit.tree_id()));
+    match found {
+        Ok(_) | Err(VcsError::TooLarge { .. }) => true,
+        Err(_) => false,
+    }
 }

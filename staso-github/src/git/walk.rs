@@ -93,8 +93,7 @@ pub(crate) fn walk(
 }
 
 fn frame(repository: &GitRepository, tree: Oid, prefix: String) -> Result<Frame<'_>, VcsError> {
-    let tree = repository.git().find_tree(tree).map_err(|error| repository.fail("reading a tree", error))?;
-    Ok(Frame { tree, next: 0, prefix })
+    Ok(Frame { tree: repository.directory(tree)?, next: 0, prefix })
 }
 
 /// `None` for names with a slash, too: git writes none, but a crafted tree can hold them.

@@ -66,8 +66,8 @@ pub struct GitHub {
 }
 
 impl GitHub {
-    /// A provider for github.com that keeps commits and checkouts below `data`, a directory of its own. It is made on
-    /// first use, then traversable by everyone, because sandboxes may run as another user.
+    /// A provider for github.com that keeps commits and checkouts below `data`, a directory of its own that is made
+    /// on first use. What is in it is for this user alone; nobody else may be able to write there.
     ///
     /// # Errors
     /// [`VcsError::BadAppKey`] when the id or key of an app cannot be used; [`VcsError::Backend`] when no HTTP client can

@@ -8,11 +8,11 @@ mod windows;
 
 #[cfg(unix)]
 pub(crate) use unix::{
-    foreign_owner, is_same_file, is_writable, kill_tree, lead_tree, link, make_directory, set_file_mode,
-    set_mode, signs_of_change, with_mode,
+    close_to_others, foreign_owner, is_same_file, is_writable, kill_tree, lead_tree, link, make_directory,
+    set_file_mode, set_mode, signs_of_change, with_mode,
 };
 #[cfg(windows)]
 pub(crate) use windows::{
-    foreign_owner, is_same_file, is_writable, kill_tree, lead_tree, link, make_directory, set_file_mode,
-    set_mode, signs_of_change, with_mode,
+    close_to_others, foreign_owner, is_same_file, is_writable, kill_tree, lead_tree, link, make_directory,
+    set_file_mode, set_mode, signs_of_change, with_mode,
 };

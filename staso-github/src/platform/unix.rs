@@ -33,6 +33,14 @@ pub(crate) fn set_file_mode(file: &File, mode: u32) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(mode))
 }
 
+/// Lets nobody but its owner into a directory.
+pub(crate) fn close_to_others(directory: &Path) -> io::Result<()> {
+    match fs::metadata(directory)?.mode() & 0o077 {
+        0 => Ok(()),
+        _ => set_mode(directory, 0o700),
+    }
+}
+
 /// Makes a symbolic link. Its target need not be there.
 pub(crate) fn link(target: &[u8], path: &Path) -> io::Result<()> {
     symlink(OsStr::from_bytes(target), path)

@@ -38,6 +38,11 @@ pub(crate) fn set_file_mode(file: &File, mode: u32) -> io::Result<()> {
     file.set_permissions(permissions)
 }
 
+/// Nothing: who may enter a directory is what the one above says.
+pub(crate) const fn close_to_others(_directory: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 /// Makes a symbolic link to a file. Windows allows it to administrators and in developer mode.
 pub(crate) fn link(target: &[u8], path: &Path) -> io::Result<()> {
     let target = std::str::from_utf8(target)

@@ -2,12 +2,16 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use staso_core::id::CommitId;
-use staso_core::testing::test_context;
+use staso_core::id::{CommitId, RunId};
+use staso_core::run::{Clock, RunContext, Sleep};
+use staso_core::testing::{TestClock, test_context};
+use staso_core::trace::Timestamp;
 use staso_core::vcs::{VcsError, VcsProvider as _};
 use staso_github::{GitLimits, LocalGit};
 
@@ -52,16 +56,63 @@ async fn check_out(
 }
 
 #[tokio::test]
-async fn everyone_may_read_and_the_owner_may_write_as_in_a_clone() {
+async fn files_are_as_in_a_clone_and_nobody_else_reaches_them() {
     let fixture = GitFixture::new();
+    fs::create_dir(fixture.data()).unwrap();
+    // As an earlier version made them, below a way that is open to everyone.
+    for open in [fixture.root().to_owned(), fixture.data(), fixture.data().join("checkouts")] {
+        drop(fs::create_dir(&open));
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
+    }
     let checkout = check_out(&fixture, &fixture.provider(), &fixture.tip).await;
     walk(&checkout.path, &mut |path| {
         let mode = fs::symlink_metadata(path).unwrap().mode() & 0o777;
         let executable = path.is_dir() || path.ends_with("run.sh");
         assert_eq!(mode, if executable { 0o755 } else { 0o644 }, "{}", path.display());
     });
-    for parent in checkout.path.ancestors().skip(1).take_while(|parent| *parent != fixture.root()) {
-        assert_eq!(fs::metadata(parent).unwrap().mode() & 0o111, 0o111, "{} can be passed", parent.display());
+    for closed in ["checkouts", "locks"] {
+        let mode = fs::metadata(fixture.data().join(closed)).unwrap().mode();
+        assert_eq!(mode & 0o077, 0, "{closed} is for this user alone");
+    }
+    if rustix::process::geteuid().is_root() {
+        let beside = fixture.root().join("beside");
+        fs::write(&beside, "open").unwrap();
+        let reads = |path: &Path| {
+            let mut other = Command::new("cat");
+            other.arg(path).uid(65_534).gid(65_534).output().unwrap().status.success()
+        };
+        assert!(reads(&beside), "another user comes this far");
+        assert!(!reads(&checkout.path.join("app/agent.py")), "and no further");
+    }
+}
+
+#[tokio::test]
+async fn what_was_used_before_the_clock_was_set_back_goes_first() {
+    let fixture = GitFixture::new();
+    let provider = fixture.provider().with_limits(GitLimits::default().with_cache_bytes(2 * DISK_BYTES));
+    let commits: Vec<_> = (0..3).map(|extra| commit_of_size(&fixture, 100_000 + extra)).collect();
+    let ahead = RunContext::new(RunId::from_bytes([7; 16]), Arc::new(Ahead(TestClock::default())));
+    let later = provider.checkout(&fixture.reference(), &commits[0], &ahead).await.unwrap().path;
+    let before = check_out(&fixture, &provider, &commits[1]).await.path;
+    check_out(&fixture, &provider, &commits[2]).await;
+    assert!(!later.exists() && before.exists(), "a use that is still to come keeps nothing");
+}
+
+/// A clock that is a day ahead.
+#[derive(Debug)]
+struct Ahead(TestClock);
+
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        self.0.now().saturating_add(Duration::from_hours(24))
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.monotonic()
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        self.0.sleep(duration)
     }
 }
 

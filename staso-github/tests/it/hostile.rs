@@ -231,6 +231,28 @@ async fn too_many_bytes_are_refused_before_they_are_unpacked() {
     }
 }
 
+/// Objects that are not files are taken into memory as a whole.
+#[tokio::test]
+async fn a_directory_that_unfolds_to_more_than_memory_is_refused_before_it_is_unpacked() {
+    let fixture = GitFixture::bare();
+    let repo = Repository::open_bare(&fixture.repository).unwrap();
+    let blob = repo.blob(b"x").unwrap();
+    let long: Vec<_> = (0..1_200).map(|name| format!("{name:060000}").into_bytes()).collect();
+    let files: Vec<_> = long.iter().map(|name| ("100644", name.as_slice(), blob)).collect();
+    let large = raw_tree(&repo, &files);
+    let below = raw_tree(&repo, &[("40000", b"below", large)]);
+    for tree in [large, below] {
+        let commit = commit_tree(&repo, tree);
+        let error = check_out(&fixture, &commit).await.unwrap_err();
+        assert!(matches!(error, VcsError::TooLarge { .. }), "{error}");
+        let (reference, ctx) = (fixture.reference(), test_context());
+        let error = fixture.provider().list_tree(&reference, &commit, 10, &ctx).await.unwrap_err();
+        assert!(matches!(error, VcsError::TooLarge { .. }), "{error}");
+        let read = fixture.provider().read_file(&reference, &commit, &path("below/x"), 10, &ctx).await;
+        assert!(matches!(read, Err(VcsError::TooLarge { .. } | VcsError::FileNotFound { .. })), "{read:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_damaged_repository_says_what_helps() {
     let fixture = GitFixture::new();

@@ -13,6 +13,7 @@ mod git_http;
 mod github_reading;
 mod graphql;
 mod hostile;
+mod kept;
 mod killed;
 mod killed_remote;
 mod mirror;

@@ -3,6 +3,7 @@
 
 mod agent_fixer;
 mod bad_input;
+mod closed_way;
 mod conformance;
 #[cfg(feature = "container")]
 mod container;
@@ -13,6 +14,7 @@ mod host;
 mod layers;
 mod lifecycle;
 mod neighbours;
+mod mutants;
 mod project_tests;
 mod scratch;
 mod tiers;

@@ -8,6 +8,7 @@ use staso_core::fix::{AgentFixer, FixCandidate, FixError, FixRequest, Fixer, Pat
 use staso_core::heal::{HealerBuilder, SandboxSwitch, StoppingPoint};
 use staso_core::id::{BranchName, WorkspaceId};
 use staso_core::run::{EventKind, OutcomeState, RunArtifact, RunContext};
+use staso_core::sandbox::SessionChange;
 use staso_core::testing::{FixedDiagnoser, MemorySandbox, MemorySink, ScriptedModel, memory_commit};
 
 use super::ended;
@@ -178,6 +179,47 @@ async fn a_change_of_a_prompt_is_a_suggestion_and_a_program_is_never_called_a_pr
         assert_eq!(artifact.fix.is_some(), suggested, "{file} {until}");
         switched.nothing_was_asked_or_run();
     }
+}
+
+/// Betters a prompt, and with it a file that the tests load as code.
+#[derive(Debug)]
+struct WithTests;
+
+#[async_trait::async_trait]
+impl Fixer for WithTests {
+    fn name(&self) -> &'static str {
+        "with-tests"
+    }
+
+    async fn propose(&self, request: &FixRequest<'_>, _: &RunContext) -> Result<Vec<FixCandidate>, FixError> {
+        let written = |text: &str| SessionChange::Written { content: text.into(), executable: false };
+        let changes = [
+            (path("prompts/plan.txt"), written("better\n")),
+            (path("tests/conftest.py"), written("import os\n")),
+        ];
+        Ok(vec![FixCandidate {
+            patch: Patch::from_changes(request.code, &changes.into()).unwrap(),
+            kind: FixKind::Prompt,
+            author: "test".to_owned(),
+            title: "Ask better".to_owned(),
+            why: "It reads better".to_owned(),
+            score: 0.5,
+        }])
+    }
+}
+
+#[tokio::test]
+async fn a_test_that_comes_with_a_prompt_is_code() {
+    let mut world = World::new();
+    world.diagnosis = of_kind(FixKind::Prompt);
+    let switched = Switched::new(world);
+    let healer = switched.world.without_fixer().await.with_fixer(Arc::new(WithTests)).build();
+    let artifact = healer.heal(request().until(StoppingPoint::Propose)).await;
+    assert_eq!(artifact.outcome.code, "sandbox_disabled", "{}", artifact.outcome.reason);
+    assert!(artifact.fix.is_none(), "no code is written");
+    let on = healer.with_sandboxes(SandboxSwitch::on());
+    let artifact = on.heal(request().until(StoppingPoint::Propose)).await;
+    assert_eq!(artifact.outcome.code, "fix_proposed", "the same, on: {}", artifact.outcome.reason);
 }
 
 #[tokio::test]

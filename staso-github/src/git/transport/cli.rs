@@ -1,7 +1,6 @@
 //! The network side of git with the git program.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -10,6 +9,7 @@ use staso_core::run::RunContext;
 
 use super::program::{self, GitAnswer, GitCall};
 use super::{Advertised, Fetch, GitTransport, Pushed, Remote, TransportError, Wanted};
+use crate::git::bare::packed_bytes;
 use crate::limits::GitLimits;
 
 /// What a pack takes beside the new content: trees, headers, and what does not compress.
@@ -270,9 +270,7 @@ fn outcome<'a>(output: &'a str, reference: &str) -> Option<(char, &'a str)> {
 
 /// Whether a repository is within its limit, half-received packs included.
 pub(crate) fn check_size(directory: &Path, limits: &GitLimits) -> Result<(), TransportError> {
-    let packs = fs::read_dir(directory.join("objects/pack")).into_iter().flatten();
-    let bytes: u64 = packs.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len())).sum();
-    if bytes <= limits.mirror_bytes {
+    if packed_bytes(directory) <= limits.mirror_bytes {
         return Ok(());
     }
     Err(TransportError::over_the_limit(limits))

@@ -109,7 +109,10 @@ impl Complaint {
             return TransportError::UnknownCommit { commit };
         }
         let reason = self.reason();
-        if says(&["Server does not allow request for unadvertised object"]) {
+        if says(&["attempting to allocate"]) {
+            let what = "an object of the repository, which git takes into memory as a whole,".to_owned();
+            TransportError::TooLarge { what, limit: "640 MiB".to_owned() }
+        } else if says(&["Server does not allow request for unadvertised object"]) {
             TransportError::ShaWantsRefused
         } else if says(&["could not read Username", "could not read Password", "Authentication failed"]) {
             self.of_status(401)
