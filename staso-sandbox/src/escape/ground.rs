@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use staso_core::sandbox::{IsolationTier, SandboxLimits, SandboxSpec};
 
@@ -42,6 +43,7 @@ pub struct Ground {
     pub(super) judged_as: Option<IsolationTier>,
     pub(super) rounds: u32,
     pub(super) flood_bytes: u64,
+    pub(super) patience: Duration,
     pub(super) limits: SandboxLimits,
     pub(super) second_host: Option<SecondHost>,
     pub(super) leftovers: Option<Leftovers>,
@@ -76,29 +78,27 @@ impl Ground {
     pub fn new(directory: &Path) -> io::Result<Self> {
         let (checkout, scratch) = (directory.join("checkout"), directory.join("scratch"));
         let secret = format!("secret-of-the-host-{}", std::process::id());
-        for made in [directory.to_path_buf(), checkout.join("src"), scratch.clone(), directory.join("public")]
+        for made in [&checkout.join("src"), &scratch, &directory.join("public"), &directory.join("home/.ssh")]
         {
-            fs::create_dir_all(&made)?;
-            fs::set_permissions(&made, fs::Permissions::from_mode(0o755))?;
+            fs::create_dir_all(made)?;
         }
-        // An escape as any user is to be seen.
-        fs::set_permissions(directory.join("public"), fs::Permissions::from_mode(0o777))?;
         for (name, content) in
             [("hello.txt", "hello\n"), ("src/one.py", "print('one')\n"), ("src/two.py", "2\n")]
         {
             fs::write(checkout.join(name), content)?;
         }
         for canary in ["canary", "public/canary", "home/.ssh/id_ed25519"] {
-            let path = directory.join(canary);
-            fs::create_dir_all(path.parent().unwrap_or(directory))?;
-            fs::write(path, CANARY)?;
+            fs::write(directory.join(canary), CANARY)?;
         }
         git_init(&checkout)?;
+        for_everyone(directory)?;
+        // An escape as any user is to be seen.
+        fs::set_permissions(directory.join("public"), fs::Permissions::from_mode(0o777))?;
         set_user_programs(&[&checkout, &scratch])?;
         let probe = Probe::new(directory.join("probe"), scratch, secret.clone())?;
-        let victim = probe.start(&["wait-here".to_owned(), VICTIM.concat()])?;
-        let segment = 0x5354_0000 | (std::process::id() & 0xffff);
-        drop(probe.attempt(&["make-segment".to_owned(), segment.to_string()]));
+        remove_segments_of_the_dead(&probe);
+        let segment = SEGMENTS[0] | (std::process::id() & 0xffff);
+        let victim = probe.start(&["wait-here".to_owned(), VICTIM.concat(), segment.to_string()])?;
         Ok(Self {
             services: Services::start(directory)?,
             directory: directory.to_path_buf(),
@@ -108,6 +108,7 @@ impl Ground {
             judged_as: None,
             rounds: 100,
             flood_bytes: 10_000_000_000,
+            patience: Duration::from_secs(5),
             limits: limits(),
             second_host: None,
             leftovers: None,
@@ -147,6 +148,15 @@ impl Ground {
         self
     }
 
+    /// Sets how long the end of something may take before it counts as not ending: processes of a session that was
+    /// closed, a command whose time is over, files that were left. Default 5 s. What does not isolate is waited for in
+    /// many rows, so the test of the suite itself sets less.
+    #[must_use]
+    pub const fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// Says how to start another process with the same backend; it must call [`second_host`](super::second_host) with the
     /// path that is given here. Rows in which the host is killed, has secrets or lacks user namespaces need it, and are
     /// broken without.
@@ -178,11 +188,6 @@ impl Ground {
         self.directory.join(format!("{name}-{}", self.marks.fetch_add(1, Ordering::Relaxed)))
     }
 
-    /// A port that nothing listens on.
-    pub(super) fn free_port() -> io::Result<u16> {
-        Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-    }
-
     pub(super) fn secret(&self) -> &str {
         &self.secret
     }
@@ -212,6 +217,7 @@ impl Ground {
             "secret" => self.secret[..middle].to_owned(),
             "secret-end" => self.secret[middle..].to_owned(),
             "segment" => self.segment.to_string(),
+            "other-segment" => (self.segment ^ SEGMENTS[0] ^ SEGMENTS[1]).to_string(),
             "processes" => fs::read_link("/proc/self/ns/pid").ok()?.display().to_string(),
             "crashes" => crashes().to_owned(),
             _ => return None,
@@ -248,6 +254,46 @@ impl Drop for Ground {
             drop(self.probe.kill(pid));
         }
     }
+}
+
+/// Keys of shared memory start with one of these: those of the host, and those of sessions.
+const SEGMENTS: [u32; 2] = [0x5354_0000, 0x5355_0000];
+
+/// Removes shared memory that a run of the suite which was killed has left behind.
+fn remove_segments_of_the_dead(probe: &Probe) {
+    let listed = fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
+    for key in listed
+        .lines()
+        .skip(1)
+        .filter_map(|line| of_the_dead(line, |pid| Path::new("/proc").join(pid).exists()))
+    {
+        drop(probe.attempt(&["remove-segment".to_owned(), key.to_string()]));
+    }
+}
+
+/// The key of a line of the kernel's list, if it is one of the suite's whose maker does not live.
+fn of_the_dead(line: &str, lives: impl Fn(&str) -> bool) -> Option<u32> {
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let key = u32::try_from(fields.first()?.parse::<i64>().ok()?).ok()?;
+    // Who is of another process namespace has the number 0, and nobody here knows whether it lives.
+    let maker = fields.get(4).filter(|maker| **maker != "0")?;
+    (SEGMENTS.contains(&(key & 0xffff_0000)) && !lives(maker)).then_some(key)
+}
+
+/// Lets everyone read everything, whatever this process takes for granted: only the sandbox is to stand in the way.
+fn for_everyone(directory: &Path) -> io::Result<()> {
+    let mut waiting = vec![directory.to_path_buf()];
+    while let Some(path) = waiting.pop() {
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+        for entry in fs::read_dir(&path)? {
+            let entry = entry?;
+            match entry.file_type()? {
+                kind if kind.is_dir() => waiting.push(entry.path()),
+                _ => fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o644))?,
+            }
+        }
+    }
+    Ok(())
 }
 
 fn git_init(checkout: &Path) -> io::Result<()> {
@@ -328,4 +374,21 @@ fn outward_address() -> Option<SocketAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     socket.connect("198.51.100.1:9").ok()?;
     socket.local_addr().ok().filter(|address| !address.ip().is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shared_memory_of_a_killed_run_is_removed_and_no_other() {
+        let list = "       key      shmid perms                  size  cpid  lpid nattch   uid   gid\n\
+                    1398027587         37   666                  4096 13646     0      0     0     0\n\
+                    1398016401         47   666                  4096  2472     0      0     0     0\n\
+                    1398016402         48   666                  4096     0     0      0     0     0\n\
+                    1297040220         49   666                  4096 13646     0      0     0     0\n\
+                    -559038737         50   666                  4096 13646     0      0     0     0\n";
+        let dead = |line| of_the_dead(line, |pid| pid == "2472");
+        assert_eq!(list.lines().filter_map(dead).collect::<Vec<_>>(), [1_398_027_587]);
+    }
 }

@@ -8,8 +8,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How long the end of something may take to show.
-pub(super) const SOON: Duration = Duration::from_secs(2);
+/// How long something that was started may take to show, on a machine that does much else.
+pub(super) const APPEARS: Duration = Duration::from_secs(20);
 const LOOK_AGAIN: Duration = Duration::from_millis(4);
 
 /// Waits until the condition holds, at most `limit`; whether it does.
@@ -110,10 +110,15 @@ pub(super) fn open_descriptors() -> usize {
 /// Memory of this process, in bytes.
 pub(super) fn resident_bytes() -> u64 {
     const KIBIBYTE: u64 = 1024;
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let number = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    let number = status("VmRSS").and_then(|value| value.split_whitespace().next()?.parse::<u64>().ok());
     number.unwrap_or_default() * KIBIBYTE
+}
+
+/// What the kernel says of this process under a name.
+pub(super) fn status(name: &str) -> Option<String> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    value.map(|value| value.trim().to_owned())
 }
 
 /// The effective user of this process.
@@ -123,9 +128,7 @@ pub(super) fn user() -> u32 {
 
 /// The effective capabilities of this process, one bit each.
 pub(super) fn capabilities() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    line.and_then(|line| u64::from_str_radix(line.trim(), 16).ok()).unwrap_or_default()
+    status("CapEff").and_then(|bits| u64::from_str_radix(&bits, 16).ok()).unwrap_or_default()
 }
 
 /// Everything about a directory that a session could change: path, mode, time, content.

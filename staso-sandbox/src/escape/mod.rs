@@ -25,6 +25,7 @@
 //! ```
 
 mod claims;
+mod control;
 mod ground;
 mod host;
 mod inside;

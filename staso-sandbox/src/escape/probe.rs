@@ -55,9 +55,9 @@ impl Probe {
         outcome_of(self.command(arguments))
     }
 
-    /// Starts a probe that waits, and waits until it says that it runs.
+    /// Starts a probe that waits, and waits until it says that it runs. Its standard input ends with this process.
     pub(super) fn start(&self, arguments: &[String]) -> io::Result<Resident> {
-        let child = self.command(arguments).stdout(Stdio::piped()).spawn()?;
+        let child = self.command(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let mut resident = Resident { child, said: String::new() };
         let output = resident.child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let first = BufReader::new(output).lines().next().ok_or(io::ErrorKind::UnexpectedEof)??;

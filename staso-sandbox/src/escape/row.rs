@@ -70,17 +70,35 @@ pub(super) enum Expected {
     Limited,
 }
 
-/// What an attempt needs outside to succeed.
+/// What an attempt needs outside to succeed; where that lacks, the row has no control.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Need {
     /// Nothing that not every host has.
     Nothing,
-    /// This capability, by number and name: without it there is no control.
+    /// This capability, by number and name.
     Capability(u8, &'static str),
-    /// A kernel that has it: where the kernel says that there is no such thing there is no control.
+    /// A kernel that has it, by its own word.
     Kernel,
-    /// There is no control, and why.
-    Never(&'static str),
+    /// A kernel that has it, and a setting that lets the host.
+    Setting(Setting),
+    /// Namespaces that the host may make. What is tried on the stage `rooted` needs them anyway.
+    Namespaces,
+    /// Programs that run as their owner.
+    SetUser,
+    /// What not every machine has, and why.
+    Luck(&'static str),
+}
+
+/// A setting of the kernel that forbids something from some value on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Setting {
+    /// Where the kernel shows it; a kernel without the file does not forbid it.
+    pub(super) file: &'static str,
+    /// The highest value that lets everyone.
+    pub(super) most: i64,
+    /// The highest value that lets who has the capability.
+    pub(super) most_privileged: i64,
+    pub(super) capability: Option<u8>,
 }
 
 /// One attempt: the arguments of the probe, with placeholders of the ground in braces.
@@ -137,8 +155,8 @@ impl Try {
         self
     }
 
-    pub(super) const fn uncontrolled(self, why: &'static str) -> Self {
-        self.needs(Need::Never(why))
+    pub(super) const fn where_there_is(self, why: &'static str) -> Self {
+        self.needs(Need::Luck(why))
     }
 
     pub(super) const fn claimed_by(mut self, claims: Claims) -> Self {

@@ -6,21 +6,20 @@ use std::os::unix::process::CommandExt as _;
 use staso_core::run::RunContext;
 use staso_core::sandbox::{Isolation, IsolationTier, Sandbox, SandboxLimits};
 
+use super::control::{Restrictions, STAGE};
 use super::ground::Ground;
 use super::host;
-use super::inside::Inside;
+use super::inside::{Inside, words};
 use super::outcome::Outcome;
 use super::probe::outcome_of;
 use super::report::{AttemptReport, Report, RowReport};
-use super::row::{Expected, Group, Kind, Need, Row, Try};
+use super::row::{Expected, Group, Kind, Row, Try};
 use super::rows;
 use super::scenarios;
 use super::verdict::Verdict;
 
 /// Another user than root, for controls that must not have its rights.
 const NOBODY: u32 = 65_534;
-/// What the kernel says when it has no such thing at all.
-const NOT_IN_THE_KERNEL: [&str; 4] = ["ENOSYS", "EAFNOSUPPORT", "EPROTONOSUPPORT", "ESOCKTNOSUPPORT"];
 
 /// Runs every row against a sandbox. It takes up to a minute and loads the machine.
 ///
@@ -32,7 +31,10 @@ pub async fn run(sandbox: &dyn Sandbox, ground: &Ground, ctx: &RunContext) -> Re
         Err(_) => Isolation::new(ground.min_tier, ground.limits.clone()),
     };
     let tier = ground.judged_as.unwrap_or(isolation.tier);
-    let run = Run { sandbox, ground, ctx, tier, missing: isolation.missing };
+    let mut host = Restrictions::of_this_host(&ground.directory);
+    let staged = ground.probe.attempt(&words(&format!("{STAGE}exists /")));
+    host.no_namespaces = (!staged.is_done()).then(|| staged.to_string());
+    let run = Run { sandbox, ground, ctx, tier, missing: isolation.missing, host };
     let mut shared = first;
     let mut reports = Vec::new();
     for row in rows::all() {
@@ -59,6 +61,7 @@ pub(super) struct Run<'a> {
     pub(super) ctx: &'a RunContext,
     pub(super) tier: IsolationTier,
     pub(super) missing: Vec<String>,
+    pub(super) host: Restrictions,
 }
 
 impl<'a> Run<'a> {
@@ -121,16 +124,14 @@ impl<'a> Run<'a> {
         let (Some(here), Some(there)) = (here, there) else {
             return Verdict::NotApplicable(format!("`{}`: this machine has no such address", attempt.inside));
         };
-        let control = match attempt.need {
-            Need::Never(why) => Ok(Some(why.to_owned())),
-            need => control(need, &self.outside(&there, attempt.outside_unprivileged)),
-        };
+        let control = self.host.judge(attempt, &self.outside(&there, attempt.outside_unprivileged));
         let outcome = inside.attempt(&here).await;
         let seen = format!("`{}`: {outcome}", attempt.inside);
         if !meets(attempt.expected, &outcome) {
-            return match (&outcome, attempt.expected) {
-                (Outcome::Broken(_), _) | (_, Expected::Done) => Verdict::Broken(seen),
-                _ => Verdict::Escaped(seen),
+            return if got_through(attempt.expected, &outcome) {
+                Verdict::Escaped(seen)
+            } else {
+                Verdict::Broken(seen)
             };
         }
         match control {
@@ -160,22 +161,14 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Whether an attempt outside shows that the one inside means something; otherwise why it could not.
-fn control(need: Need, outcome: &Outcome) -> Result<Option<String>, String> {
-    let lacks = match outcome {
-        Outcome::Done(_) => return Ok(None),
-        Outcome::Denied(error) => NOT_IN_THE_KERNEL.contains(&error.as_str()),
-        Outcome::Absent(_) => true,
-        _ => false,
-    };
-    match need {
-        Need::Capability(number, name) if host::capabilities() & (1 << number) == 0 => {
-            Ok(Some(format!("the host lacks {name}")))
-        }
-        Need::Capability(..) | Need::Kernel if lacks => {
-            Ok(Some(format!("not in this machine's kernel: {outcome}")))
-        }
-        _ => Err(outcome.to_string()),
+/// Whether an attempt that did not come to what is expected shows an escape. One that was ended, or could not be made,
+/// shows nothing.
+fn got_through(expected: Expected, outcome: &Outcome) -> bool {
+    match (expected, outcome) {
+        (Expected::Done, _) | (_, Outcome::Broken(_)) => false,
+        // What has no bound goes on until its time is over.
+        (Expected::Limited, _) => true,
+        (_, other) => !matches!(other, Outcome::TimedOut | Outcome::Killed(_)),
     }
 }
 
@@ -187,9 +180,18 @@ fn meets(expected: Expected, outcome: &Outcome) -> bool {
         Expected::DeniedOrKilled => outcome.is_refused() || *outcome == Outcome::Killed(SIGSYS),
         Expected::Done => outcome.is_done(),
         Expected::Limited => {
-            outcome.is_refused() || matches!(outcome, Outcome::Limited(_) | Outcome::Killed(_))
+            outcome.is_refused() || matches!(outcome, Outcome::Limited(_)) || is_killed_for_more(outcome)
         }
     }
+}
+
+/// Whether a signal ended it that is sent for taking too much: by the kernel, for a file too large, or by the process
+/// itself when it got no memory.
+pub(super) const fn is_killed_for_more(outcome: &Outcome) -> bool {
+    const SIGABRT: i32 = 6;
+    const SIGKILL: i32 = 9;
+    const SIGXFSZ: i32 = 25;
+    matches!(outcome, Outcome::Killed(SIGABRT | SIGKILL | SIGXFSZ))
 }
 
 #[cfg(test)]
@@ -213,13 +215,33 @@ mod tests {
     }
 
     #[test]
-    fn a_control_that_fails_needs_a_reason() {
-        let refused = Outcome::Denied("EPERM".to_owned());
-        assert!(control(Need::Nothing, &refused).is_err());
-        assert!(control(Need::Kernel, &refused).is_err(), "a refusal is not a lack");
-        assert!(control(Need::Kernel, &Outcome::Denied("ENOSYS".to_owned())).is_ok());
-        assert_eq!(control(Need::Nothing, &Outcome::Done(String::new())), Ok(None));
-        // No host has the last capability.
-        assert!(control(Need::Capability(63, "CAP_OF_THE_FUTURE"), &refused).is_ok());
+    fn what_ends_for_another_reason_is_no_bound_and_no_escape() {
+        for signal in [9, 6, 25] {
+            assert!(meets(Expected::Limited, &Outcome::Killed(signal)));
+        }
+        // The probe's own time, and a fault of its own.
+        for signal in [14, 11] {
+            assert!(!meets(Expected::Limited, &Outcome::Killed(signal)));
+        }
+        assert!(got_through(Expected::Limited, &Outcome::TimedOut));
+        assert!(got_through(Expected::Denied, &Outcome::Done(String::new())));
+        for outcome in [Outcome::Killed(9), Outcome::TimedOut, Outcome::Broken(String::new())] {
+            assert!(!got_through(Expected::Denied, &outcome), "{outcome}");
+        }
+        assert!(!got_through(Expected::Done, &Outcome::Denied("EPERM".to_owned())));
+        assert!(got_through(Expected::Exactly("ENOSYS"), &Outcome::Denied("EPERM".to_owned())));
+    }
+
+    #[test]
+    fn attempts_over_the_network_go_to_addresses_of_this_machine_alone() {
+        for attempt in rows::all().iter().flat_map(|row| match row.kind {
+            Kind::Attempts(tries) => tries,
+            Kind::Scenario(_) => &[],
+        }) {
+            for sentence in [attempt.inside, attempt.outside] {
+                let (verb, rest) = sentence.split_once(' ').unwrap_or((sentence, ""));
+                assert!(!matches!(verb, "tcp" | "udp") || rest.starts_with('{'), "{sentence}");
+            }
+        }
     }
 }

@@ -15,6 +15,7 @@ pub(crate) const VERBS: &[(&str, Verb)] = &[
     ("write", write),
     ("write-parent", write_parent),
     ("create", create),
+    ("create-directory", create_directory),
     ("device", device),
     ("mknod", make_device),
     ("link", link),
@@ -61,14 +62,22 @@ fn create(arguments: &[String]) -> Attempt {
     const O_DIRECTORY: i64 = if cfg!(target_arch = "aarch64") { 0o40_000 } else { 0o200_000 };
     const O_TMPFILE: i64 = 0o20_000_000 | O_DIRECTORY;
     let directory = argument(arguments, 0)?;
-    match sys::open(directory, O_TMPFILE | sys::O_RDWR, 0o600) {
-        Err(Errno(95 | 21)) => {}
-        other => return Ok(other.map(|_| "an unnamed file".to_owned())?),
+    if sys::open(directory, O_TMPFILE | sys::O_RDWR, 0o600).is_ok() {
+        return Ok("an unnamed file".to_owned());
     }
+    // Not every file system has such, and who refuses the one need not refuse the other.
     let path = Path::new(directory).join(format!(".probe-{}", sys::own_pid()));
     fs::OpenOptions::new().write(true).create_new(true).open(&path)?;
     fs::remove_file(&path).setup("remove the file again")?;
     Ok("a named file".to_owned())
+}
+
+/// Makes a directory in a directory, and removes it.
+fn create_directory(arguments: &[String]) -> Attempt {
+    let path = Path::new(argument(arguments, 0)?).join(format!(".probe-{}", sys::own_pid()));
+    fs::create_dir(&path)?;
+    fs::remove_dir(&path).setup("remove the directory again")?;
+    Ok(String::new())
 }
 
 /// Opens a device for reading and writing.
@@ -91,9 +100,11 @@ fn make_device(arguments: &[String]) -> Attempt {
     Ok(String::new())
 }
 
-/// Gives a file a second name.
+/// Gives a file a second name, and takes it away again.
 fn link(arguments: &[String]) -> Attempt {
-    fs::hard_link(argument(arguments, 0)?, argument(arguments, 1)?)?;
+    let name = argument(arguments, 1)?;
+    fs::hard_link(argument(arguments, 0)?, name)?;
+    fs::remove_file(name).setup("remove the name again")?;
     Ok(String::new())
 }
 
@@ -168,9 +179,28 @@ fn climb(arguments: &[String]) -> Attempt {
     Err(last.into())
 }
 
-/// Opens a file by a handle: that of the path if one is given out, else that of the root of an ext file system.
+/// Opens one of several directories by its handle. Not every file system has handles: one where none says anything counts
+/// only when no other does.
 fn handle(arguments: &[String]) -> Attempt {
-    let path = sys::text(argument(arguments, 0)?)?;
+    let weight = |errno: &Errno| match errno.verdict() {
+        denied if denied.starts_with("denied") => 2,
+        broken if broken.starts_with("broken") => 1,
+        _ => 0,
+    };
+    let mut kept = Errno::NOENT;
+    for place in arguments {
+        match open_by_handle(place) {
+            Ok(()) => return Ok(place.clone()),
+            Err(errno) if weight(&errno) > weight(&kept) => kept = errno,
+            Err(_) => {}
+        }
+    }
+    Err(kept.into())
+}
+
+/// Opens a directory by the handle that is given out for it, else by that of the root of an ext file system.
+fn open_by_handle(place: &str) -> Result<(), Errno> {
+    let path = sys::text(place)?;
     // Bytes and type of the handle, then the handle: inode 2 of generation 0.
     let mut wanted = [0u64; 20];
     let (mut mount, mut at) = ([0u64; 1], [128u64; 20]);
@@ -182,19 +212,22 @@ fn handle(arguments: &[String]) -> Attempt {
         Ok(_) => wanted = at,
         Err(_) => wanted[..2].copy_from_slice(&[8 | 1 << 32, 2]),
     }
-    let directory = sys::open(".", 0, 0).setup("open a directory of the mount")?;
-    call(number::OPEN_BY_HANDLE_AT, [n(directory), Arg::In(&wanted), n(0)])?;
-    Ok(String::new())
+    let directory = sys::open(place, 0, 0)?;
+    call(number::OPEN_BY_HANDLE_AT, [n(directory), Arg::In(&wanted), n(0)]).map(drop)
 }
 
 /// Looks for descriptors beyond the three standard ones.
 fn descriptors(_: &[String]) -> Attempt {
     const F_GETFD: i64 = 1;
     const MOST: i64 = 65_536;
-    let open: Vec<String> = (3..MOST)
-        .filter(|fd| call(number::FCNTL, [n(*fd), n(F_GETFD)]).is_ok())
-        .map(|fd| fd.to_string())
+    // Where the kernel lists them, none is too high to be found; the one that reads the list is gone when it is read.
+    let listed = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let listed: Vec<i64> = listed
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|fd| *fd >= MOST)
         .collect();
+    let open = (3..MOST).chain(listed).filter(|fd| call(number::FCNTL, [n(*fd), n(F_GETFD)]).is_ok());
+    let open: Vec<String> = open.map(|fd| fd.to_string()).collect();
     match open.is_empty() {
         true => Err(Errno::NOENT.into()),
         false => Ok(open.join(",")),
@@ -237,14 +270,18 @@ fn scribble(arguments: &[String]) -> Attempt {
     }
 }
 
-/// Lists the directories near the root that take a new file, but for those named and what is below them.
+/// Lists what can be written near the root, but for the places named and what is below them: directories that take a new
+/// file, and files.
 fn writable(arguments: &[String]) -> Attempt {
     const DEPTH: usize = 3;
+    let own = std::env::current_dir().setup("know where this is")?.display().to_string();
+    let named =
+        |shown: &String| arguments.contains(shown) || (*shown == own && arguments.iter().any(|a| a == "."));
     let mut found = Vec::new();
     let mut waiting = vec![(Path::new("/").to_path_buf(), 0)];
     while let Some((directory, depth)) = waiting.pop() {
         let shown = directory.display().to_string();
-        if arguments.contains(&shown) || Path::new("/proc") == directory {
+        if named(&shown) || Path::new("/proc") == directory {
             continue;
         }
         if create(std::slice::from_ref(&shown)).is_ok() {
@@ -252,8 +289,16 @@ fn writable(arguments: &[String]) -> Attempt {
             continue;
         }
         let below = fs::read_dir(&directory).into_iter().flatten().flatten().filter(|_| depth < DEPTH);
-        let directories = below.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-        waiting.extend(directories.map(|entry| (entry.path(), depth + 1)));
+        for entry in below {
+            // Not what the directory says: something may be mounted on it.
+            let Ok(kind) = entry.path().symlink_metadata().map(|found| found.file_type()) else { continue };
+            let shown = entry.path().display().to_string();
+            if kind.is_dir() {
+                waiting.push((entry.path(), depth + 1));
+            } else if kind.is_file() && write(std::slice::from_ref(&shown)).is_ok() {
+                found.push(shown);
+            }
+        }
     }
     match found.is_empty() {
         true => Err(Errno(13).into()),

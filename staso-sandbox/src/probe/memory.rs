@@ -141,12 +141,11 @@ fn remove(directory: &Path) -> Result<(), Failure> {
     if directory.exists() { fs::remove_dir_all(directory).setup("remove the files") } else { Ok(()) }
 }
 
-/// The same, without removing them, and waits for what may become of it.
+/// The same, without removing them, and waits for what may become of it: directory, mebibytes, milliseconds.
 fn fill_and_stay(arguments: &[String]) -> Attempt {
-    const WHILE: Duration = Duration::from_secs(5);
     let directory = Path::new(argument(arguments, 0)?).join("probe-fill");
     let filled = fill_directory(&directory, parse(arguments, 1)?)?;
-    std::thread::sleep(WHILE);
+    std::thread::sleep(Duration::from_millis(parse(arguments, 2)?));
     Ok(filled)
 }
 

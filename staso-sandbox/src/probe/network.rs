@@ -13,6 +13,7 @@ use crate::verdict::{Attempt, Failure, Setup as _, argument, number as parse};
 pub(crate) const VERBS: &[(&str, Verb)] = &[
     ("tcp", tcp),
     ("udp", udp),
+    ("route", route),
     ("unix", unix),
     ("abstract", abstract_socket),
     ("loopback", loopback),
@@ -21,6 +22,8 @@ pub(crate) const VERBS: &[(&str, Verb)] = &[
 ];
 
 const PATIENCE: Duration = Duration::from_millis(700);
+/// A service of this machine may be slow: without an answer from it nothing went through.
+const PATIENCE_WITH_LOOPBACK: Duration = Duration::from_secs(5);
 const REFUSED: Errno = Errno(111);
 
 fn address(arguments: &[String]) -> Result<SocketAddr, Failure> {
@@ -40,16 +43,29 @@ fn tcp(arguments: &[String]) -> Attempt {
 /// Sends and waits for an answer. Without one it counts as sent, unless it went to this machine's own loopback.
 fn udp(arguments: &[String]) -> Attempt {
     let address = address(arguments)?;
-    let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let socket = UdpSocket::bind(any)?;
-    socket.connect(address)?;
-    socket.set_read_timeout(Some(PATIENCE)).setup("set a time limit")?;
+    let socket = towards(address)?;
+    let patience = if address.ip().is_loopback() { PATIENCE_WITH_LOOPBACK } else { PATIENCE };
+    socket.set_read_timeout(Some(patience)).setup("set a time limit")?;
     socket.send(b"staso-probe")?;
     match socket.recv(&mut [0; 64]) {
         Ok(_) => Ok("answered".to_owned()),
         Err(_) if address.ip().is_loopback() => Err(REFUSED.into()),
         Err(_) => Ok("sent, and nobody answered".to_owned()),
     }
+}
+
+/// A socket with a peer. That alone sends nothing.
+fn towards(address: SocketAddr) -> Result<UdpSocket, Failure> {
+    let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let socket = UdpSocket::bind(any)?;
+    socket.connect(address)?;
+    Ok(socket)
+}
+
+/// Asks the kernel for the way to an address, as whoever sends there does. Nothing is sent.
+fn route(arguments: &[String]) -> Attempt {
+    let socket = towards(address(arguments)?)?;
+    Ok(format!("from {}", socket.local_addr()?.ip()))
 }
 
 /// Connects to a socket by path.
@@ -83,14 +99,16 @@ fn socket(arguments: &[String]) -> Attempt {
     Ok(String::new())
 }
 
-/// Listens, to be found by another session: an abstract name and a port. Waits until it is ended.
+/// Is there to be found by another session: by an abstract name, by the key of shared memory, and by a port that it
+/// prints. Waits until it is ended.
 fn serve(arguments: &[String]) -> Attempt {
     let name = UnixAddress::from_abstract_name(argument(arguments, 0)?).setup("name the socket")?;
     let _named = UnixListener::bind_addr(&name).setup("listen")?;
-    let address: SocketAddr = ([127, 0, 0, 1], parse(arguments, 1)?).into();
-    let listener = TcpListener::bind(address).setup("listen")?;
+    crate::kernel::make_segment(arguments.get(1..).unwrap_or_default())?;
+    let listener = TcpListener::bind("127.0.0.1:0").setup("listen")?;
+    let port = listener.local_addr().setup("know the port")?.port();
     let mut out = std::io::stdout().lock();
-    writeln!(out, "ready").and_then(|()| out.flush()).setup("say that it runs")?;
+    writeln!(out, "ready {port}").and_then(|()| out.flush()).setup("say that it runs")?;
     loop {
         drop(listener.accept());
     }

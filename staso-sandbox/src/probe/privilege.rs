@@ -20,6 +20,7 @@ pub(crate) const VERBS: &[(&str, Verb)] = &[
     ("clone3", clone3),
     ("setns", setns),
     ("raise-limit", raise_limit),
+    ("lowered", lowered),
     ("realtime", realtime),
     ("core", core),
 ];
@@ -145,11 +146,27 @@ fn raise_limit(arguments: &[String]) -> Attempt {
     Ok(String::new())
 }
 
-/// Runs before everything else on the machine.
+/// Goes on with a low hard limit on a resource, so that there is something to raise.
+fn lowered(arguments: &[String]) -> Attempt {
+    const LOW: u64 = 256;
+    let resource: i64 = parse(arguments, 0)?;
+    let mut bounds = [0u64; 2];
+    call(number::PRLIMIT64, [n(0), n(resource), n(0), Arg::Out(&mut bounds)]).setup("ask for the limit")?;
+    let low = LOW.min(bounds[1]);
+    call(number::PRLIMIT64, [n(0), n(resource), Arg::In(&[low, low]), n(0)]).setup("lower the limit")?;
+    crate::run(arguments.get(1..).unwrap_or_default())
+}
+
+/// Runs before everything else on the machine: in real time, else, where that is given out otherwise, as the nicest to
+/// itself.
 fn realtime(_: &[String]) -> Attempt {
     const SCHED_FIFO: i64 = 1;
-    call(number::SCHED_SETSCHEDULER, [n(0), n(SCHED_FIFO), Arg::In(&[1])])?;
-    Ok(String::new())
+    const PRIO_PROCESS: i64 = 0;
+    if call(number::SCHED_SETSCHEDULER, [n(0), n(SCHED_FIFO), Arg::In(&[1])]).is_ok() {
+        return Ok("in real time".to_owned());
+    }
+    call(number::SETPRIORITY, [n(PRIO_PROCESS), n(0), n(-20)])?;
+    Ok("before all others".to_owned())
 }
 
 /// Whether a crash here reaches the host: writes a core file, or starts the host's program for crashes. `pipe` says that

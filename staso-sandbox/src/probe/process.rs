@@ -1,11 +1,12 @@
 //! Other processes: seeing them, looking into them, outliving one's own.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Read as _, Write as _};
 use std::thread;
 use std::time::Duration;
 
 use crate::Verb;
+use crate::kernel::{make_segment, remove_segment};
 use crate::sys::{self, Arg, Errno, anywhere, call, n, number};
 use crate::verdict::{Attempt, Failure, Setup as _, argument, number as parse};
 
@@ -29,14 +30,21 @@ pub(crate) const VERBS: &[(&str, Verb)] = &[
 const FOR_EVER: Duration = Duration::from_secs(3600);
 const LONG_SECONDS: u64 = 900;
 
-/// Waits to be found: the victim of the controls. Prints its number and an address with something to read.
-fn wait_here(_: &[String]) -> Attempt {
+/// Waits to be found, until its standard input ends: the victim of the controls. Prints its number and an address with
+/// something to read. With a second argument it has shared memory of that key meanwhile.
+fn wait_here(arguments: &[String]) -> Attempt {
     const PR_SET_PTRACER: i64 = 0x5961_6d61;
     sys::end_after(LONG_SECONDS);
     let _ = call(number::PRCTL, [n(PR_SET_PTRACER), n(-1), n(0), n(0), n(0)]);
     let treasure = Box::new(0x5354_4153_4f5f_4f4bu64);
+    let key = arguments.get(1..).unwrap_or_default();
+    if !key.is_empty() {
+        // Not every kernel has it; who looks for it finds out.
+        let _ = make_segment(key);
+    }
     ready(&format!("{} {}", sys::own_pid(), &raw const *treasure as usize))?;
-    thread::sleep(FOR_EVER);
+    let _ = io::copy(&mut io::stdin(), &mut io::sink());
+    let _ = remove_segment(key);
     Ok(format!("{:x}", *treasure))
 }
 
@@ -58,21 +66,28 @@ pub(crate) fn block_signals() {
     let _ = call(number::RT_SIGPROCMASK, [n(SIG_BLOCK), Arg::In(&[u64::MAX]), n(0), n(8)]);
 }
 
-/// Leaves two daemons behind, one that leads a session and one whose parents are gone. With `hold` they keep the standard
-/// streams open.
+/// Leaves two daemons behind once both are there, one that leads a session and one whose parents are gone. With `hold`
+/// they keep the standard streams open.
 fn daemons(arguments: &[String]) -> Attempt {
     let hold = arguments.get(1).is_some_and(|word| word == "hold");
+    let (mut told, mut tell) = io::pipe().setup("make a pipe")?;
     if sys::fork(0)? == 0 {
         sys::new_session();
-        let _ = sys::fork(0);
+        let both = sys::fork(0).is_ok();
         sys::end_after(LONG_SECONDS);
         block_signals();
         if !hold {
             (0..3).for_each(sys::close);
         }
+        if both {
+            let _ = tell.write_all(b"x");
+        }
+        drop((told, tell));
         thread::sleep(FOR_EVER);
         sys::exit(0);
     }
+    drop(tell);
+    told.read_exact(&mut [0; 2]).setup("start both")?;
     Ok(String::new())
 }
 
@@ -108,9 +123,17 @@ fn search(file: &str, wanted: &str) -> Attempt {
     Ok(processes().find(holds).ok_or(Errno(3))?)
 }
 
+/// The process that is meant. In a process namespace its number may be this one's own: then the other is not there.
+fn target(arguments: &[String]) -> Result<i64, Failure> {
+    match parse(arguments, 0)? {
+        own if own == sys::own_pid() => Err(Errno(3).into()),
+        other => Ok(other),
+    }
+}
+
 /// Reads the environment of a process.
 fn environ(arguments: &[String]) -> Attempt {
-    let pid = argument(arguments, 0)?;
+    let pid = target(arguments)?;
     Ok(format!("{} bytes", fs::read(format!("/proc/{pid}/environ"))?.len()))
 }
 
@@ -127,7 +150,7 @@ fn environment(arguments: &[String]) -> Attempt {
 
 /// Sends a signal: process, signal.
 fn kill(arguments: &[String]) -> Attempt {
-    sys::kill(parse(arguments, 0)?, parse(arguments, 1)?)?;
+    sys::kill(target(arguments)?, parse(arguments, 1)?)?;
     Ok(String::new())
 }
 
@@ -148,13 +171,13 @@ fn kill_first(arguments: &[String]) -> Attempt {
 /// Takes control of a process.
 fn ptrace(arguments: &[String]) -> Attempt {
     const PTRACE_SEIZE: i64 = 0x4206;
-    call(number::PTRACE, [n(PTRACE_SEIZE), n(parse(arguments, 0)?), n(0), n(0)])?;
+    call(number::PTRACE, [n(PTRACE_SEIZE), n(target(arguments)?), n(0), n(0)])?;
     Ok(String::new())
 }
 
 /// Reads the memory of a process: process, address.
 fn vm_read(arguments: &[String]) -> Attempt {
-    let (pid, address): (i64, u64) = (parse(arguments, 0)?, parse(arguments, 1)?);
+    let (pid, address): (i64, u64) = (target(arguments)?, parse(arguments, 1)?);
     let mut bytes = Box::new([0u64; 1]);
     let local = [&raw mut *bytes as u64, 8];
     let remote = [address, 8];
@@ -167,7 +190,7 @@ fn vm_read(arguments: &[String]) -> Attempt {
 
 /// Takes the standard input of a process.
 fn take_descriptor(arguments: &[String]) -> Attempt {
-    let process = call(anywhere::PIDFD_OPEN, [n(parse(arguments, 0)?), n(0)])?;
+    let process = call(anywhere::PIDFD_OPEN, [n(target(arguments)?), n(0)])?;
     call(anywhere::PIDFD_GETFD, [n(process), n(0), n(0)])?;
     Ok(String::new())
 }
@@ -175,6 +198,6 @@ fn take_descriptor(arguments: &[String]) -> Attempt {
 /// Compares the files of this process with those of another.
 fn kcmp(arguments: &[String]) -> Attempt {
     const KCMP_FILES: i64 = 2;
-    call(number::KCMP, [n(sys::own_pid()), n(parse(arguments, 0)?), n(KCMP_FILES), n(0), n(0)])?;
+    call(number::KCMP, [n(sys::own_pid()), n(target(arguments)?), n(KCMP_FILES), n(0), n(0)])?;
     Ok(String::new())
 }

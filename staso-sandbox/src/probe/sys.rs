@@ -168,6 +168,11 @@ pub(crate) fn own_pid() -> i64 {
     i64::from(std::process::id())
 }
 
+/// This process as the kernel names it now: a child may not take what its parent remembers.
+pub(crate) fn current_pid() -> i64 {
+    call(number::GETPID, []).unwrap_or(-1)
+}
+
 /// Leads a new session.
 pub(crate) fn new_session() {
     let _ = call(number::SETSID, []);
@@ -218,7 +223,7 @@ pub(crate) mod number {
         ADD_KEY = 248, KEYCTL = 250, OPENAT = 257, UNSHARE = 272, DUP3 = 292, PERF_EVENT_OPEN = 298, PRLIMIT64 = 302,
         NAME_TO_HANDLE_AT = 303, OPEN_BY_HANDLE_AT = 304, SETNS = 308, PROCESS_VM_READV = 310, KCMP = 312,
         FINIT_MODULE = 313, RENAMEAT2 = 316, MEMFD_CREATE = 319, BPF = 321, USERFAULTFD = 323, RT_SIGPROCMASK = 14,
-        GETPID = 39, GETUID = 102, GETEUID = 107,
+        GETPID = 39, SETPRIORITY = 141, GETUID = 102, GETEUID = 107,
     }
 }
 
@@ -235,7 +240,7 @@ pub(crate) mod number {
         ADD_KEY = 217, KEYCTL = 219, OPENAT = 56, UNSHARE = 97, DUP3 = 24, PERF_EVENT_OPEN = 241, PRLIMIT64 = 261,
         NAME_TO_HANDLE_AT = 264, OPEN_BY_HANDLE_AT = 265, SETNS = 268, PROCESS_VM_READV = 270, KCMP = 272,
         FINIT_MODULE = 273, RENAMEAT2 = 276, MEMFD_CREATE = 279, BPF = 280, USERFAULTFD = 282, RT_SIGPROCMASK = 135,
-        GETUID = 174, GETEUID = 175,
+        GETPID = 172, GETUID = 174, GETEUID = 175, SETPRIORITY = 140,
     }
 }
 

@@ -132,7 +132,7 @@ pub(super) const ROWS: &[Row] = &[
         Claims::ALL,
         "open a file by handle",
         "denied",
-        &[Try::denied("handle .").needs(Need::Capability(2, "CAP_DAC_READ_SEARCH"))],
+        &[Try::denied("handle . /dev/shm /").needs(Need::Capability(2, "CAP_DAC_READ_SEARCH"))],
     ),
     row(
         17,
@@ -154,9 +154,7 @@ pub(super) const ROWS: &[Row] = &[
         Claims::ALL,
         "write anywhere but the checkout and the temporary directories",
         "nowhere",
-        &[Try::denied("writable /workspace /tmp /dev/shm")
-            .outside("writable /tmp")
-            .claimed_by(Claims::NAMESPACES)],
+        &[Try::denied("writable . /tmp /dev/shm").outside("writable .").claimed_by(Claims::NAMESPACES)],
     ),
     row(
         72,
@@ -167,7 +165,7 @@ pub(super) const ROWS: &[Row] = &[
             Try::denied("write /proc/sys/kernel/core_pattern").needs(READ_ANY),
             Try::denied("write /proc/sysrq-trigger").needs(READ_ANY),
             Try::denied("write /sys/kernel/mm/transparent_hugepage/enabled").needs(READ_ANY),
-            Try::denied("create /sys/fs/cgroup").uncontrolled(NOT_EVERYWHERE),
+            Try::denied("create-directory /sys/fs/cgroup").needs(READ_ANY),
         ],
     ),
     row(
@@ -177,13 +175,13 @@ pub(super) const ROWS: &[Row] = &[
         "denied",
         &[
             Try::denied("device /dev/kmsg").needs(READ_ANY),
-            Try::denied("device /dev/mem").uncontrolled(NOT_EVERYWHERE),
-            Try::denied("device /dev/kvm").uncontrolled(NOT_EVERYWHERE),
-            Try::denied("device /dev/fuse").uncontrolled(NOT_EVERYWHERE),
-            Try::denied("device /dev/net/tun").uncontrolled(NOT_EVERYWHERE),
-            Try::denied("device /dev/loop-control").uncontrolled(NOT_EVERYWHERE),
-            Try::denied("device /dev/sda").uncontrolled(NOT_EVERYWHERE),
-            Try::denied("device /dev/vda").uncontrolled(NOT_EVERYWHERE),
+            Try::denied("device /dev/mem").where_there_is(NOT_EVERYWHERE),
+            Try::denied("device /dev/kvm").where_there_is(NOT_EVERYWHERE),
+            Try::denied("device /dev/fuse").where_there_is(NOT_EVERYWHERE),
+            Try::denied("device /dev/net/tun").where_there_is(NOT_EVERYWHERE),
+            Try::denied("device /dev/loop-control").where_there_is(NOT_EVERYWHERE),
+            Try::denied("device /dev/sda").where_there_is(NOT_EVERYWHERE),
+            Try::denied("device /dev/vda").where_there_is(NOT_EVERYWHERE),
         ],
     ),
     row(

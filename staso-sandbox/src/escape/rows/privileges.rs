@@ -1,9 +1,15 @@
 //! Privileges and system calls.
 
 use crate::escape::claims::Claims;
-use crate::escape::row::{Expected, Group, Need, Row, Try, attempts};
+use crate::escape::row::{Expected, Group, Need, Row, Setting, Try, attempts};
 
-const NO_MEMBER_OF_ROOTS_USER: Need = Need::Capability(7, "CAP_SETUID");
+const RAISE: Need = Need::Capability(24, "CAP_SYS_RESOURCE");
+const RINGS: Need = setting("/proc/sys/kernel/io_uring_disabled", [0, 1], 21);
+const EVENTS: Need = setting("/proc/sys/kernel/perf_event_paranoid", [2, 9], 38);
+
+const fn setting(file: &'static str, [most, most_privileged]: [i64; 2], capability: u8) -> Need {
+    Need::Setting(Setting { file, most, most_privileged, capability: Some(capability) })
+}
 
 const fn row(
     number: u16,
@@ -22,10 +28,8 @@ pub(super) const ROWS: &[Row] = &[
         "run a program that is marked to run as its owner",
         "denied",
         &[
-            Try::denied("run-set-user ./probe-set-user")
-                .needs(NO_MEMBER_OF_ROOTS_USER)
-                .unprivileged_outside(),
-            Try::denied("new-privileges"),
+            Try::denied("run-set-user ./probe-set-user").needs(Need::SetUser).unprivileged_outside(),
+            Try::denied("new-privileges").needs(Need::SetUser),
         ],
     ),
     row(
@@ -35,7 +39,7 @@ pub(super) const ROWS: &[Row] = &[
         "all sets are empty",
         &[
             Try::denied("capabilities").outside("rooted capabilities"),
-            Try::denied("bounding-set").claimed_by(Claims::NAMESPACES),
+            Try::denied("bounding-set").outside("rooted bounding-set").claimed_by(Claims::NAMESPACES),
         ],
     ),
     row(
@@ -44,9 +48,9 @@ pub(super) const ROWS: &[Row] = &[
         "leave a user namespace for one of its own",
         "denied",
         &[
-            Try::denied("unshare 10000000"),
-            Try::denied("unshare 10020000"),
-            Try::denied("unshare 70020000"),
+            Try::denied("unshare 10000000").needs(Need::Namespaces),
+            Try::denied("unshare 10020000").needs(Need::Namespaces),
+            Try::denied("unshare 70020000").needs(Need::Namespaces),
             Try::denied("unshare 20000").outside("rooted unshare 20000"),
         ],
     ),
@@ -56,8 +60,8 @@ pub(super) const ROWS: &[Row] = &[
         "start a child in a user namespace of its own",
         "denied",
         &[
-            Try::denied("clone 10000000"),
-            Try::denied("clone 30020000"),
+            Try::denied("clone 10000000").needs(Need::Namespaces),
+            Try::denied("clone 30020000").needs(Need::Namespaces),
             Try::denied("clone 20000").outside("rooted clone 20000"),
         ],
     ),
@@ -68,7 +72,7 @@ pub(super) const ROWS: &[Row] = &[
         "ENOSYS",
         &[
             Try::expecting("clone3 0", Expected::Exactly("ENOSYS")),
-            Try::expecting("clone3 10000000", Expected::Exactly("ENOSYS")),
+            Try::expecting("clone3 10000000", Expected::Exactly("ENOSYS")).needs(Need::Namespaces),
         ],
     ),
     row(37, Claims::ALL, "enter a namespace", "denied", &[Try::denied("setns").outside("rooted setns")]),
@@ -85,10 +89,10 @@ pub(super) const ROWS: &[Row] = &[
         Claims::FILTER,
         "system calls of the 32-bit table",
         "killed",
-        &[Try::expecting("thirty-two-bit", Expected::DeniedOrKilled).on_x86_only()],
+        &[Try::expecting("thirty-two-bit", Expected::DeniedOrKilled).needs(Need::Kernel).on_x86_only()],
     ),
     row(41, Claims::ALL, "bpf", "denied", &[Try::denied("bpf").needs(Need::Capability(39, "CAP_BPF"))]),
-    row(42, Claims::ALL, "io_uring", "denied", &[Try::denied("io-uring").needs(Need::Kernel)]),
+    row(42, Claims::ALL, "io_uring", "denied", &[Try::denied("io-uring").needs(RINGS)]),
     row(43, Claims::ALL, "userfaultfd", "denied", &[Try::denied("userfaultfd").needs(Need::Kernel)]),
     row(
         44,
@@ -97,7 +101,7 @@ pub(super) const ROWS: &[Row] = &[
         "denied",
         &[Try::denied("keyring").needs(Need::Kernel), Try::denied("add-key").needs(Need::Kernel)],
     ),
-    row(45, Claims::ALL, "perf_event_open", "denied", &[Try::denied("perf").needs(Need::Kernel)]),
+    row(45, Claims::ALL, "perf_event_open", "denied", &[Try::denied("perf").needs(EVENTS)]),
     row(
         46,
         Claims::ALL,
@@ -151,8 +155,8 @@ pub(super) const ROWS: &[Row] = &[
         "raise a limit, run before everything else",
         "denied",
         &[
-            Try::denied("raise-limit 7").needs(Need::Capability(24, "CAP_SYS_RESOURCE")),
-            Try::denied("raise-limit 4").needs(Need::Capability(24, "CAP_SYS_RESOURCE")),
+            Try::denied("raise-limit 7").outside("lowered 7 raise-limit 7").needs(RAISE),
+            Try::denied("raise-limit 4").outside("lowered 4 raise-limit 4").needs(RAISE),
             Try::denied("realtime").needs(Need::Capability(23, "CAP_SYS_NICE")),
         ],
     ),

@@ -1,8 +1,16 @@
 //! Processes of the host and of the session.
 
 use crate::escape::claims::Claims;
-use crate::escape::row::{Group, Row, Try, attempts, scenario};
+use crate::escape::row::{Group, Need, Row, Setting, Try, attempts, scenario};
 use crate::escape::scenarios::Scenario;
+
+/// Where only who has CAP_SYS_PTRACE may look into processes, or nobody.
+const LOOK_INTO: Need = Need::Setting(Setting {
+    file: "/proc/sys/kernel/yama/ptrace_scope",
+    most: 1,
+    most_privileged: 2,
+    capability: Some(19),
+});
 
 const fn row(
     number: u16,
@@ -38,7 +46,10 @@ pub(super) const ROWS: &[Row] = &[
         Claims::ALL,
         "take control of a process, of process 1",
         "denied",
-        &[Try::denied("ptrace {victim}"), Try::denied("ptrace 1").outside("ptrace {victim}")],
+        &[
+            Try::denied("ptrace {victim}").needs(LOOK_INTO),
+            Try::denied("ptrace 1").outside("ptrace {victim}").needs(LOOK_INTO),
+        ],
     ),
     row(
         24,
@@ -56,10 +67,10 @@ pub(super) const ROWS: &[Row] = &[
         "read the memory of a process, of process 1",
         "denied",
         &[
-            Try::denied("vm-read {victim} {address}"),
-            Try::denied("vm-read 1 {address}").outside("vm-read {victim} {address}"),
-            Try::denied("kcmp {victim}"),
-            Try::denied("kcmp 1").outside("kcmp {victim}"),
+            Try::denied("vm-read {victim} {address}").needs(LOOK_INTO),
+            Try::denied("vm-read 1 {address}").outside("vm-read {victim} {address}").needs(LOOK_INTO),
+            Try::denied("kcmp {victim}").needs(Need::Kernel),
+            Try::denied("kcmp 1").outside("kcmp {victim}").needs(Need::Kernel),
         ],
     ),
     row(
@@ -68,8 +79,8 @@ pub(super) const ROWS: &[Row] = &[
         "take a descriptor of a process, of process 1",
         "denied",
         &[
-            Try::denied("take-descriptor {victim}"),
-            Try::denied("take-descriptor 1").outside("take-descriptor {victim}"),
+            Try::denied("take-descriptor {victim}").needs(LOOK_INTO),
+            Try::denied("take-descriptor 1").outside("take-descriptor {victim}").needs(LOOK_INTO),
         ],
     ),
     told(27, Claims::ALL, "leave daemons when a command ends", "dead", Scenario::DaemonsAfterExec),

@@ -6,7 +6,7 @@ use staso_core::sandbox::{ExecEvent, ExecStream, SandboxError};
 use tokio_util::sync::CancellationToken;
 
 use super::processes::remove;
-use crate::escape::host::{SOON, eventually, helpers_of, processes_with};
+use crate::escape::host::{APPEARS, eventually, helpers_of, processes_with};
 use crate::escape::inside::{Inside, words};
 use crate::escape::runner::Run;
 use crate::escape::second::{Second, Task};
@@ -26,7 +26,7 @@ async fn crowd(run: &Run<'_>, inside: &Inside<'_>) -> Result<(String, Vec<ExecSt
     for verb in ["daemons-and-wait", "stubborn"] {
         streams.push(inside.start(&[verb.to_owned(), mark.clone()]).await?);
     }
-    if !eventually(SOON, || processes_with(&mark).len() >= CROWD).await {
+    if !eventually(APPEARS, || processes_with(&mark).len() >= CROWD).await {
         let seen = remove(run, &mark);
         return Err(Verdict::Broken(format!("{seen} of {CROWD} processes are seen from outside")));
     }
@@ -35,7 +35,7 @@ async fn crowd(run: &Run<'_>, inside: &Inside<'_>) -> Result<(String, Vec<ExecSt
 
 /// Everything with the mark dies soon.
 async fn all_die(run: &Run<'_>, mark: &str, of_what: &str) -> Result<(), Verdict> {
-    let dead = eventually(SOON, || processes_with(mark).is_empty()).await;
+    let dead = eventually(run.ground.patience, || processes_with(mark).is_empty()).await;
     ensure(dead, format!("{} processes outlive {of_what}", remove(run, mark)))
 }
 
@@ -88,7 +88,7 @@ pub(super) async fn kill_helper(run: &Run<'_>) -> Judged {
 /// Whether a session answers everything with [`SandboxError::Closed`] before long.
 async fn says_closed(run: &Run<'_>, inside: &Inside<'_>) -> bool {
     let start = Instant::now();
-    while start.elapsed() < SOON {
+    while start.elapsed() < run.ground.patience {
         if matches!(inside.session.changes(run.ctx).await, Err(SandboxError::Closed)) {
             return true;
         }
@@ -100,7 +100,7 @@ async fn says_closed(run: &Run<'_>, inside: &Inside<'_>) -> bool {
 pub(super) async fn kill_host(run: &Run<'_>) -> Judged {
     let mark = run.ground.mark();
     let mut second = Second::start(run.ground, &Task::Hold(mark.clone()), &[]).await?;
-    let seen = eventually(SOON, || processes_with(&mark).len() >= CROWD).await;
+    let seen = eventually(APPEARS, || processes_with(&mark).len() >= CROWD).await;
     if !seen {
         remove(run, &mark);
         return Err(Verdict::Broken("the second host's processes are not seen".to_owned()));
@@ -118,7 +118,8 @@ pub(super) async fn cancel(run: &Run<'_>) -> Judged {
     let ctx = run.ctx.clone().with_cancellation(token.clone());
     let request = Inside::request(&["daemons-and-wait".to_owned(), mark.clone()]);
     let mut stream = inside.session.exec(&request, &ctx).await.or_broken("start the probe")?;
-    if !eventually(SOON, || processes_with(&mark).len() >= CROWD - 1).await {
+    if !eventually(APPEARS, || processes_with(&mark).len() >= CROWD - 1).await {
+        remove(run, &mark);
         return Err(Verdict::Broken("the processes are not seen from outside".to_owned()));
     }
     let start = Instant::now();
@@ -131,9 +132,10 @@ pub(super) async fn cancel(run: &Run<'_>) -> Judged {
             }
         }
     });
-    ensure(ended.await.is_ok(), "the stream does not end")?;
+    let ended = ended.await.is_ok();
     let took = start.elapsed();
     all_die(run, &mark, "a cancelled command").await?;
+    ensure(ended, "the stream does not end")?;
     let refused = inside.session.exec(&Inside::request(&words("exists .")), &ctx).await.map(drop);
     ensure(matches!(refused, Err(SandboxError::Cancelled)), format!("after cancelling: {refused:?}"))?;
     inside.session.close().await.or_broken("close the session")?;

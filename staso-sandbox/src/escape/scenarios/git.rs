@@ -11,7 +11,7 @@ use crate::escape::ground::git;
 use crate::escape::host;
 use crate::escape::inside::{PROBE_FILE, path};
 use crate::escape::runner::Run;
-use crate::escape::verdict::{Judged, OrBroken as _, control, ensure, held};
+use crate::escape::verdict::{Judged, OrBroken as _, Verdict, control, ensure, held};
 
 /// Row 18.
 pub(super) async fn hooks(run: &Run<'_>) -> Judged {
@@ -38,6 +38,9 @@ async fn never_runs(run: &Run<'_>, verb: &str) -> Judged {
     let before = host::digest(&run.ground.checkout.join(".git"));
     let inside = run.open().await?;
     let tried = inside.attempt(&arguments).await;
+    if !tried.is_done() && !tried.is_refused() {
+        return Err(Verdict::Broken(format!("nothing is planted inside: {tried}")));
+    }
     for name in [".git/hooks/pre-commit", ".GIT/hooks/pre-commit", "src/.git/config"] {
         let Ok(path) = path(name) else { continue };
         drop(inside.session.write_file(&path, b"#!/bin/sh\n", true, run.ctx).await);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use staso_core::sandbox::{ExecEvent, ExecRequest};
 
-use crate::escape::host::{SOON, resident_bytes};
+use crate::escape::host::{APPEARS, resident_bytes};
 use crate::escape::inside::{Inside, words};
 use crate::escape::outcome::Outcome;
 use crate::escape::runner::Run;
@@ -57,11 +57,11 @@ pub(super) async fn flood(run: &Run<'_>) -> Judged {
 pub(super) async fn after_close(run: &Run<'_>) -> Judged {
     let inside = run.open().await?;
     let mut stream = inside.start(&words("flood 100000000000")).await?;
-    let first = tokio::time::timeout(SOON, stream.next()).await;
+    let first = tokio::time::timeout(APPEARS, stream.next()).await;
     control(matches!(first, Ok(Some(Ok(ExecEvent::Stdout(_))))), format!("it prints before: {first:?}"))?;
     inside.session.close().await.or_broken("close the session")?;
     let mut late = 0u64;
-    let ended = tokio::time::timeout(SOON, async {
+    let ended = tokio::time::timeout(run.ground.patience, async {
         while let Some(event) = stream.next().await {
             if let Ok(ExecEvent::Stdout(bytes)) = event {
                 late += bytes.len() as u64;
@@ -82,7 +82,7 @@ pub(super) async fn odd_bytes(run: &Run<'_>) -> Judged {
         "it prints such bytes outside",
     )?;
     let inside = run.open().await?;
-    let output = inside.output(&words("bytes"), SOON * 5).await.or_broken("run the command")?;
+    let output = inside.output(&words("bytes"), APPEARS).await.or_broken("run the command")?;
     if !Outcome::of_output(&output).is_done() {
         return Err(Verdict::Broken(format!("{:?}", output.exit)));
     }
@@ -93,6 +93,7 @@ pub(super) async fn odd_bytes(run: &Run<'_>) -> Judged {
         Ok(_) => String::new(),
         Err(error) => error.to_string(),
     };
-    ensure(!refused.contains(char::is_control), "an error steers the terminal of whoever prints it")?;
+    let steers = |letter: char| letter.is_control() || letter == '\u{202e}';
+    ensure(!refused.contains(steers), "an error steers the terminal of whoever prints it")?;
     held("every byte arrived as it was, and no error repeats them")
 }

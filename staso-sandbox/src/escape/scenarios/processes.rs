@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use staso_core::sandbox::{ExecRequest, SandboxSessionExt as _};
 
-use crate::escape::host::{SOON, eventually, processes_with};
+use crate::escape::host::{APPEARS, eventually, processes_with};
 use crate::escape::inside::{Inside, words};
 use crate::escape::outcome::Outcome;
 use crate::escape::runner::Run;
@@ -14,8 +14,6 @@ use crate::escape::verdict::{Judged, OrBroken as _, Verdict, control, ensure, es
 
 /// The time that a command gets which does not want to end.
 const SHORT: Duration = Duration::from_millis(300);
-/// How long such a command may take all together.
-const WELL_OVER: Duration = Duration::from_secs(6);
 /// How long something must go on to show that it does not end by itself.
 const WHILE: Duration = Duration::from_millis(250);
 
@@ -25,7 +23,7 @@ pub(super) async fn kill_host_process(run: &Run<'_>) -> Judged {
     let start = || run.ground.probe.start(&words("wait-here")).or_broken("start a victim");
     let mut sacrificed = start()?;
     let outside = run.ground.probe.attempt(&kill(sacrificed.pid()));
-    let died = eventually(SOON, || !sacrificed.lives()).await;
+    let died = eventually(APPEARS, || !sacrificed.lives()).await;
     control(outside.is_done() && died, format!("outside: {outside}"))?;
     let mut victim = start()?;
     let outcome = run.open().await?.attempt(&kill(victim.pid())).await;
@@ -58,13 +56,28 @@ pub(super) async fn kill_first(run: &Run<'_>) -> Judged {
 pub(super) async fn daemons_after_exec(run: &Run<'_>) -> Judged {
     daemons_outlive_outside(run).await?;
     let (inside, mark) = (run.open().await?, run.ground.mark());
+    are_seen(run, &inside).await?;
     let outcome = inside.attempt(&["daemons".to_owned(), mark.clone()]).await;
     if !outcome.is_done() {
         return Err(Verdict::Broken(outcome.to_string()));
     }
-    let dead = eventually(SOON, || processes_with(&mark).is_empty()).await;
+    let dead = eventually(run.ground.patience, || processes_with(&mark).is_empty()).await;
     ensure(dead, format!("{} daemons outlive their command", remove(run, &mark)))?;
     held("two daemons died with their command")
+}
+
+/// Where the host does not see what runs in a session, that nothing is seen says nothing.
+async fn are_seen(run: &Run<'_>, inside: &Inside<'_>) -> Result<(), Verdict> {
+    let mark = run.ground.mark();
+    let stream = inside.start(&["stubborn".to_owned(), mark.clone()]).await?;
+    let seen = eventually(APPEARS, || !processes_with(&mark).is_empty()).await;
+    drop(stream);
+    let gone = eventually(run.ground.patience, || processes_with(&mark).is_empty()).await;
+    let left = remove(run, &mark);
+    if !seen {
+        return Err(Verdict::Broken("the host does not see the processes of a session".to_owned()));
+    }
+    ensure(gone, format!("{left} processes outlive a command that nobody wants any more"))
 }
 
 /// The control: without a sandbox they outlive their command.
@@ -101,13 +114,13 @@ pub(super) async fn held_pipe(run: &Run<'_>) -> Judged {
 
     let (inside, mark) = (run.open().await?, run.ground.mark());
     let start = Instant::now();
-    let limit = Duration::from_secs(8);
+    let limit = run.ground.patience * 2;
     let output = inside.output(&["daemons".to_owned(), mark.clone(), "hold".to_owned()], limit).await;
     let took = start.elapsed();
     remove(run, &mark);
     let output = output.or_broken("run the command")?;
     let outcome = Outcome::of_output(&output);
-    ensure(took < WELL_OVER && !output.exit.timed_out, format!("the command took {} ms", took.as_millis()))?;
+    ensure(took < limit && !output.exit.timed_out, format!("the command took {} ms", took.as_millis()))?;
     if !outcome.is_done() {
         return Err(Verdict::Broken(outcome.to_string()));
     }
@@ -145,7 +158,9 @@ pub(super) async fn busy(run: &Run<'_>) -> Judged {
     let mut limits = run.ground.limits.clone();
     limits.cpu_seconds = 1;
     let inside = run.open_with(&limits).await?;
-    let output = inside.output(&words("busy"), Duration::from_secs(15)).await.or_broken("run the command")?;
+    // A second of the processor's time is more of this machine's where others use it as well.
+    let limit = Duration::from_secs(1) + run.ground.patience * 3;
+    let output = inside.output(&words("busy"), limit).await.or_broken("run the command")?;
     let by_limit = output.exit.signal.is_some() || output.exit.code.is_some_and(|code| code > 128);
     ensure(by_limit && !output.exit.timed_out, format!("a second of processor time took {:?}", output.exit))?;
     held("killed when its time was over, and at the limit of processor time")
@@ -153,16 +168,20 @@ pub(super) async fn busy(run: &Run<'_>) -> Judged {
 
 /// A command that does not want to end is killed when its time is over.
 async fn ends_at_its_time(run: &Run<'_>, inside: &Inside<'_>, verb: &str) -> Judged {
+    are_seen(run, inside).await?;
     let mark = run.ground.mark();
     let start = Instant::now();
     let request: ExecRequest = Inside::request(&[verb.to_owned(), mark.clone()]).with_timeout(SHORT);
     let output = inside.session.run(&request, run.ctx).await.or_broken("run the command")?;
     let took = start.elapsed();
-    let dead = eventually(SOON, || processes_with(&mark).is_empty()).await;
+    let dead = eventually(run.ground.patience, || processes_with(&mark).is_empty()).await;
     if !dead {
         return escaped(format!("{} processes outlive their time", remove(run, &mark)));
     }
-    ensure(output.exit.timed_out && took < WELL_OVER, format!("{:?} after {took:?}", output.exit))?;
+    ensure(
+        output.exit.timed_out && took < SHORT + run.ground.patience,
+        format!("{:?} after {took:?}", output.exit),
+    )?;
     ensure(inside.lives().await, "the session died with it")?;
     held(format!("killed after {} ms", took.as_millis()))
 }

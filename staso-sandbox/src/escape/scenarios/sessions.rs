@@ -4,8 +4,7 @@ use staso_core::sandbox::{ExecEvent, ExecStream};
 
 use super::processes::remove;
 use crate::escape::claims::Claims;
-use crate::escape::ground::Ground;
-use crate::escape::host::{SOON, eventually, open_descriptors, processes_with, traces};
+use crate::escape::host::{APPEARS, eventually, open_descriptors, processes_with, traces};
 use crate::escape::inside::{Inside, path, words};
 use crate::escape::runner::Run;
 use crate::escape::second::{Second, Task};
@@ -45,58 +44,68 @@ pub(super) async fn leftovers(run: &Run<'_>) -> Judged {
         drop(stream);
     }
     control(most > 0, "an open session shows on the host")?;
-    let clean = eventually(SOON * 3, || all().is_subset(&before)).await;
+    let clean = eventually(run.ground.patience, || all().is_subset(&before)).await;
     if !clean {
         let left: Vec<String> = all().difference(&before).take(5).cloned().collect();
+        remove(run, &mark);
         return escaped(format!("left behind: {}", left.join(", ")));
     }
     ensure(remove(run, &mark) == 0, "processes were left behind")?;
-    let settled = eventually(SOON, || open_descriptors() <= descriptors + OWN_DESCRIPTORS).await;
+    let settled =
+        eventually(run.ground.patience, || open_descriptors() <= descriptors + OWN_DESCRIPTORS).await;
     ensure(settled, format!("{descriptors} descriptors became {}", open_descriptors()))?;
     held(format!("{} sessions; up to {most} traces of an open one, none afterwards", run.ground.rounds))
 }
 
 /// Row 68.
 pub(super) async fn no_namespaces(run: &Run<'_>) -> Judged {
+    let said = |second: &Second| second.said.chars().take(240).collect::<String>();
+    if run.host.no_namespaces.is_some() {
+        // This host is one itself, at least for a program that nobody knows.
+        let second = Second::start(run.ground, &Task::Open, &[]).await?;
+        return Ok(match second.said.starts_with("refused") {
+            true => Verdict::Held(said(&second)),
+            false => Verdict::NotApplicable("only some programs of this host have none".to_owned()),
+        });
+    }
     let outside = run.ground.probe.attempt(&words("unshare 10000000"));
     control(outside.is_done(), format!("this host has user namespaces: {outside}"))?;
     let stage = words("without-namespaces");
     let second = Second::start(run.ground, &Task::Open, &stage).await?;
     ensure(second.said.starts_with("refused"), format!("a session was {}", second.said))?;
-    let said: String = second.said.chars().take(240).collect();
-    held(said)
+    held(said(&second))
 }
 
 /// Row 70.
 pub(super) async fn neighbours(run: &Run<'_>) -> Judged {
     let first = Neighbour::new(run)?;
     let serving = run.ground.probe.start(&first.serve()).or_broken("start the control")?;
-    for look in first.looks() {
+    let mut failed = Vec::new();
+    for look in first.looks(&serving.said) {
         let outcome = run.ground.probe.attempt(&look);
-        control(outcome.is_done(), format!("`{}` outside: {outcome}", look.join(" ")))?;
+        failed.extend((!outcome.is_done()).then(|| format!("`{}` outside: {outcome}", look.join(" "))));
     }
     drop(serving);
+    first.clean(run);
+    control(failed.is_empty(), failed.join("; "))?;
     let (one, other) = tokio::join!(run.open(), run.open());
     let (one, other) = (one?, other?);
     let near = Neighbour::new(run)?;
     one.session.write_file(&path("probe-of-one")?, b"x", false, run.ctx).await.or_broken("write a file")?;
     let mut looks = vec![words("exists probe-of-one")];
-    let segment = own_segment(run);
     let stream = if Claims::NAMESPACES.include(run.tier) {
-        let stream = near.start(&one, &near.serve()).await?;
+        let (stream, port) = near.start(&one, &near.serve()).await?;
         let temporary = one.attempt(&words("symlink /nowhere /tmp/probe-of-one")).await;
-        let shared = one.attempt(&words(&format!("make-segment {segment}"))).await;
-        if !temporary.is_done() || !shared.is_done() {
-            return Err(Verdict::Broken(format!("a session cannot use its own: {temporary}, {shared}")));
+        if !temporary.is_done() {
+            return Err(Verdict::Broken(format!("a session cannot use its own: {temporary}")));
         }
-        looks.extend(near.looks());
+        looks.extend(near.looks(&port));
         looks.push(words("exists /tmp/probe-of-one"));
-        looks.push(words(&format!("find-segment {segment}")));
         stream
     } else {
         // Sockets and shared memory are denied altogether.
-        looks.extend(near.looks().into_iter().take(1));
-        near.start(&one, &["stubborn".to_owned(), near.mark.clone()]).await?
+        looks.extend(near.looks("").into_iter().take(1));
+        near.start(&one, &["stubborn".to_owned(), near.mark.clone()]).await?.0
     };
     let mut through = Vec::new();
     for look in &looks {
@@ -104,56 +113,60 @@ pub(super) async fn neighbours(run: &Run<'_>) -> Judged {
         through.extend((!outcome.is_refused()).then(|| format!("`{}`: {outcome}", look.join(" "))));
     }
     drop(stream);
-    clean(run, segment);
+    near.clean(run);
     ensure(through.is_empty(), through.join("; "))?;
     held(format!("{} looks at what another session has found nothing", looks.len()))
 }
 
-/// A key for shared memory that nothing else uses.
-fn own_segment(run: &Run<'_>) -> u32 {
-    const ANOTHER: u32 = 0x4000_0000;
-    run.ground.place("segment").and_then(|key| key.parse::<u32>().ok()).unwrap_or_default() ^ ANOTHER
-}
-
-/// Removes what only a sandbox that isolates nothing has put on the host.
-fn clean(run: &Run<'_>, segment: u32) {
-    run.ground.probe.attempt(&words(&format!("remove-segment {segment}")));
-    drop(std::fs::remove_file("/tmp/probe-of-one"));
-}
-
-/// A probe that can be found: by its command line, by the name of a socket, by a port.
+/// A probe that can be found: by its command line, by the name of a socket, by a key of shared memory, by a port.
 struct Neighbour {
     mark: String,
     name: String,
-    port: u16,
+    segment: String,
 }
 
 impl Neighbour {
     fn new(run: &Run<'_>) -> Result<Self, Verdict> {
         let mark = run.ground.mark();
-        Ok(Self { name: format!("probe-{mark}"), mark, port: Ground::free_port().or_broken("find a port")? })
+        let none = || Verdict::Broken("there is no key for shared memory".to_owned());
+        let segment = run.ground.place("other-segment").ok_or_else(none)?;
+        Ok(Self { name: format!("probe-{mark}"), mark, segment })
     }
 
     fn serve(&self) -> Vec<String> {
-        ["serve", &self.name, &self.port.to_string(), &self.mark].map(str::to_owned).to_vec()
+        ["serve", &self.name, &self.segment, &self.mark].map(str::to_owned).to_vec()
     }
 
-    /// Starts it in a session and waits until it is ready.
-    async fn start(&self, inside: &Inside<'_>, arguments: &[String]) -> Result<ExecStream, Verdict> {
+    /// Starts it in a session and waits until it is ready: its port, if it has one.
+    async fn start(
+        &self,
+        inside: &Inside<'_>,
+        arguments: &[String],
+    ) -> Result<(ExecStream, String), Verdict> {
         let mut stream = inside.start(arguments).await?;
-        match tokio::time::timeout(SOON, stream.next()).await {
-            Ok(Some(Ok(ExecEvent::Stdout(said)))) if said.starts_with(b"ready") => Ok(stream),
+        match tokio::time::timeout(APPEARS, stream.next()).await {
+            Ok(Some(Ok(ExecEvent::Stdout(said)))) if said.starts_with(b"ready") => {
+                let said = String::from_utf8_lossy(&said);
+                Ok((stream, said.trim_start_matches("ready").trim().to_owned()))
+            }
             other => Err(Verdict::Broken(format!("a session cannot be looked for: {other:?}"))),
         }
     }
 
-    fn looks(&self) -> Vec<Vec<String>> {
+    fn looks(&self, port: &str) -> Vec<Vec<String>> {
         let (half, rest) = self.mark.split_at(self.mark.len() / 2);
         vec![
             ["find-process", half, rest].map(str::to_owned).to_vec(),
             ["abstract", &self.name].map(str::to_owned).to_vec(),
-            ["tcp".to_owned(), format!("127.0.0.1:{}", self.port)].to_vec(),
+            ["find-segment", &self.segment].map(str::to_owned).to_vec(),
+            ["tcp".to_owned(), format!("127.0.0.1:{port}")].to_vec(),
         ]
+    }
+
+    /// Removes what the control, or a sandbox that isolates nothing, has put on the host.
+    fn clean(&self, run: &Run<'_>) {
+        run.ground.probe.attempt(&["remove-segment".to_owned(), self.segment.clone()]);
+        drop(std::fs::remove_file("/tmp/probe-of-one"));
     }
 }
 

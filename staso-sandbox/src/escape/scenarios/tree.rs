@@ -1,17 +1,14 @@
 //! The checkout itself: what is below stays, what is above is bounded, and reading it ends.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use staso_core::sandbox::TreeLimits;
 
 use crate::escape::host;
 use crate::escape::inside::{PROBE_FILE, path, words};
 use crate::escape::outcome::Outcome;
-use crate::escape::runner::Run;
+use crate::escape::runner::{Run, is_killed_for_more};
 use crate::escape::verdict::{Judged, OrBroken as _, Verdict, control, ensure, held};
-
-/// How long reading a hostile tree may take.
-const READ_LIMIT: Duration = Duration::from_secs(15);
 
 /// Row 20.
 pub(super) async fn lower_unchanged(run: &Run<'_>) -> Judged {
@@ -45,11 +42,13 @@ pub(super) async fn fill_checkout(run: &Run<'_>) -> Judged {
     control(outside.is_done(), format!("outside: {outside}"))?;
     let before = host::disk_bytes(&run.ground.directory);
     let inside = run.open().await?;
-    let outcome = inside.attempt(&words(&format!("fill-and-stay . {MEBIBYTES}"))).await;
+    let stays = run.ground.patience.as_millis();
+    let outcome = inside.attempt(&words(&format!("fill-and-stay . {MEBIBYTES} {stays}"))).await;
     let grown = host::disk_bytes(&run.ground.directory).saturating_sub(before);
     ensure(grown < 1 << 20, format!("the ground grew by {grown} bytes: {outcome}"))?;
     match &outcome {
-        Outcome::Limited(_) | Outcome::Killed(_) | Outcome::Denied(_) => held(outcome.to_string()),
+        Outcome::Limited(_) | Outcome::Denied(_) => held(outcome.to_string()),
+        killed if is_killed_for_more(killed) => held(killed.to_string()),
         Outcome::Done(_) => Err(Verdict::Escaped(format!("a limit of 16 MiB took {outcome}"))),
         other => Err(Verdict::Broken(other.to_string())),
     }
@@ -63,15 +62,17 @@ pub(super) async fn traps(run: &Run<'_>) -> Judged {
         return Err(Verdict::Broken(format!("the traps cannot be set: {made}")));
     }
     let start = Instant::now();
+    // How long reading a hostile tree may take.
+    let limit = run.ground.patience * 3;
     for name in ["trap-pipe", "trap-socket", "trap-a", "trap-root", "trap-names"] {
         let path = path(name)?;
-        let read = tokio::time::timeout(READ_LIMIT, inside.session.read_file(&path, 1 << 20, run.ctx));
+        let read = tokio::time::timeout(limit, inside.session.read_file(&path, 1 << 20, run.ctx));
         let read = read.await.map_err(|_| Verdict::Escaped(format!("reading {name} hangs")))?;
         ensure(read.is_err(), format!("{name} was read as a file"))?;
     }
-    let changes = tokio::time::timeout(READ_LIMIT, inside.session.changes(run.ctx)).await;
+    let changes = tokio::time::timeout(limit, inside.session.changes(run.ctx)).await;
     let changes = changes.map_err(|_| Verdict::Escaped("listing the changes hangs".to_owned()))?;
-    let tree = tokio::time::timeout(READ_LIMIT, inside.session.tree(&TreeLimits::default(), run.ctx)).await;
+    let tree = tokio::time::timeout(limit, inside.session.tree(&TreeLimits::default(), run.ctx)).await;
     let tree = tree.map_err(|_| Verdict::Escaped("reading the tree hangs".to_owned()))?;
     let told = match &changes {
         Ok(changes) => format!("{} changes are listed", changes.len()),
