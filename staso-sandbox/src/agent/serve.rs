@@ -118,7 +118,7 @@ pub(crate) fn serve(service: Service<'_>) -> i32 {
         running: Vec::new(),
         idle: Vec::new(),
         walks: Vec::new(),
-        disk: if jail.beside() { Disk::new(&jail.directory, jail.disk_bytes()) } else { None },
+        disk: jail.counted().and_then(|directory| Disk::new(directory, jail.disk_bytes())),
         silence_ends: None,
         host_gone: false,
     };
