@@ -21,7 +21,9 @@ fn main() {
     let built = if linux {
         helper.for_this_target()
     } else {
-        supported && has_feature("CONTAINER") && helper.for_containers(&arch)
+        // `ContainerSandbox` speaks to unix sockets.
+        let unix = variable("CARGO_CFG_TARGET_FAMILY").split(',').any(|family| family == "unix");
+        supported && unix && has_feature("CONTAINER") && helper.for_containers(&arch)
     };
     if !built {
         helper.leave_out();

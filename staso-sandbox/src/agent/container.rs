@@ -204,12 +204,24 @@ fn bounded(missing: &mut Vec<Vec<u8>>) -> Result<(), Failure> {
         let found = files.iter().find_map(|file| fs::read_to_string(file).ok());
         found.map(|text| text.trim().parse::<u64>().is_ok_and(|bound| bound < u64::MAX / 4))
     };
-    if bound(["/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max"]) == Some(false) {
-        return Err(Failure { step: "the engine does not bound the number of processes", errno: Errno(0) });
+    // A group without the file is the one that holds all of the machine, and nothing bounds that.
+    let groups = ["/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/pids/cgroup.procs"];
+    let shown = groups.iter().any(|file| Path::new(file).exists());
+    match bound(["/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max"]) {
+        Some(true) => {}
+        None if !shown => {
+            missing.push(b"whether the engine bounds the number of processes cannot be seen".to_vec());
+        }
+        _ => {
+            return Err(Failure {
+                step: "the engine does not bound the number of processes",
+                errno: Errno(0),
+            });
+        }
     }
     let memory = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
     if bound(memory) != Some(true) {
-        let sentence = "memory is bounded for each process, not for all together: the engine sets no limit that can be seen";
+        let sentence = "memory is bounded for each process, not for all together: the engine sets no limit";
         missing.push(sentence.as_bytes().to_vec());
     }
     Ok(())

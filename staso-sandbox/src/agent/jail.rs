@@ -4,7 +4,7 @@ use std::ffi::{CString, OsStr};
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::filter::{self, Audience};
@@ -21,7 +21,7 @@ pub(crate) struct Jail {
     pub(crate) contained: bool,
     /// Where the checkout is, as commands see it.
     pub(crate) workspace: CString,
-    /// The session's own directory, where there are no namespaces.
+    /// The session's own directory, where there are no namespaces; empty when nothing in it is to be counted.
     pub(crate) directory: PathBuf,
     /// Rules that each program puts on itself.
     pub(crate) rules: Option<Rules>,
@@ -58,9 +58,15 @@ impl Jail {
         !self.namespaces && !self.contained
     }
 
-    /// What the session may write, in bytes.
+    /// What the session may write, in bytes. In a container its file system bounds that, so that more of it only means
+    /// more files.
     pub(crate) fn disk_bytes(&self) -> u64 {
-        self.limits.disk_bytes
+        self.limits.disk_bytes.saturating_mul(if self.contained { 2 } else { 1 })
+    }
+
+    /// What is to be counted, because no file system bounds all that is written.
+    pub(crate) fn counted(&self) -> Option<&Path> {
+        Some(self.directory.as_path()).filter(|path| !self.namespaces && !path.as_os_str().is_empty())
     }
 
     /// How long the host may be silent, where nothing else tells that it went.

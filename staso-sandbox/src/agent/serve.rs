@@ -156,7 +156,7 @@ fn prepare(jail: &Jail, replies: i32) -> Result<(OwnedFd, Option<Disk>), Failure
         sys::set_nonblocking(fd).step(STEP)?;
         sys::set_close_on_exec(fd);
     }
-    let disk = jail.beside().then(|| Disk::new(&jail.directory, jail.disk_bytes()));
+    let disk = jail.counted().map(|directory| Disk::new(directory, jail.disk_bytes()));
     Ok((sys::child_signal_fd().step(STEP)?, disk.transpose().step("count what is written")?))
 }
 

@@ -128,7 +128,7 @@ pub(crate) struct Configuration {
     pub(crate) tier: u8,
     /// The latest version of Landlock to use.
     pub(crate) landlock_most: u32,
-    /// The session's own directory, for tiers that copy the checkout.
+    /// The session's own directory, for tiers that copy the checkout; in a container only when its files are to be counted.
     pub(crate) directory: Vec<u8>,
     /// The process that owns the session; when it ends, the session ends.
     pub(crate) host_pid: u32,

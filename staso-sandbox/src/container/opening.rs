@@ -33,7 +33,7 @@ const PINGS_IN_SILENCE: u64 = 6;
 const CLOSE_LIMIT: Duration = Duration::from_secs(15);
 
 /// What Podman cannot be asked for.
-const FILES_UNBOUNDED: &str = "the number of files is bounded by memory alone: Podman sets no limit of its own on file systems in memory";
+const FILES_COUNTED: &str = "files in the checkout are counted now and then, elsewhere memory bounds them: Podman sets file systems no limit";
 
 type Input = Pin<Box<dyn AsyncWrite + Send>>;
 
@@ -61,9 +61,10 @@ pub(super) async fn open(
     let attached = engine::attach(docker, container.id(), options.runtime.as_deref()).await?;
     let (mut output, mut input) = (Output::new(attached.output), attached.input);
     engine::start(docker, container.id(), options.runtime.as_deref()).await?;
-    let ready = introduce(&mut input, &mut output, &checkout, options, spec).await?;
+    let configuration = configuration(options, spec, *maker);
+    let ready = introduce(&mut input, &mut output, &checkout, &configuration).await?;
     let warnings = warnings.into_iter().map(|warning| format!("the engine warns: {warning}"));
-    let weaker = (*maker == Maker::Podman).then(|| FILES_UNBOUNDED.to_owned());
+    let weaker = (*maker == Maker::Podman).then(|| FILES_COUNTED.to_owned());
     let isolation = Isolation::new(IsolationTier::Container, spec.limits.clone())
         .with_missing(warnings.chain(weaker).chain(ready.missing).collect())
         .with_landlock_abi((ready.landlock_abi > 0).then_some(ready.landlock_abi));
@@ -107,8 +108,7 @@ async fn introduce(
     input: &mut Input,
     output: &mut Output,
     checkout: &Checkout,
-    options: &ContainerOptions,
-    spec: &SandboxSpec,
+    configuration: &Configuration,
 ) -> Result<Ready, SandboxError> {
     let mut replies = Replies { buffer: Vec::new() };
     let agent = async {
@@ -123,7 +123,7 @@ async fn introduce(
         _ = agent => greeted(replies.next(output).await?)?,
     }
     let copying = async {
-        input.write_all(&configuration(options, spec).encode()).await?;
+        input.write_all(&configuration.encode()).await?;
         let (sender, mut pieces) = mpsc::channel(PIECES_AHEAD);
         let checkout = checkout.clone();
         let reading = tokio::task::spawn_blocking(move || {
@@ -226,11 +226,12 @@ fn failed(body: &[u8]) -> SandboxError {
     unavailable(reason, remedy.to_owned())
 }
 
-fn configuration(options: &ContainerOptions, spec: &SandboxSpec) -> Configuration {
+fn configuration(options: &ContainerOptions, spec: &SandboxSpec, maker: Maker) -> Configuration {
     let limits = &spec.limits;
     Configuration {
         tier: tier::CONTAINER,
         landlock_most: options.landlock_most.unwrap_or(u32::MAX),
+        directory: if maker == Maker::Podman { recipe::WORKSPACE.into() } else { Vec::new() },
         limits: Limits {
             data_bytes: limits.memory_bytes,
             // The engine bounds the container.

@@ -24,6 +24,8 @@ const BYTES_PER_INODE: u64 = 4096;
 const FEWEST_INODES: u64 = 1024;
 /// A file system in memory that is empty and stays so.
 const CLOSED: &str = "ro,noexec,nosuid,nodev,size=4096,mode=0555";
+/// Where the checkout is.
+pub(super) const WORKSPACE: &str = "/workspace";
 /// Where the agent is put. It takes itself away when it runs.
 const AGENT: &str = "/tmp/.staso-agent";
 
@@ -127,7 +129,7 @@ fn tmpfs(
     };
     let (tmp, shm) = (options.tmp_bytes, options.tmp_bytes / 4);
     let mut places = HashMap::from([
-        ("/workspace".to_owned(), workspace),
+        (WORKSPACE.to_owned(), workspace),
         ("/tmp".to_owned(), place(tmp, inodes(tmp), "1777", "exec")),
         ("/dev/shm".to_owned(), place(shm, inodes(shm), "1777", "noexec")),
     ]);
@@ -148,7 +150,7 @@ fn covers(image: &ImageConfig) -> Vec<Mount> {
         tmpfs_options: Some(MountTmpfsOptions { size_bytes: Some(4096), mode: Some(0o555), options: None }),
         ..Mount::default()
     };
-    let own = ["/workspace", "/tmp", "/dev/shm"];
+    let own = [WORKSPACE, "/tmp", "/dev/shm"];
     let places = image.volumes.iter().flatten();
     places.filter(|place| !own.contains(&place.trim_end_matches('/'))).map(cover).collect()
 }

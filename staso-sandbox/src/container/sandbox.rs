@@ -36,6 +36,10 @@ const SHORTEST_SILENCE_MS: u64 = 1_000;
 /// with it. With `runsc` or `kata` as [`ContainerOptions::runtime`] there is another kernel between the code and the host's,
 /// which is more than the Full tier has.
 ///
+/// Podman gives no bound for the number of files in memory, so those of the checkout are counted now and then; it names the
+/// hosts of the machine's own `/etc/hosts`; and it cannot be asked for a runtime. An engine without root must be able to
+/// bound processes (control groups of version 2, which systemd delegates); one that does not is refused.
+///
 /// Images are never pulled: one that is missing is an error that names the command. Containers are removed when their
 /// session ends, by the engine itself when the host was killed; at the latest [`ContainerOptions::silence_ms`] after the host was last heard of.
 /// Those that were never started are removed when the next session is opened.
