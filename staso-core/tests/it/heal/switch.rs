@@ -195,7 +195,7 @@ impl Fixer for WithTests {
         let written = |text: &str| SessionChange::Written { content: text.into(), executable: false };
         let changes = [
             (path("prompts/plan.txt"), written("better\n")),
-            (path("tests/test_plan.py"), written("def test_plan():\n    assert True\n")),
+            (path("tests/test_plan.py"), written("def test_plan():\n    assert len(str(1)) == 1\n")),
         ];
         Ok(vec![FixCandidate {
             patch: Patch::from_changes(request.code, &changes.into()).unwrap(),
