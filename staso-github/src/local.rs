@@ -161,13 +161,14 @@ impl LocalGit {
         }
     }
 
-    /// Runs `work` on the repository at `url`; a mirror that was never fetched is fetched first.
+    /// Runs `work` on the repository at `url`; a mirror that was never fetched is fetched first, and so is a commit that no
+    /// branch of it holds.
     async fn with<T: Send + 'static>(
         &self,
         url: &RepositoryUrl,
         operation: &'static str,
         ctx: &RunContext,
-        work: impl FnOnce(&GitRepository, &Stop) -> Result<T, VcsError> + Send + 'static,
+        work: impl FnOnce(&GitRepository, &Stop) -> Result<T, VcsError> + Clone + Send + 'static,
     ) -> Result<T, VcsError> {
         let place = self.place(url)?;
         if let Place::Mirror(mirror) = &place
@@ -175,7 +176,14 @@ impl LocalGit {
         {
             drop(mirror.update(ctx).await?);
         }
-        self.work(&place, url, operation, None, ctx, work).await
+        match (self.work(&place, url, operation, None, ctx, work.clone()).await, &place) {
+            // It went with the mirror, to make room, after the run had resolved it.
+            (Err(VcsError::CommitNotFound { commit, .. }), Place::Mirror(mirror)) => {
+                mirror.fetch_commit(&commit, ctx).await?;
+                self.work(&place, url, operation, None, ctx, work).await
+            }
+            (done, _) => done,
+        }
     }
 
     async fn work<T: Send + 'static>(

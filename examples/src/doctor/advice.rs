@@ -21,9 +21,14 @@ const DOCKER: &str = "docker run --security-opt seccomp=unconfined --security-op
 const PROFILE: &str = "printf 'abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile staso-host /path/to/your/program \
                        flags=(unconfined) {\\n  userns,\\n}\\n' | sudo tee /etc/apparmor.d/staso-host && \
                        sudo apparmor_parser -r /etc/apparmor.d/staso-host";
-/// Puts Landlock before the modules that are on already, where GRUB starts the kernel.
-const LANDLOCK: &str = "echo \"GRUB_CMDLINE_LINUX=\\\"\\$GRUB_CMDLINE_LINUX lsm=landlock,$(cat /sys/kernel/security/lsm)\\\"\" \
+/// Puts Landlock before the modules that are on already, where GRUB starts the kernel. Nothing is written unless these are
+/// known.
+const LANDLOCK: &str = "on=$(cat /sys/kernel/security/lsm) && \
+                        echo \"GRUB_CMDLINE_LINUX=\\\"\\$GRUB_CMDLINE_LINUX lsm=landlock,$on\\\"\" \
                         | sudo tee /etc/default/grub.d/landlock.cfg && sudo update-grub && sudo reboot  # Linux 5.13";
+/// Gives rootless containers of this user other users than root.
+const USERS: &str =
+    "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 \"$USER\" && podman system migrate";
 
 /// What to do, most important first; nothing when nothing is missing.
 #[must_use]
@@ -93,6 +98,12 @@ fn about_refusal(machine: &Machine, reason: &str, remedy: Option<&str>) -> Vec<A
             &commands,
         ));
     }
+    if machine.root && reason.contains("supplementary groups") {
+        let problem =
+            "this process is root of a user namespace without other users, which sessions would run as";
+        let leave = "# or start the host as an ordinary user, without `unshare --map-root-user`";
+        found.push(advice(problem, &[USERS, leave]));
+    }
     let engine = machine.container.unwrap_or("something with a system-call filter");
     if machine.filtered || (machine.container.is_some() && found.is_empty()) {
         let problem =
@@ -112,7 +123,9 @@ fn about_missing(machine: &Machine, missing: &str) -> Advice {
     let commands = if is_about("control group") || is_about("cgroup") {
         delegation(machine)
     } else if is_about("landlock") {
-        vec![LANDLOCK.to_owned()]
+        // The kernel of a container may have what the container's filter refuses.
+        let first = (machine.filtered || machine.container.is_some()).then(|| DOCKER.to_owned());
+        first.into_iter().chain([LANDLOCK.to_owned()]).collect()
     } else {
         Vec::new()
     };

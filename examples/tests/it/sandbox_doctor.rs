@@ -161,6 +161,12 @@ fn each_refusal_has_its_own_remedy() {
         };
         assert!(found.iter().any(fits), "{problem}: {found:?}");
     }
+    let quiet_root = ("proc/self/status", "Uid:\t0\t0\t0\t0\nSeccomp:\t0\n");
+    let reason = "the kernel refused to drop the supplementary groups: Operation not permitted".to_owned();
+    let alone = probed(State::Refused { reason, remedy: None });
+    let found = advice(&machine(&[quiet_root, KERNEL, (".dockerenv", "")]), &alone);
+    assert!(found.len() == 1 && found[0].problem.contains("without other users"), "{found:?}");
+    assert!(found[0].commands[0].contains("--add-subuids"), "{found:?}");
     // What holds for ordinary users only is no reason for root's refusal.
     let quiet = [("proc/self/status", "Uid:\t0\t0\t0\t0\nSeccomp:\t0\n"), KERNEL, apparmor, kept_out];
     let found = advice(&machine(&quiet), &refused());
@@ -193,6 +199,23 @@ fn each_way_of_delegating_control_groups_is_known() {
     let (groups, command) = of(&[USER]);
     assert_eq!(groups.version, None);
     assert!(command.contains("mount -t cgroup2"), "{command}");
+}
+
+#[test]
+fn what_a_containers_filter_refuses_is_not_the_kernels_fault() {
+    let lacking = lacks("no Landlock rules behind the mounts");
+    let inside = advice(&machine(&[ROOT, KERNEL]), &lacking);
+    assert!(
+        inside[0].commands[0].contains("seccomp=unconfined") && inside[0].commands.len() == 2,
+        "{inside:?}"
+    );
+    let outside = advice(&machine(&[USER, KERNEL]), &lacking);
+    assert_eq!(outside[0].commands.len(), 1);
+    let command = &outside[0].commands[0];
+    assert!(
+        command.starts_with("on=$(cat /sys/kernel/security/lsm) && "),
+        "no list is no new list: {command}"
+    );
 }
 
 #[test]

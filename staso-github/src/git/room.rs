@@ -68,14 +68,18 @@ impl Kept {
 /// Makes room below a data directory. Failing to is no failure of what was done before.
 ///
 /// # Errors
-/// [`VcsError::Cancelled`] and [`VcsError::Timeout`].
+/// [`VcsError::Cancelled`].
 pub(super) async fn make_room(data: &Path, limits: &GitLimits, ctx: &RunContext) -> Result<(), VcsError> {
     let (cache, now) = (CheckoutCache::new(data.to_owned(), limits.clone()), system_time(ctx.now()));
-    blocking::run(ctx, "making room", limits.operation, move |_| {
+    let made = blocking::run(ctx, "making room", limits.operation, move |_| {
         cache.make_room(now);
         Ok(())
-    })
-    .await
+    });
+    match made.await {
+        // It goes on by itself.
+        Err(VcsError::Timeout { .. }) => Ok(()),
+        made => made,
+    }
 }
 
 impl CheckoutCache {
@@ -92,9 +96,10 @@ impl CheckoutCache {
         self.prepare()?;
         let Some(_turn) = data::try_lock(&self.locks().join("room"), Hold::Alone)? else { return Ok(()) };
         let mut kept = self.kept()?;
+        let latest = now.checked_add(CLOCK_LEEWAY).unwrap_or(now);
         for one in &mut kept {
-            let told = one.used.filter(|used| *used <= now + CLOCK_LEEWAY);
-            one.used = told.map(|used| used + one.what.grace());
+            let told = one.used.filter(|used| *used <= latest);
+            one.used = told.and_then(|used| used.checked_add(one.what.grace()));
         }
         let mut total: u64 = kept.iter().map(|one| one.bytes).sum();
         kept.sort_by_key(|one| (one.used, one.bytes));
@@ -103,8 +108,11 @@ impl CheckoutCache {
             if total <= self.limits.cache_bytes && one.bytes > 0 {
                 break;
             }
-            if self.remove(&one.what)? {
-                total = total.saturating_sub(one.bytes);
+            match self.remove(&one.what) {
+                Ok(true) => total = total.saturating_sub(one.bytes),
+                Ok(false) => {}
+                // What cannot be removed keeps nothing else from it.
+                Err(error) => tracing::warn!(%error, "something that is kept could not be removed"),
             }
         }
         self.sweep_all()

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use staso_core::run::RunContext;
 use staso_core::testing::test_context;
+use staso_core::trace::SourceRevision;
 use staso_core::vcs::{VcsError, VcsProvider};
 use staso_github::{GitLimits, GitRemote, LocalGit};
 
@@ -129,6 +130,25 @@ async fn a_repository_with_a_proposal_stays() {
     let (reference, ctx) = (mirrored.fixture.reference(), test_context());
     let status = mirrored.provider.proposal_status(&reference, &made.branch, &ctx).await.unwrap();
     assert_eq!(status.head, made.head, "it stands in the mirror and nowhere else");
+}
+
+#[tokio::test]
+async fn a_commit_that_no_branch_holds_is_there_for_its_run_when_others_took_the_room() {
+    for make in [remote, mirror] {
+        let root = tempfile::tempdir().unwrap();
+        let kept = make(root.path(), &room_for(0));
+        let clone = kept.fixture.clone_of("main");
+        write(&clone, "lost", b"lost");
+        crate::fixture::git(&clone, &["add", "-A"]);
+        crate::fixture::git(&clone, &["commit", "-qm", "lost"]);
+        let lost = kept.fixture.push(&clone, "main");
+        kept.fixture.git(&["update-ref", "refs/heads/main", kept.fixture.tip.as_str()]);
+        let (source, ctx) = (SourceRevision { commit: Some(lost), ..kept.fixture.source() }, test_context());
+        let found = kept.provider.resolve(&source, &ctx).await.unwrap();
+        make(root.path(), &room_for(0)).check_out().await;
+        let checkout = kept.provider.checkout(&found.repository, &found.commit, &ctx).await.unwrap();
+        assert!(checkout.path.join("lost").is_file());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -181,7 +181,7 @@ async fn a_change_of_a_prompt_is_a_suggestion_and_a_program_is_never_called_a_pr
     }
 }
 
-/// Betters a prompt, and with it a file that the tests load as code.
+/// Betters a prompt, and brings a test.
 #[derive(Debug)]
 struct WithTests;
 
@@ -195,7 +195,7 @@ impl Fixer for WithTests {
         let written = |text: &str| SessionChange::Written { content: text.into(), executable: false };
         let changes = [
             (path("prompts/plan.txt"), written("better\n")),
-            (path("tests/conftest.py"), written("import os\n")),
+            (path("tests/test_plan.py"), written("def test_plan():\n    assert len(str(1)) == 1\n")),
         ];
         Ok(vec![FixCandidate {
             patch: Patch::from_changes(request.code, &changes.into()).unwrap(),
