@@ -66,9 +66,9 @@ pub(crate) fn assert_caught(report: &Report) {
     assert!(missed.is_empty(), "a sandbox that isolates nothing is not caught by:\n{}", missed.join("\n"));
 }
 
-/// Where a control fails for a reason, the attempt inside cannot get through either.
+/// Where a control fails for a reason, the attempt inside cannot get through either, nor where another tier is asked.
 const fn lacks(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::HeldUncontrolled(_) | Verdict::NotApplicable(_))
+    matches!(verdict, Verdict::HeldUncontrolled(_) | Verdict::NotApplicable(_) | Verdict::NotClaimed(_))
 }
 
 #[derive(Debug)]
