@@ -14,6 +14,9 @@ impl Claims {
     /// Where this crate's own filter of system calls stands.
     pub(super) const FILTER: Self = Self(5);
 
+    /// Where files are the host's own, and rules of Landlock stand before them.
+    pub(super) const LANDLOCK: Self = Self(4);
+
     /// Whether a session of the tier promises the property.
     pub(super) const fn include(self, tier: IsolationTier) -> bool {
         let bit = match tier {

@@ -270,18 +270,22 @@ fn scribble(arguments: &[String]) -> Attempt {
     }
 }
 
-/// Lists what can be written near the root, but for the places named and what is below them: directories that take a new
-/// file, and files.
+/// Lists what can be written near the root: directories that take a new file, and files. What is below the current
+/// directory, the one for temporary files and those named does not count.
 fn writable(arguments: &[String]) -> Attempt {
     const DEPTH: usize = 3;
-    let own = std::env::current_dir().setup("know where this is")?.display().to_string();
-    let named =
-        |shown: &String| arguments.contains(shown) || (*shown == own && arguments.iter().any(|a| a == "."));
+    let here = std::env::current_dir().setup("know where this is")?;
+    let temporary = std::env::vars_os().find(|(name, _)| name == "TMPDIR");
+    let own = [Some(here), temporary.map(|(_, place)| place.into())];
+    let named = |place: &Path| {
+        let mut own = own.iter().flatten();
+        own.any(|own| own == place) || arguments.iter().any(|named| Path::new(named) == place)
+    };
     let mut found = Vec::new();
     let mut waiting = vec![(Path::new("/").to_path_buf(), 0)];
     while let Some((directory, depth)) = waiting.pop() {
         let shown = directory.display().to_string();
-        if named(&shown) || Path::new("/proc") == directory {
+        if named(&directory) || Path::new("/proc") == directory {
             continue;
         }
         if create(std::slice::from_ref(&shown)).is_ok() {

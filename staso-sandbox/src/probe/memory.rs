@@ -47,23 +47,26 @@ fn used(taken: &[Vec<u8>]) -> usize {
     taken.iter().filter_map(|part| part.get(PAGE)).map(|byte| usize::from(*byte)).sum()
 }
 
-/// Takes memory that counts as a file.
+/// Takes memory that counts as files: neither large ones nor many, which have limits of their own.
 fn memory_file(arguments: &[String]) -> Attempt {
+    const OF_A_FILE: usize = 4;
     let wanted: usize = parse(arguments, 0)?;
-    let mut taken = Vec::new();
-    for at in 0..wanted {
+    let (block, mut taken) = (vec![1; MEBIBYTE], Vec::new());
+    for at in (0..wanted).step_by(OF_A_FILE) {
         let fd = call(number::MEMFD_CREATE, [Arg::Text(c"probe"), n(0)]);
         let Ok(fd) = fd.and_then(|fd| i32::try_from(fd).map_err(|_| Errno(24))) else {
-            return Err(Failure::Limited(format!("{at} files")));
+            return Err(Failure::Limited(format!("{at} MiB, and no other file")));
         };
         // SAFETY: the kernel just made this descriptor for us.
         let mut file = unsafe { File::from_raw_fd(fd) };
-        if file.write_all(&[1; MEBIBYTE]).is_err() {
-            return Err(Failure::Limited(format!("{at} MiB")));
+        for more in 0..OF_A_FILE {
+            if file.write_all(&block).is_err() {
+                return Err(Failure::Limited(format!("{} MiB", at + more)));
+            }
         }
         taken.push(file);
     }
-    Ok(format!("{} MiB", taken.len()))
+    Ok(format!("{} MiB", taken.len() * OF_A_FILE))
 }
 
 /// Takes memory in many processes at a time: processes, mebibytes of each.

@@ -95,11 +95,13 @@ fn chroot(arguments: &[String]) -> Attempt {
     Ok(String::new())
 }
 
-/// Goes on with a read-only mount of a directory over itself: what the controls of the above need.
+/// Goes on with a read-only mount over a directory: what the controls of the above need. It is a new one, because of what
+/// others have set on theirs, nothing can be taken back in a namespace of one's own.
 fn on_mount(arguments: &[String]) -> Attempt {
     const STEP: &str = "make a read-only mount";
     let place = sys::text(argument(arguments, 0)?)?;
-    call(number::MOUNT, [Arg::Text(&place), Arg::Text(&place), n(0), n(MS_BIND), n(0)]).setup(STEP)?;
+    call(number::MOUNT, [Arg::Text(c"tmpfs"), Arg::Text(&place), Arg::Text(c"tmpfs"), n(0), n(0)])
+        .setup(STEP)?;
     let read_only = n(MS_REMOUNT | MS_BIND | MS_RDONLY);
     call(number::MOUNT, [n(0), Arg::Text(&place), n(0), read_only, n(0)]).setup(STEP)?;
     crate::run(arguments.get(1..).unwrap_or_default())

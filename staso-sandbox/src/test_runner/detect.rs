@@ -1,5 +1,7 @@
 //! Which command runs a project's tests, by its files.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use staso_core::code::{CodeSnapshot, RepoPath};
 use staso_core::verify::{TestCommand, TestFramework};
 
@@ -99,23 +101,26 @@ fn python_path(paths: &[&str]) -> Vec<&'static str> {
 /// with the root as top directory when that directory is a package.
 pub(super) fn unittest(paths: &[&str], origin: &str) -> TestCommand {
     let tests: Vec<&str> = paths.iter().copied().filter(|path| is_python_test(path)).collect();
-    let is_package = |directory: &str| paths.contains(&format!("{directory}/__init__.py").as_str());
-    let reached_from = |start: &str, path: &str| {
-        let mut at = directory(path);
-        while at != start {
+    let packages: BTreeSet<&str> =
+        paths.iter().filter_map(|path| path.strip_suffix("/__init__.py")).collect();
+    let is_package = |directory: &str| packages.contains(directory);
+    // How many tests can be reached from a directory that has some itself, or from the root.
+    let mut reached: BTreeMap<&str, usize> = tests.iter().map(|path| (directory(path), 0)).collect();
+    reached.insert("", 0);
+    for test in &tests {
+        let mut at = directory(test);
+        loop {
+            if let Some(count) = reached.get_mut(at) {
+                *count += 1;
+            }
             if at.is_empty() || !is_package(at) {
-                return false;
+                break;
             }
             at = directory(at);
         }
-        true
-    };
-    let count = |start: &str| tests.iter().filter(|path| reached_from(start, path)).count();
-    let mut starts: Vec<&str> = tests.iter().map(|path| directory(path)).chain([""]).collect();
-    starts.sort_unstable();
-    starts.dedup();
+    }
     // Sorted by name, a directory comes before what is in it: of equals the outermost wins.
-    let best = starts.iter().rev().copied().max_by_key(|start| count(start)).unwrap_or_default();
+    let best = reached.iter().rev().max_by_key(|(_, count)| **count).map_or("", |(start, _)| *start);
     let mut argv = python_path(paths);
     argv.extend(["python3", "-m", "unittest", "discover", "-v"]);
     if !best.is_empty() {
@@ -229,6 +234,17 @@ mod tests {
         assert_eq!(found(&[("test_a.py", "def test_a():\n    pass\n")]), pytest);
         assert_ne!(found(&[("test_a.py", "import unittest\n# import pytest\n")]), pytest);
         assert_eq!(command(&snapshot(&[("tests/conftest.py", "")])).unwrap().origin, "tests/conftest.py");
+    }
+
+    /// What a session lists may be made to be slow.
+    #[test]
+    fn many_directories_of_tests_take_no_more_than_their_number() {
+        let mut paths: Vec<String> = (0..3_000).map(|at| format!("d{at}/test_a.py")).collect();
+        paths.extend((0..3_000).map(|at| format!("d{at}/__init__.py")));
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        let started = std::time::Instant::now();
+        assert_eq!(unittest(&paths, "x").display(), "python3 -m unittest discover -v");
+        assert!(started.elapsed() < std::time::Duration::from_secs(10), "{:?}", started.elapsed());
     }
 
     #[test]

@@ -18,9 +18,11 @@ use super::repeat::merge;
 const TAIL_BYTES: usize = 8 << 10;
 /// How long looking around in a session may take.
 const LOOK_LIMIT: Duration = Duration::from_secs(20);
+/// What is left for the tests where looking around took all of the time: a report says that it is over.
+const LEAST_TIME: Duration = Duration::from_millis(10);
 /// Most runs for one report.
 const MAX_REPETITIONS: u32 = 16;
-/// What every test command gets beyond the session's own environment.
+/// What every command gets beyond the session's own environment.
 const ENVIRONMENT: [(&str, &str); 12] = [
     // Compiled files of a test run are no change of the project.
     ("PYTHONDONTWRITEBYTECODE", "1"),
@@ -114,12 +116,15 @@ impl TestRunner for DetectedTests {
         timeout: Duration,
         ctx: &RunContext,
     ) -> Result<TestReport, SandboxError> {
+        let started = ctx.clock().monotonic();
         let fallback = if command.framework == TestFramework::Pytest && command.origin != "host" {
-            without_pytest(session, ctx).await?
+            without_pytest(session, timeout, ctx).await?
         } else {
             None
         };
         let command = fallback.as_ref().unwrap_or(command);
+        let looked = ctx.clock().monotonic().saturating_sub(started);
+        let timeout = timeout.saturating_sub(looked).max(LEAST_TIME);
         let first = run_once(session, command, timeout, ctx).await?;
         let mut runs = vec![first];
         let (mut spent, mut longest) = (Duration::ZERO, Duration::ZERO);
@@ -147,24 +152,30 @@ async fn run_once(
     let may_build = matches!(command.framework, TestFramework::CargoTest | TestFramework::Unknown);
     let aside: &[&str] = if may_build { &["sh", "-c", BUILD_ASIDE, "tests"] } else { &[] };
     let argv = aside.iter().copied().chain(command.argv.iter().map(String::as_str));
-    let request = ExecRequest::new(argv).with_timeout(timeout);
-    let request = ENVIRONMENT.iter().fold(request, |request, (name, value)| request.with_env(*name, *value));
-    let output = session.run(&request, ctx).await?;
+    let output = session.run(&request(argv, timeout), ctx).await?;
     let duration = ctx.clock().monotonic().saturating_sub(started);
     Ok(report(command, &output, duration))
+}
+
+/// A command with what every one gets.
+fn request<'a>(argv: impl IntoIterator<Item = &'a str>, timeout: Duration) -> ExecRequest {
+    let request = ExecRequest::new(argv).with_timeout(timeout);
+    ENVIRONMENT.iter().fold(request, |request, (name, value)| request.with_env(*name, *value))
 }
 
 /// The `unittest` command for the session's files, when pytest cannot be imported there.
 async fn without_pytest(
     session: &dyn SandboxSession,
+    timeout: Duration,
     ctx: &RunContext,
 ) -> Result<Option<TestCommand>, SandboxError> {
-    let import = ExecRequest::new(["python3", "-c", "import pytest"]).with_timeout(LOOK_LIMIT);
+    // What is imported may be the project's own.
+    let limit = LOOK_LIMIT.min(timeout / 2);
+    let import = request(["python3", "-c", "import pytest"], limit);
     if session.run(&import, ctx).await?.exit.success() {
         return Ok(None);
     }
-    let list =
-        ExecRequest::new(["find", ".", "-name", "*.py", "-not", "-path", "*/.*"]).with_timeout(LOOK_LIMIT);
+    let list = request(["find", ".", "-name", "*.py", "-not", "-path", "*/.*"], limit);
     let output = session.run(&list, ctx).await?;
     let listing = String::from_utf8_lossy(&output.stdout);
     let paths: Vec<&str> = listing.lines().filter_map(|line| line.strip_prefix("./")).collect();

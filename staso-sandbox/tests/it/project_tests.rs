@@ -108,6 +108,20 @@ async fn without_pytest_unittest_runs_instead_and_the_report_says_so() {
     assert_eq!(report.counts, counts(1, 1), "{}", report.tail);
 }
 
+/// What is looked at before the tests run is a project's own as well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn looking_for_pytest_is_part_of_the_time_limit() {
+    let endless = "while True:\n    pass\n";
+    let project =
+        Project::new(&[("app.py", APP), ("conftest.py", ""), ("pytest.py", endless), ("test_app.py", CASES)]);
+    let command = DetectedTests::new().detect(&project.code).unwrap();
+    let started = std::time::Instant::now();
+    let limit = Duration::from_millis(500);
+    let report = project.run_by(DetectedTests::new(), &command, limit).await;
+    assert!(!report.passed(), "{report:?}");
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn node_runs_where_it_is_installed() {
     let test = "const { test } = require('node:test');\nconst assert = require('node:assert');\n\

@@ -154,7 +154,10 @@ pub(super) const ROWS: &[Row] = &[
         Claims::ALL,
         "write anywhere but the checkout and the temporary directories",
         "nowhere",
-        &[Try::denied("writable . /tmp /dev/shm").outside("writable .").claimed_by(Claims::NAMESPACES)],
+        &[
+            Try::denied("writable /tmp /dev/shm").outside("writable").claimed_by(Claims::NAMESPACES),
+            Try::denied("writable").claimed_by(Claims::LANDLOCK),
+        ],
     ),
     row(
         72,

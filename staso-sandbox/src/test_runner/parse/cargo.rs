@@ -1,7 +1,8 @@
 //! `cargo test`: one part for each binary with tests, each with a summary of its own.
 //!
 //! What failing tests printed stands between a part's results and its summary. So names end at the heading `failures:`,
-//! and a part is over, and another one may begin, with a summary of as many tests as the part announced.
+//! and a part is over, and another one may begin, with a summary of as many tests as the part announced. Where none fits,
+//! because a test announced a part itself, the last summary stands for the part.
 
 use std::sync::LazyLock;
 
@@ -26,13 +27,13 @@ static RUNNING: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^running
 pub(super) fn parse(lines: &[&str], _summaries: Summaries) -> ParsedTests {
     let mut parsed = ParsedTests::default();
     let (Some(test), Some(total), Some(running)) = (&*TEST, &*TOTAL, &*RUNNING) else { return parsed };
-    let mut part = Part { announced: None, summary: None, in_results: true };
+    let mut part = Part::new(None);
     for line in lines {
         if let Some(found) = running.captures(line) {
             if part.announced.is_none() || part.summary.is_some() {
                 part.end(&mut parsed);
                 let announced = found.get(1).map(|count| number(count.as_str()));
-                part = Part { announced, summary: None, in_results: true };
+                part = Part::new(announced);
             }
         } else if *line == "failures:" {
             part.in_results = false;
@@ -40,9 +41,8 @@ pub(super) fn parse(lines: &[&str], _summaries: Summaries) -> ParsedTests {
             let count = |at| found.get(at).map_or(0, |value| number(value.as_str()));
             let counts = TestCounts { passed: count(1), failed: count(2), skipped: count(3) };
             let all = count(1).saturating_add(count(2)).saturating_add(count(3)).saturating_add(count(4));
-            if part.announced.is_none_or(|announced| announced == all) {
-                part.summary = Some(counts);
-            }
+            let fits = part.announced.is_none_or(|announced| announced == all);
+            *(if fits { &mut part.summary } else { &mut part.other }) = Some(counts);
         } else if part.in_results
             && let Some(found) = test.captures(line)
         {
@@ -63,12 +63,18 @@ struct Part {
     /// How many tests it said it would run.
     announced: Option<u64>,
     summary: Option<TestCounts>,
+    /// A summary of another number of tests.
+    other: Option<TestCounts>,
     in_results: bool,
 }
 
 impl Part {
+    const fn new(announced: Option<u64>) -> Self {
+        Self { announced, summary: None, other: None, in_results: true }
+    }
+
     fn end(&mut self, parsed: &mut ParsedTests) {
-        if let Some(counts) = self.summary.take() {
+        if let Some(counts) = self.summary.take().or(self.other.take()) {
             parsed.count(counts, Summaries::All);
         }
     }

@@ -277,6 +277,42 @@ mod tests {
         ");
     }
 
+    /// A test prints the end of its part and begins another one, which the tool's own summary does not fit.
+    #[test]
+    fn a_failure_that_cargo_counts_is_not_lost_to_a_part_that_a_test_began() {
+        let lies = "running 2 tests\ntest a ... ok\n\
+                    test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n\nrunning 9 tests\n\
+                    test b ... FAILED\n\nfailures:\n    b\n\n\
+                    test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out\n";
+        let counts = parse_test_output(TestFramework::CargoTest, lies.as_bytes()).counts.unwrap();
+        assert_eq!(counts.failed, 1, "{counts:?}");
+    }
+
+    /// A test prints the heading after which node says nothing new, with a summary before it.
+    #[test]
+    fn a_failure_that_node_counts_is_not_lost_behind_a_heading_that_a_test_printed() {
+        let lies = "✔ a (0.5ms)\nℹ tests 1\nℹ pass 1\nℹ fail 0\n✖ failing tests:\n✖ b (0.6ms)\nℹ tests 2\nℹ pass 1\n\
+                    ℹ fail 1\n\n✖ failing tests:\n\ntest at a.js:1:1\n✖ b (0.6ms)\n";
+        insta::assert_snapshot!(shown(TestFramework::NodeTest, lies), @r"
+        1 passed, 1 failed, 0 skipped
+        Passed a
+        Failed b
+        ");
+    }
+
+    #[test]
+    fn a_result_of_go_counts_once_and_behind_what_a_test_printed_before_it() {
+        let lies = "=== RUN   TestA\n--- PASS: TestA (0.00s)\n--- PASS: TestA (0.00s)\nno newline--- FAIL: TestA (0.00s)\n\
+                    a line with --- PASS: TestInvented (0.00s)\n=== RUN   TestB\n--- PASS: TestB (0.00s)\nFAIL\n\
+                    FAIL\texample.com/a\t0.01s\n=== RUN   TestB\n--- PASS: TestB (0.00s)\nPASS\n\
+                    ok  \texample.com/b\t0.01s\n";
+        insta::assert_snapshot!(shown(TestFramework::GoTest, lies), @r"
+        2 passed, 1 failed, 0 skipped
+        Failed TestA
+        Passed TestB
+        ");
+    }
+
     /// A test of `unittest` that writes to the stream of the tool can invent names, but no numbers, and hides no failure.
     #[test]
     fn what_tests_print_among_the_words_of_the_tool_changes_no_numbers() {

@@ -54,10 +54,16 @@ pub(super) fn parse(lines: &[&str], summaries: Summaries) -> ParsedTests {
     // A run prints one of the two forms; what looks like the other one is a test's own output.
     let both = summaries == Summaries::All;
     let is_tap = lines.contains(&"TAP version 13");
+    // Of one run the last such heading is node's own: everything after it was said before.
+    let is_heading = |line: &&str| line.trim_start_matches(' ') == "✖ failing tests:";
+    let heading = match summaries {
+        Summaries::Last => lines.iter().rposition(is_heading),
+        Summaries::All => lines.iter().position(is_heading),
+    };
     let mut groups = Groups::default();
     let mut counts = TestCounts::default();
     let mut counted = false;
-    for line in lines {
+    for (at, line) in lines.iter().enumerate() {
         let bare = line.trim_start_matches(' ');
         let indent = line.len() - bare.len();
         if let Some(found) = count.captures(line) {
@@ -68,9 +74,8 @@ pub(super) fn parse(lines: &[&str], summaries: Summaries) -> ParsedTests {
                 counts = TestCounts::default();
             }
             counted |= add(&mut counts, word, value);
-        } else if bare == "✖ failing tests:" {
-            // Everything after was said before.
-            break;
+        } else if heading.is_some_and(|heading| at >= heading) {
+            // Only numbers are looked for from here on.
         } else if let Some(name) = bare.strip_prefix("# Subtest: ") {
             groups.open(indent / TAP_INDENT, name);
         } else if let Some(found) = tap.captures(line).filter(|_| both || is_tap) {
