@@ -248,7 +248,7 @@ async fn victim_elsewhere(host: &Host) -> (Vec<PathBuf>, u32) {
         Some(Path::new("/sys/fs/cgroup").join(controller).join(line.1)).filter(|own| own.is_dir())
     };
     let places: Vec<PathBuf> =
-        ["memory", "pids"].into_iter().filter_map(|name| own(name)).map(|own| own.join(&name)).collect();
+        ["memory", "pids"].into_iter().filter_map(own).map(|own| own.join(&name)).collect();
     places.iter().for_each(|place| fs::create_dir(place).unwrap());
     let joins: String =
         places.iter().map(|place| format!("echo $$ > {}/cgroup.procs; ", place.display())).collect();
