@@ -77,7 +77,7 @@ impl Isolation {
 pub struct SandboxLimits {
     /// Longest time for one command, in milliseconds, when the request sets none. Default 120,000.
     pub exec_timeout_ms: u64,
-    /// Memory of all processes together, in bytes. Default 1 GiB.
+    /// Memory of all processes together, in bytes; files that a backend keeps in memory may count beside it. Default 1 GiB.
     pub memory_bytes: u64,
     /// Processes and threads at a time, beside a few that the backend needs for itself. Default 256.
     pub pids: u32,

@@ -38,6 +38,7 @@ impl Usage {
 pub(crate) struct Disk {
     places: [OwnedFd; 2],
     most: Usage,
+    last: Usage,
     next: Instant,
 }
 
@@ -51,7 +52,7 @@ impl Disk {
             bytes: now.bytes.saturating_add(bytes),
             entries: now.entries.saturating_add((bytes / BYTES_PER_ENTRY).max(FEWEST_ENTRIES)),
         };
-        Ok(Self { places, most, next: Instant::now() + PAUSE })
+        Ok(Self { places, most, last: now, next: Instant::now() + PAUSE })
     }
 
     /// When to count again.
@@ -67,11 +68,10 @@ impl Disk {
         }
         let now = count(&self.places);
         self.next = Instant::now() + (started.elapsed() * PAUSE_FACTOR).max(PAUSE);
-        let grew = now.exceeds(self.most);
+        let grew = now.exceeds(self.most) && now.exceeds(self.last);
         // What cannot be counted is no measure for the next time.
-        if grew && Usage::ENDLESS.exceeds(now) {
-            self.most.bytes = self.most.bytes.max(now.bytes);
-            self.most.entries = self.most.entries.max(now.entries);
+        if Usage::ENDLESS.exceeds(now) {
+            self.last = now;
         }
         grew
     }

@@ -28,7 +28,7 @@ pub(crate) const CANARY: &str = "canary-of-the-host";
 impl Host {
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        // Someone else's temporary directory is closed to the session's user; a cached checkout must be readable.
+        // Someone else's temporary directory is closed to the session's user.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let checkout = directory.path().join("checkout");
         for (name, content, executable) in FILES {
