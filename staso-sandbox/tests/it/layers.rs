@@ -2,9 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use staso_core::code::RepoPath;
@@ -13,7 +11,6 @@ use staso_sandbox::{LocalSandbox, LocalSandboxOptions, ReadOnlyMount};
 
 use crate::bad_input::again;
 use crate::host::{Host, ancestors, eventually, processes_with, python_outside};
-use crate::lifecycle::own_variable;
 
 async fn open(host: &Host, options: LocalSandboxOptions) -> Box<dyn SandboxSession> {
     let spec = host.spec().with_min_tier(options.strongest_tier);
@@ -246,83 +243,4 @@ fn a_host_that_may_not_close_descriptors_at_once_gets_no_weaker_session() {
         os.execv(sys.argv[1], sys.argv[1:])\n";
     let way = ["/usr/bin/python3", "-I", "-S", "-c", filtered];
     again(&way, "layers::commands_have_three_descriptors_or_there_is_no_session");
-}
-
-const STOLEN_MARK: &str = "STASO_TEST_STOLEN_GROUPS";
-
-/// The directories that hold control groups whose names begin so.
-fn groups(below: &Path, name: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(below).into_iter().flatten().flatten();
-    let directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    let mut found = Vec::new();
-    for entry in directories {
-        if entry.file_name().to_string_lossy().starts_with(name) {
-            found.push(below.to_path_buf());
-        } else {
-            found.extend(groups(&entry.path(), name));
-        }
-    }
-    found
-}
-
-/// The body of a host whose control groups vanish; does nothing unless the test below started it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_whose_groups_are_taken_away() {
-    const DENIALS: u32 = 5;
-    if own_variable(STOLEN_MARK).is_none() {
-        return;
-    }
-    let host = Host::new();
-    let name = format!("staso-sandbox-{}-", std::process::id());
-    let session = host.open().await;
-    let places = groups("/sys/fs/cgroup".as_ref(), &name);
-    let told = !session.isolation().missing.is_empty();
-    session.close().await.unwrap();
-    assert!(told || !places.is_empty());
-    let (over, thief) = (Arc::new(AtomicBool::new(false)), places.clone());
-    let (seen, prefix) = (Arc::clone(&over), name.clone());
-    let thief = std::thread::spawn(move || {
-        while !seen.load(Ordering::Relaxed) {
-            for entry in thief.iter().flat_map(fs::read_dir).flatten().flatten() {
-                if entry.file_name().to_string_lossy().starts_with(&prefix) {
-                    drop(fs::remove_dir(entry.path()));
-                }
-            }
-        }
-    });
-    let mut denied = 0;
-    for round in 0..500 {
-        if denied >= DENIALS || places.is_empty() {
-            break;
-        }
-        let session = match LocalSandbox::new().open(&host.spec(), &host.ctx).await {
-            Ok(session) => session,
-            Err(error) => {
-                assert!(error.to_string().contains("control group"), "{error}");
-                denied += 1;
-                continue;
-            }
-        };
-        let mark = format!("86{}.{round}1", std::process::id());
-        let started = session.exec(&ExecRequest::new(["sleep", &mark]), &host.ctx).await;
-        if let Ok(_stream) = &started {
-            let pid = processes_with(&mark)[0];
-            let joined = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap().matches(&name).count();
-            let told = !session.isolation().missing.is_empty();
-            assert!(told || joined == places.len(), "a command runs without the limits that were promised");
-        } else {
-            assert!(matches!(started, Err(SandboxError::Closed)), "{started:?}");
-            denied += 1;
-        }
-    }
-    over.store(true, Ordering::Relaxed);
-    thief.join().unwrap();
-    assert!(denied >= DENIALS || places.is_empty(), "the groups were never taken in time");
-}
-
-/// The host is told that a session is ready before the last group was joined: no command may run in between.
-#[test]
-fn no_command_runs_outside_of_the_groups_that_were_promised() {
-    let mark = format!("{STOLEN_MARK}=1");
-    again(&["/usr/bin/env", &mark], "layers::a_host_whose_groups_are_taken_away");
 }
