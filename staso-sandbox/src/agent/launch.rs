@@ -221,12 +221,7 @@ fn owner(path: &[u8]) -> Result<(u32, u32), Errno> {
 }
 
 /// The second life: process 1.
-fn become_session(
-    configuration: &Configuration,
-    opened: root::Opened,
-    host: OwnedFd,
-    gate: &Gate,
-) -> i32 {
+fn become_session(configuration: &Configuration, opened: root::Opened, host: OwnedFd, gate: &Gate) -> i32 {
     if gate.pass().is_err() {
         return 1;
     }
