@@ -32,7 +32,9 @@ fn escape_sequence(text: &str) -> usize {
     let (kind, body) = match text.strip_prefix('\u{1b}') {
         None => (text.chars().next().unwrap_or_default(), text.get(2..).unwrap_or_default()),
         Some(rest) => match rest.chars().next() {
-            Some(c @ ' '..='~') => (c, rest.get(1..).unwrap_or_default()),
+            Some(c @ '!'..='~') => (c, rest.get(1..).unwrap_or_default()),
+            // A blank stays as well: without it the words on both sides would be one, and a credential behind a letter is
+            // none.
             _ => return 1,
         },
     };
@@ -97,6 +99,7 @@ mod tests {
             ("\u{1b}[31", ""),
             ("\u{1b}", ""),
             ("\u{1b}éx", "éx"),
+            ("a\u{1b} b", "a b"),
             ("a\r\nb\rc\u{2028}d\te\u{8}", "a\nb\nc\nd\te"),
             ("in\u{200b}vis\u{202e}ible\u{e0041}", "invisible"),
         ] {

@@ -99,6 +99,12 @@ mod tests {
     }
 
     #[test]
+    fn a_credential_behind_an_escaped_blank_is_found() {
+        let text = format!("A\u{1b} AKIA{} b", "IOSFODNN7EXAMPLE");
+        assert_eq!(cut(&text, 100), "A [secret] b");
+    }
+
+    #[test]
     fn the_rest_of_a_key_block_does_not_begin_the_tail() {
         let block = format!("{}\n-----END RSA PRIVATE KEY-----\nafter\n", "MIIEpAIB ".repeat(1_000));
         let text = format!("{}{block}{}", "x\n".repeat(60_000), "y ".repeat(WINDOW_BYTES / 2 - 2_000));
